@@ -1,0 +1,133 @@
+"""`hydrapicker evaluate`: score picks against known particle positions."""
+
+from __future__ import annotations
+
+import fnmatch
+import json as json_writer
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.evaluation.loading import Key, Pairing, pair, read_folder
+from napari_hydrapicker.evaluation.matching import Criterion
+from napari_hydrapicker.evaluation.report import evaluate_sets, pr_plot
+from napari_hydrapicker.evaluation.results import Evaluation, Sample
+from napari_hydrapicker.evaluation.scale import Scales
+from napari_hydrapicker.evaluation.table import LABELS, headline_rows, number, scores_table
+
+_LISTED = 5
+_ANY_COLUMNS = 10_000
+
+
+def evaluate(
+    picks: Annotated[Path, typer.Option(help="Folder (or file) with the picks, in any format we read.")],
+    truth: Annotated[Path, typer.Option(help="Folder (or file) with the known particle positions.")],
+    diameter: Annotated[float, typer.Option(help="Particle diameter, Angstrom.")],
+    pixel_size: Annotated[
+        float | None, typer.Option(help="Pixel size, Angstrom; default: the micrographs' own.")
+    ] = None,
+    micrographs: Annotated[
+        list[str] | None,
+        typer.Option(help="The micrographs, for their sizes: files, folders or patterns; repeatable."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=PATTERN of micrograph names; repeatable. Default: sub-folders."),
+    ] = None,
+    border: Annotated[float, typer.Option(help="Ignore what lies this near to an edge, Angstrom.")] = 0.0,
+    plot: Annotated[Path | None, typer.Option(help="Draw the precision-recall curves here (PNG).")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all numbers here, by micrograph too.")] = None,
+    by_micrograph: Annotated[bool, typer.Option("--by-micrograph", help="List every micrograph.")] = False,
+) -> None:
+    """Score picks against known particle positions: AP, AROC, F1, offset, calibration.
+
+    Picks and truth are paired by the micrograph's name. AP and AROC need the picks down to a low
+    confidence: pick with --threshold 0.
+    """
+    set_of = _set_namer(set_ or [])
+    if border and not micrographs:
+        raise ParameterError("--border needs the micrographs' sizes: give --micrographs too")
+    scales = Scales(micrographs or [], pixel_size)
+    picked, known = read_folder(picks), read_folder(truth)
+    pairing = pair(picked, known)
+    if not pairing.pairs:
+        raise ParameterError(
+            f"no micrograph has both picks and truth: {picks} has those of {_names(list(picked))}; "
+            f"{truth} those of {_names(list(known))}"
+        )
+    samples = []
+    for ours, theirs in pairing.pairs:
+        shape, size = scales.of((theirs, ours), picked[ours], known[theirs])
+        set_name = set_of(theirs.name, theirs.folder or ours.folder)
+        sample = Sample(theirs.name, set_name, picked[ours], known[theirs], shape, size, diameter, border)
+        samples.append(sample)
+    evaluation = evaluate_sets(samples)
+    _print(evaluation, by_micrograph, _notes(pairing, scales))
+    if plot is not None:
+        _plot(evaluation, plot)
+    if json is not None:
+        _write_json(evaluation, json)
+
+
+def _set_namer(options: Sequence[str]) -> Callable[[str, str], str]:
+    """Return the function from a micrograph's name and sub-folder to its data set."""
+    patterns: list[tuple[str, str]] = []
+    for option in options:
+        name, _, pattern = option.partition("=")
+        if not (name and pattern):
+            raise ParameterError(f"--set {option}: give NAME=PATTERN, such as 10017='Falcon_*'")
+        patterns.append((name, pattern))
+
+    def set_of(micrograph: str, folder: str) -> str:
+        for name, pattern in patterns:
+            if fnmatch.fnmatchcase(micrograph, pattern):
+                return name
+        return folder or ("others" if patterns else "all")
+
+    return set_of
+
+
+def _notes(pairing: Pairing, scales: Scales) -> list[str]:
+    notes = [
+        f"there are no {what} for {_names(keys)}: left out"
+        for what, keys in (("picks", pairing.without_picks), ("true particles", pairing.without_truth))
+        if keys
+    ]
+    if not scales.knows_shapes:
+        notes.append("for AROC a micrograph ends at its outermost coordinate, unless you give --micrographs")
+    return notes
+
+
+def _names(keys: Sequence[Key]) -> str:
+    names = [f"{key.folder}/{key.name}" if key.folder else key.name for key in keys[:_LISTED]]
+    more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
+    return (", ".join(names) or "nothing") + more
+
+
+def _print(evaluation: Evaluation, by_micrograph: bool, notes: Sequence[str]) -> None:
+    table = scores_table(evaluation, by_micrograph)
+    # Numbers are not cut off in a narrow terminal, nor in a pipe, which has no width of its own.
+    needed = Console(width=_ANY_COLUMNS).measure(table).maximum
+    wide = Console(width=max(Console().width, needed))
+    wide.print(table)
+    for note in notes:
+        wide.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _plot(evaluation: Evaluation, path: Path) -> None:
+    curves = {}
+    for scores in headline_rows(evaluation):
+        by = scores.by[Criterion.IOU]
+        curves[f"{scores.name}: AP {number(by.ap)}"] = by.curve
+    pr_plot(path, curves, f"Precision and recall, {LABELS[Criterion.IOU]}")
+
+
+def _write_json(evaluation: Evaluation, path: Path) -> None:
+    try:
+        path.write_text(json_writer.dumps(evaluation.as_dict(), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ParameterError(f"{path}: cannot be written ({error.strerror or error})") from error

@@ -1,0 +1,118 @@
+"""The `hydrapicker` command: finds the sub-command, runs it, and turns errors into one line each.
+
+Exit codes: 0 done, 1 a fault of the program, 2 something the user can mend, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Annotated, Any, TextIO
+
+import typer
+
+from napari_hydrapicker import __version__
+from napari_hydrapicker.errors import HydraPickerError
+
+PROGRAM = "hydrapicker"
+# Sub-command -> its line in `hydrapicker --help`. Its module is imported when it is called.
+COMMANDS = {
+    "pick": "Pick particles on micrographs.",
+    "evaluate": "Score picks against known particle positions.",
+    "convert": "Convert coordinate files between formats.",
+    "simulate": "Simulate micrographs with known particle positions.",
+    "train": "Train a network on simulated and real micrographs.",
+    "demo": "Simulate a micrograph, pick it and score the picks.",
+}
+DEBUG_VARIABLE = "HYDRAPICKER_DEBUG"
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line with the given arguments; return the exit code."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            _application(arguments)(args=list(arguments), prog_name=PROGRAM)
+        except SystemExit as stop:
+            return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        except KeyboardInterrupt:
+            return 130
+        except HydraPickerError as error:
+            _complain("error", str(error))
+            return 2
+        except Exception as error:
+            return _internal_error(error, _wants_traceback(arguments))
+    return 0
+
+
+def _application(arguments: Sequence[str]) -> typer.Typer:
+    """Build the command line, importing only the sub-command that the arguments name.
+
+    The others are not called: they only stand in for their lines of the help text.
+    """
+    app = typer.Typer(name=PROGRAM, no_args_is_help=True, add_completion=False)
+    app.callback()(_options)
+    called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        if name == called:
+            app.command(name)(_function(name))
+        else:
+            app.command(name, help=summary)(lambda: None)
+    return app
+
+
+def _function(name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = getattr(import_module(f"napari_hydrapicker.cli.{name}"), name)
+    return function
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of internal errors.")] = False,
+) -> None:
+    """Pick particles on cryo-EM micrographs."""
+
+
+def _wants_traceback(arguments: Sequence[str]) -> bool:
+    return "--debug" in arguments or os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0")
+
+
+def _internal_error(error: Exception, with_traceback: bool) -> int:
+    if with_traceback:
+        traceback.print_exception(error)
+    advice = "please report it" if with_traceback else f"please report it with what {PROGRAM} --debug prints"
+    _complain("internal error", f"{type(error).__name__}: {error}; {advice}")
+    return 1
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    _complain("warning", str(message))
+
+
+def _complain(kind: str, message: str) -> None:
+    """Print one line on standard error, whatever line breaks the message holds."""
+    print(f"{PROGRAM}: {kind}: {' '.join(message.split())}", file=sys.stderr)

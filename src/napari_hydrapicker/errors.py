@@ -1,0 +1,35 @@
+"""Errors whose text is shown to the user as it stands.
+
+Each message names the file or the parameter, what is wrong and what to do. The command line prints
+it as one line and exits with 2; the napari side shows it as a notification.
+"""
+
+from __future__ import annotations
+
+
+class HydraPickerError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class MicrographError(HydraPickerError):
+    """A micrograph cannot be read, or is not a micrograph."""
+
+
+class CoordinateFileError(HydraPickerError):
+    """A coordinate file cannot be read or written, or is not what it claims to be."""
+
+
+class WeightsError(HydraPickerError):
+    """A network file is not ours, is damaged, or comes from a newer version."""
+
+
+class StructureError(HydraPickerError):
+    """A molecular structure or density map cannot be read."""
+
+
+class ParameterError(HydraPickerError):
+    """A parameter is out of its range, or two of them contradict each other."""
+
+
+class OutOfMemoryError(HydraPickerError):
+    """The work does not fit into memory, even in its smallest pieces."""

@@ -1,0 +1,1 @@
+"""Scoring picks against known particles: matching, curves, reports. No torch, no Qt."""

@@ -1,0 +1,103 @@
+"""EMAN's .box files: no header, one box a line, lower corner and size in pixels.
+
+Written with integers, since RELION's reader truncates floats; a fifth column holds the score.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from napari_hydrapicker.errors import CoordinateFileError
+from napari_hydrapicker.formats._columns import (
+    MAX_PICKS,
+    MISSING,
+    PickColumns,
+    parse_coordinate,
+    parse_score,
+    parse_size,
+)
+from napari_hydrapicker.formats._files import bad_line, head_lines, read_lines
+from napari_hydrapicker.formats._format import CoordinateFormat, WriteOptions
+from napari_hydrapicker.formats._names import check_writable_name, stem_of_picks_file
+from napari_hydrapicker.picks import Picks
+
+
+class BoxColumns:
+    """The growing columns of lower corners, sizes and scores."""
+
+    def __init__(self) -> None:
+        self.corner, self.size = PickColumns(), PickColumns()
+
+    def add(self, path: Path, line: int, corner_and_size: list[str], score: float) -> None:
+        """Append a box given as the texts x_low, y_low, width, height."""
+        if len(self.corner.x) >= MAX_PICKS:
+            raise CoordinateFileError(f"{path}: more than {MAX_PICKS} boxes; split the file")
+        x, y = (parse_coordinate(path, line, token) for token in corner_and_size[:2])
+        width, height = (parse_size(path, line, token) for token in corner_and_size[2:])
+        self.corner.add(x, y, score)
+        self.size.add(width, height, math.nan)
+
+    def picks(self) -> Picks:
+        """Return the boxes' centres; the diameter is the median width."""
+        corner, size = self.corner, self.size
+        return Picks.from_lower_corner(corner.x, corner.y, size.x, size.y, corner.score)
+
+
+def _is_box(head: bytes) -> bool:
+    values = next(iter(head_lines(head)), "").split()
+    return len(values) in (4, 5) and all(_is_number(v) for v in values if v not in MISSING)
+
+
+def _is_number(token: str) -> bool:
+    try:
+        return math.isfinite(float(token))
+    except ValueError:
+        return False
+
+
+def read(path: Path) -> dict[str, Picks]:
+    """Read a .box file: four or five columns, tabs or spaces, integers or floats.
+
+    Raises
+    ------
+    CoordinateFileError
+        If a line does not hold four or five numbers, or not as many as the first.
+    """
+    boxes = BoxColumns()
+    width = 0
+    for line, text in read_lines(path):
+        values = text.split()
+        if not values:
+            continue
+        width = width or len(values)
+        if len(values) not in (4, 5):
+            raise bad_line(
+                path, line, f"{len(values)} values, but a box is x, y, width, height and maybe a score"
+            )
+        if len(values) != width:
+            raise bad_line(path, line, f"{len(values)} values where the lines above have {width}: cut short?")
+        boxes.add(path, line, values[:4], parse_score(path, line, values[4]) if width == 5 else math.nan)
+    return {stem_of_picks_file(path): boxes.picks()}
+
+
+def _lines(picks: Picks, box_px: int) -> list[str]:
+    x_low, y_low = (np.rint(low).astype(np.int64).tolist() for low in picks.lower_corner(box_px))
+    # Programs that know no fifth column meet none where there is nothing to say.
+    scored = not np.isnan(picks.score).all()
+    ends = [f"\t{score:.9g}" if scored else "" for score in picks.score.tolist()]
+    return [f"{x}\t{y}\t{box_px}\t{box_px}{end}\n" for x, y, end in zip(x_low, y_low, ends, strict=True)]
+
+
+def _encode(picks: dict[str, Picks], folder: Path, options: WriteOptions) -> dict[str, bytes]:
+    files = {}
+    for name, one in picks.items():
+        # An empty list needs no box size: it is an empty file.
+        lines = _lines(one, options.box_of(name, one)) if len(one) else []
+        files[f"{check_writable_name(name)}.box"] = "".join(lines).encode()
+    return files
+
+
+BOX = CoordinateFormat("box", "EMAN box", ".box", _is_box, read, _encode, needs_box=True)

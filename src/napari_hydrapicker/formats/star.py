@@ -1,0 +1,200 @@
+"""RELION's STAR files: one a micrograph, a combined list of them, or one particles table.
+
+Centres in unbinned micrograph pixels, x before y, no flip; -999 stands for "no value".
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from napari_hydrapicker.errors import CoordinateFileError
+from napari_hydrapicker.formats import box
+from napari_hydrapicker.formats._columns import MAX_PICKS, PickTable, parse_score
+from napari_hydrapicker.formats._files import bad_line, read_head
+from napari_hydrapicker.formats._format import CoordinateFormat, WriteOptions
+from napari_hydrapicker.formats._names import StemIndex, check_writable_name, stem_of_picks_file
+from napari_hydrapicker.formats._star_tables import StarTable, star_table_text, star_tables, star_value
+from napari_hydrapicker.picks import Picks
+
+_X, _Y, _FOM = "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit"
+_MICROGRAPH, _LISTED = "rlnMicrographName", "rlnMicrographCoordinates"
+_PICK_COLUMNS = (_X, _Y, "rlnClassNumber", "rlnAnglePsi", _FOM)
+_NO_VALUE = -999.0
+_HEADER = "# version 30001\n\n"
+
+
+def _has(head: bytes, label: str) -> bool:
+    return re.search(rb"^[ \t]*_" + label.encode() + rb"(?!\w)", head, re.MULTILINE) is not None
+
+
+def _is_combined(head: bytes) -> bool:
+    return _has(head, _LISTED) and not _has(head, _X)
+
+
+def _is_particles(head: bytes) -> bool:
+    return _has(head, _X) and _has(head, _MICROGRAPH)
+
+
+def _is_single(head: bytes) -> bool:
+    return _has(head, _X) and not _has(head, _MICROGRAPH)
+
+
+def read(path: Path) -> dict[str, Picks]:
+    """Read any of RELION's three kinds of coordinate STAR files.
+
+    Returns
+    -------
+    dict of micrograph name to Picks
+        Where the file names no micrograph, the name is guessed from the file's.
+
+    Raises
+    ------
+    CoordinateFileError
+        If it is not STAR, has no coordinates, or a listed file is missing or wrong.
+    """
+    table = PickTable(path)
+    listed: dict[str, Path] = {}
+    found = False
+    for star in star_tables(path):
+        if star.index(_X) is not None and star.index(_Y) is not None:
+            found = True
+            _read_picks(path, star, table)
+        elif star.index(_LISTED) is not None and star.index(_MICROGRAPH) is not None:
+            found = True
+            listed.update(_listed_files(path, star))
+    if not found:
+        raise CoordinateFileError(f"{path}: no table with {_X} and {_Y}, and none with {_LISTED}")
+    return table.picks() | _read_listed(path, listed)
+
+
+def _read_picks(path: Path, star: StarTable, table: PickTable) -> None:
+    x, y = star.columns.index(_X), star.columns.index(_Y)
+    fom, micrograph = star.index(_FOM), star.index(_MICROGRAPH)
+    guessed = stem_of_picks_file(path)
+    if micrograph is None:
+        table.columns_of(guessed, star.line)  # an empty table is an empty list of picks
+    for line, row in star.rows:
+        score = math.nan if fom is None else parse_score(path, line, row[fom])
+        name = guessed if micrograph is None else row[micrograph]
+        table.add(line, name, row[x], row[y], math.nan if score == _NO_VALUE else score)
+
+
+def _listed_files(path: Path, star: StarTable) -> Iterator[tuple[str, Path]]:
+    name, file = star.columns.index(_MICROGRAPH), star.columns.index(_LISTED)
+    stems = StemIndex(path)
+    seen: set[str] = set()
+    for line, row in star.rows:
+        stem = stems.stem(row[name], f"line {line}")
+        if stem in seen:
+            raise bad_line(path, line, f"micrograph {stem} is listed twice")
+        seen.add(stem)
+        yield stem, _find(path, line, row[file])
+
+
+def _find(path: Path, line: int, name: str) -> Path:
+    """Find a listed file: paths are relative to the project, some folder above the list."""
+    for folder in path.absolute().parents:
+        candidate = folder / name
+        try:
+            if candidate.is_file() and candidate.resolve() != path.resolve():
+                return candidate
+        except (OSError, ValueError) as error:
+            raise bad_line(path, line, f"{name!r:.80} is not a file's name") from error
+    raise bad_line(
+        path, line, f"{name:.200} is neither beside this file nor in a folder above; keep them together"
+    )
+
+
+def listed_files(path: Path) -> dict[str, Path]:
+    """Return the coordinate file of each micrograph that a combined STAR lists.
+
+    Raises
+    ------
+    CoordinateFileError
+        If the file is not STAR, or a listed file does not exist.
+    """
+    tables = (star for star in star_tables(path) if {_LISTED, _MICROGRAPH} <= set(star.columns))
+    return {stem: file for star in tables for stem, file in _listed_files(path, star)}
+
+
+def _read_listed(path: Path, listed: dict[str, Path]) -> dict[str, Picks]:
+    picks: dict[str, Picks] = {}
+    total = 0
+    for stem, file in listed.items():
+        head = read_head(file)
+        if _is_combined(head):
+            raise CoordinateFileError(f"{path}: lists {file}, which is itself a list; convert that one")
+        lone = _one(file, (read if _has(head, _X) else box.read)(file))
+        total += len(lone)
+        if total > MAX_PICKS:
+            raise CoordinateFileError(f"{path}: more than {MAX_PICKS} picks; split the list")
+        picks[stem] = lone
+    return picks
+
+
+def _one(file: Path, picks: dict[str, Picks]) -> Picks:
+    if len(picks) > 1:
+        raise CoordinateFileError(f"{file}: is listed for one micrograph, but holds {len(picks)}")
+    return next(iter(picks.values()), Picks.from_xy([], []))
+
+
+def _rows(picks: Picks, prefix: str = "") -> list[str]:
+    score = [_NO_VALUE if math.isnan(s) else s for s in picks.score.tolist()]
+    return [
+        f"{prefix}{x:13.6f} {y:13.6f} {0:12d} {0:12.6f} {s:.9g}"
+        for x, y, s in zip(picks.x.tolist(), picks.y.tolist(), score, strict=True)
+    ]
+
+
+def _file_name(micrograph: str) -> str:
+    return f"{check_writable_name(micrograph)}_autopick.star"
+
+
+def _encode_single(picks: dict[str, Picks], folder: Path, options: WriteOptions) -> dict[str, bytes]:
+    return {
+        _file_name(name): (_HEADER + star_table_text("", _PICK_COLUMNS, _rows(one))).encode()
+        for name, one in picks.items()
+    }
+
+
+def _encode_combined(picks: dict[str, Picks], folder: Path, options: WriteOptions) -> dict[str, bytes]:
+    start = options.project_dir or folder
+    rows = []
+    for name in picks:
+        file = Path(os.path.relpath(folder / _file_name(name), start)).as_posix()
+        rows.append(f"{star_value(options.name_of(name))} {star_value(file)}")
+    main = _HEADER + star_table_text("coordinate_files", (_MICROGRAPH, _LISTED), rows)
+    return _encode_single(picks, folder, options) | {"autopick.star": main.encode()}
+
+
+def _encode_particles(picks: dict[str, Picks], folder: Path, options: WriteOptions) -> dict[str, bytes]:
+    rows: list[str] = []
+    for name, one in picks.items():
+        rows += _rows(one, prefix=star_value(options.name_of(check_writable_name(name))) + " ")
+    text = _HEADER + star_table_text("particles", (_MICROGRAPH, *_PICK_COLUMNS), rows)
+    return {"particles.star": text.encode()}
+
+
+SINGLE = CoordinateFormat("star", "RELION STAR", ".star", _is_single, read, _encode_single)
+COMBINED = CoordinateFormat(
+    "star-combined",
+    "RELION combined STAR",
+    ".star",
+    _is_combined,
+    read,
+    _encode_combined,
+    main="autopick.star",
+)
+PARTICLES = CoordinateFormat(
+    "star-particles",
+    "STAR particles table",
+    ".star",
+    _is_particles,
+    read,
+    _encode_particles,
+    main="particles.star",
+)

@@ -1,0 +1,92 @@
+"""A safetensors file with a format name and a checksum of its tensors.
+
+safetensors itself checks only its header: a file whose tensors were zeroed by an interrupted copy would
+load, and pick nonsense.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from napari_hydrapicker.errors import WeightsError
+
+GET_ANOTHER = "Copy or download the file again, or choose another network."
+
+
+def write(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """Write tensors and a header; an existing file is replaced only once the new one is whole.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be written.
+    """
+    # The tensors' bytes do not depend on the header, so the checksum can go into it.
+    checksum = hashlib.sha256(_payload(safetensors.torch.save(tensors))).hexdigest()
+    content = safetensors.torch.save(tensors, metadata={**header, "sha256": checksum})
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        _discard(temporary)
+        reason = error.strerror or str(error)
+        raise WeightsError(f"{path}: cannot be written ({reason}). Choose another folder.") from error
+
+
+def read_header(path: Path, file_format: str) -> dict[str, str]:
+    """Header of a file whose ``format`` is `file_format`, without reading its tensors.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read or is of another format.
+    """
+    return _read(path, file_format, with_tensors=False)[0]
+
+
+def read(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Header and tensors, as stored, of a file whose ``format`` is `file_format`.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, is of another format, or is damaged.
+    """
+    return _read(path, file_format, with_tensors=True)
+
+
+def _read(path: Path, file_format: str, with_tensors: bool) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("format") != file_format:
+                raise WeightsError(f"{path}: a safetensors file, but not a {file_format} one. {GET_ANOTHER}")
+            if not with_tensors:
+                return header, {}
+            if hashlib.sha256(_payload(path.read_bytes())).hexdigest() != header.get("sha256"):
+                raise WeightsError(f"{path}: damaged: its tensors do not match their checksum. {GET_ANOTHER}")
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WeightsError(f"{path}: cannot be read ({reason}). Check the path.") from error
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: not a safetensors file, or damaged ({error}). {GET_ANOTHER}") from error
+
+
+def _payload(content: bytes) -> bytes:
+    """The tensors of a safetensors file: 8 bytes give the header's length, the header follows."""
+    return content[8 + int.from_bytes(content[:8], "little") :]
+
+
+def _discard(temporary: Path) -> None:
+    # Best effort: where writing failed, the folder may not even be there.
+    with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""What a network file says about itself, beside the weights."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.hydra.model import GENERIC, Architecture, check_head_name
+
+FORMAT: Final = "napari-hydrapicker"
+FORMAT_VERSION: Final = 1
+
+
+class Metadata(BaseModel):
+    """What must be known to use a network, and where it came from.
+
+    Attributes
+    ----------
+    architecture
+        Sizes of the layers.
+    diameter_wpx
+        Length of a particle, in pixels of the images that the network takes.
+    heads
+        Names of the heads, ``generic`` among them.
+    calibration
+        For each calibrated head ``(a, b)`` of ``probability = sigmoid(a * logit + b)``, ``a > 0``.
+    thresholds
+        For each head the probability from which on a pick is shown by default.
+    preprocessing
+        Settings with which images were prepared in training, and must be in picking.
+    training
+        Provenance: data sets, losses' weights, steps, whatever tells how the network came to be.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    format: Literal["napari-hydrapicker"] = FORMAT
+    format_version: Literal[1] = FORMAT_VERSION
+    architecture: Architecture = Architecture()
+    diameter_wpx: Literal[21] = 21
+    heads: tuple[str, ...] = Field(default=(GENERIC,), max_length=1000)
+    calibration: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    preprocessing: dict[str, JsonValue] = Field(default_factory=dict)
+    training: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if GENERIC not in self.heads or len(set(self.heads)) < len(self.heads):
+            raise ValueError(f"heads must hold {GENERIC!r}, and each name once, not {self.heads}")
+        for name in self.heads:
+            try:
+                check_head_name(name)
+            except ParameterError as error:
+                raise ValueError(str(error)) from error
+        unknown = (self.calibration.keys() | self.thresholds.keys()) - set(self.heads)
+        if unknown:
+            raise ValueError(f"calibration or thresholds of heads that are not there: {sorted(unknown)}")
+        if any(slope <= 0 for slope, _ in self.calibration.values()):
+            raise ValueError("the slope of a calibration must be above 0")
+        if any(not 0 <= threshold <= 1 for threshold in self.thresholds.values()):
+            raise ValueError("thresholds must be between 0 and 1")
+        return self
+
+    def only(self, heads: tuple[str, ...]) -> Metadata:
+        """The same for a network of which only `heads` are kept."""
+        return self.model_copy(
+            update={
+                "heads": heads,
+                "calibration": {k: v for k, v in self.calibration.items() if k in heads},
+                "thresholds": {k: v for k, v in self.thresholds.items() if k in heads},
+            }
+        )

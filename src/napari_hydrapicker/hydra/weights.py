@@ -1,0 +1,207 @@
+"""Networks on disk: one safetensors file, float16, whose metadata says all that is needed to use it.
+
+Nothing in such a file is ever executed. What is not ours or not whole is refused before a tensor is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from pydantic_core import from_json
+from torch import Tensor
+
+from napari_hydrapicker.errors import ParameterError, WeightsError
+from napari_hydrapicker.hydra import container
+from napari_hydrapicker.hydra.container import GET_ANOTHER
+from napari_hydrapicker.hydra.metadata import FORMAT, FORMAT_VERSION, Metadata
+from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
+
+__all__ = ["Metadata", "body_hash", "bundled_path", "load", "read_metadata", "save"]
+
+
+def bundled_path() -> Path:
+    """Path of the network that comes with the package.
+
+    Raises
+    ------
+    WeightsError
+        If the installation lacks it.
+    """
+    path = Path(str(resources.files("napari_hydrapicker"))) / "weights" / "generic.safetensors"
+    if not path.is_file():
+        raise WeightsError(f"{path}: the bundled network is missing. Install napari-hydrapicker again.")
+    return path
+
+
+def body_hash(model: HydraPicker) -> str:
+    """Identity of the network a head was made for: SHA-256 of the body and the generic head.
+
+    Taken over the float16 values, so that it is the same before saving and after loading.
+    """
+    digest = hashlib.sha256()
+    for part in (model.body, model.head(GENERIC)):
+        for name, tensor in part.named_parameters():
+            digest.update(name.encode())
+            digest.update(_stored(tensor).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save(model: HydraPicker, path: Path, meta: Metadata) -> Metadata:
+    """Write a network with all its heads; an existing file is replaced only once the new one is whole.
+
+    Parameters
+    ----------
+    model
+        The network.
+    path
+        File to write.
+    meta
+        What to say about it. Its list of heads and its architecture are taken from `model`.
+
+    Returns
+    -------
+    Metadata
+        What was written.
+
+    Raises
+    ------
+    WeightsError
+        If the network holds values that float16 cannot, or the file cannot be written.
+    ParameterError
+        If `meta` speaks of heads that the network does not have.
+    """
+    meta = _described(model, meta)
+    tensors = {name: _stored(tensor) for name, tensor in model.state_dict().items()}
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(
+                f"{path}: not written, since '{name}' of the network is not finite in float16. "
+                "The training diverged: use an earlier state, or train with a lower learning rate."
+            )
+    container.write(path, tensors, {"format": FORMAT, "metadata": meta.model_dump_json()})
+    return meta
+
+
+def read_metadata(path: Path) -> Metadata:
+    """What a network file says about itself, without reading its tensors.
+
+    Raises
+    ------
+    WeightsError
+        If the file is not one of ours or is damaged.
+    """
+    return _parse(path, container.read_header(path, FORMAT))
+
+
+def load(path: Path, heads: Sequence[str] | None = None) -> tuple[HydraPicker, Metadata]:
+    """Read a network, on the CPU, in float32 and in evaluation mode.
+
+    Parameters
+    ----------
+    path
+        A file written by `save`.
+    heads
+        Which heads to keep beside the generic one; all by default.
+
+    Returns
+    -------
+    model, metadata
+        The metadata speak of the heads that were kept.
+
+    Raises
+    ------
+    WeightsError
+        If the file is not one of ours, is damaged, or comes from a newer version.
+    ParameterError
+        If it has no such head.
+    """
+    header, tensors = container.read(path, FORMAT)
+    meta = _parse(path, header)
+    wanted = _wanted(path, meta, heads)
+    model = _empty_model(meta)
+    _check(path, tensors, model)
+    for name in set(meta.heads) - set(wanted):
+        model.remove_head(name)
+    # Assigning replaces the shapes without storage by the tensors of the file.
+    model.load_state_dict({name: tensors[name].float() for name in model.state_dict()}, assign=True)
+    return model.eval(), meta.only(wanted)
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", torch.float16).contiguous()
+
+
+def _described(model: HydraPicker, meta: Metadata) -> Metadata:
+    facts = {"heads": model.head_names, "architecture": model.architecture}
+    try:
+        return Metadata.model_validate({**dict(meta), **facts})
+    except ValidationError as error:
+        raise ParameterError(f"The description does not fit the network: {_reason(error)}.") from error
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"]
+
+
+def _parse(path: Path, header: dict[str, str]) -> Metadata:
+    text = header.get("metadata", "")
+    try:
+        content = from_json(text)
+        version = content.get("format_version") if isinstance(content, dict) else None
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise WeightsError(
+                f"{path}: written by a newer version of napari-hydrapicker (format {version}, this one "
+                f"reads up to {FORMAT_VERSION}). Update napari-hydrapicker."
+            )
+        return Metadata.model_validate(content)
+    except ValidationError as error:
+        raise WeightsError(f"{path}: its description is invalid: {_reason(error)}. {GET_ANOTHER}") from error
+    except ValueError as error:
+        raise WeightsError(f"{path}: its description is not JSON ({error}). {GET_ANOTHER}") from error
+
+
+def _wanted(path: Path, meta: Metadata, heads: Sequence[str] | None) -> tuple[str, ...]:
+    if heads is None:
+        return meta.heads
+    unknown = [name for name in heads if name not in meta.heads]
+    if unknown:
+        known = ", ".join(meta.heads)
+        raise ParameterError(f"{path}: there is no head called {unknown[0]!r}. Choose one of: {known}.")
+    return tuple(name for name in meta.heads if name == GENERIC or name in heads)
+
+
+def _empty_model(meta: Metadata) -> HydraPicker:
+    """A network with shapes but no storage, so that a strange file cannot ask for memory."""
+    with torch.device("meta"):
+        model = HydraPicker(meta.architecture)
+        for name in meta.heads:
+            if name != GENERIC:
+                model.add_head(name)
+    return model
+
+
+def _check(path: Path, tensors: dict[str, Tensor], model: HydraPicker) -> None:
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    for problem, names in (
+        ("lacks", expected.keys() - tensors.keys()),
+        ("has the unknown", tensors.keys() - expected.keys()),
+    ):
+        if names:
+            raise WeightsError(
+                f"{path}: {problem} tensor '{min(names)}' ({len(names)} in all). {GET_ANOTHER}"
+            )
+    for name, tensor in tensors.items():
+        if tuple(tensor.shape) != expected[name] or tensor.dtype != torch.float16:
+            raise WeightsError(
+                f"{path}: tensor '{name}' is {tensor.dtype} of shape {tuple(tensor.shape)}, not float16 of "
+                f"{expected[name]}. {GET_ANOTHER}"
+            )
+        if not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(f"{path}: tensor '{name}' holds NaN or infinity. {GET_ANOTHER}")

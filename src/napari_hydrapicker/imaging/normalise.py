@@ -1,0 +1,192 @@
+"""Making micrographs comparable: broken pixels repaired, gradients removed, background at mean 0, std 1."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_hydrapicker.errors import MicrographError
+
+_SAMPLES = 2**16
+_HOT_SIGMA = 8.0
+_CLIP_SIGMA = 6.0
+_MAD_TO_SIGMA = 1.4826
+_NO_CONTRAST = "the image has no contrast: all of its pixels are equal or not numbers"
+
+
+def _subsample(values: NDArray[Any]) -> NDArray[Any]:
+    """About `_SAMPLES` values of an image on a regular grid, or of a vector."""
+    stride = max(1, int((values.size / _SAMPLES) ** (1 / values.ndim)))
+    return values[(slice(None, None, stride),) * values.ndim].ravel()
+
+
+def _centre_and_spread(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Median and robust standard deviation; the plain one where over half of the values are equal."""
+    if not values.size:
+        return 0.0, 0.0
+    centre = float(np.median(values))
+    spread = _MAD_TO_SIGMA * float(np.median(np.abs(values - centre)))
+    return centre, spread if spread > 0 else float(values.std(dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Cleaner:
+    """Replaces NaN and Inf and clips hot and dead pixels, block by block.
+
+    Attributes
+    ----------
+    fill : float
+        The median, which stands in for pixels that are no numbers.
+    low, high : float
+        Grey levels that no pixel may pass.
+    """
+
+    fill: float
+    low: float
+    high: float
+
+    @classmethod
+    def estimate(cls, image: NDArray[Any]) -> Cleaner:
+        """Take the limits from a subsample of an image of shape (H, W).
+
+        Raises
+        ------
+        MicrographError
+            If the image is constant or holds no finite pixel.
+        """
+        with np.errstate(over="ignore"):
+            sample = _subsample(image).astype(np.float32)
+        sample = sample[np.isfinite(sample)]
+        centre, spread = _centre_and_spread(sample)
+        if not (math.isfinite(spread) and spread > 0):
+            # The grid may have missed all contrast there is: look at everything before giving up.
+            with np.errstate(over="ignore", invalid="ignore"):
+                everything = np.asarray(image, np.float32).ravel()
+            centre, spread = _centre_and_spread(everything[np.isfinite(everything)])
+        if not (math.isfinite(spread) and spread > 0):
+            raise MicrographError(_NO_CONTRAST)
+        return cls(centre, centre - _HOT_SIGMA * spread, centre + _HOT_SIGMA * spread)
+
+    def __call__(self, block: NDArray[Any]) -> NDArray[np.float32]:
+        """Return a clean float32 copy of a block of pixels."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            clean = np.array(block, np.float32)
+            # One sum finds out whether any pixel is not finite; that is rare, and cheap to rule out.
+            if not (np.issubdtype(block.dtype, np.integer) or np.isfinite(clean.sum())):
+                clean[~np.isfinite(clean)] = self.fill
+        return np.clip(clean, np.float32(self.low), np.float32(self.high), out=clean)
+
+
+def clean(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Replace NaN and Inf by the median, and clip hot and dead pixels at 8 robust standard deviations.
+
+    Raises
+    ------
+    MicrographError
+        If the image is constant or holds no finite pixel.
+    """
+    return Cleaner.estimate(image)(image)
+
+
+def background_statistics(
+    image_w: NDArray[np.float32], mask: NDArray[np.bool_] | None = None
+) -> tuple[float, float]:
+    """Mean and standard deviation of an image's background, by sigma clipping from median and MAD.
+
+    Parameters
+    ----------
+    image_w : ndarray of float32, shape (H, W)
+        Image at the working scale.
+    mask : ndarray of bool, shape (H, W), optional
+        True where a pixel is usable. A mask that leaves nothing is ignored.
+
+    Returns
+    -------
+    (float, float)
+        Mean and standard deviation; the latter is 0 for a constant image.
+    """
+    usable = image_w if mask is None or not mask.any() else image_w[mask]
+    sample = _subsample(usable)
+    centre, spread = _centre_and_spread(sample)
+    for _ in range(3):
+        inside = sample[np.abs(sample - np.float32(centre)) <= 3 * spread]
+        if not inside.size:
+            break
+        centre, spread = float(inside.mean(dtype=np.float64)), float(inside.std(dtype=np.float64))
+    return centre, spread
+
+
+def normalise(image_w: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+    """Bring the background to mean 0 and standard deviation 1, and clip at 6.
+
+    Parameters
+    ----------
+    image_w : ndarray of float32, shape (H, W)
+        Image at the working scale.
+    mask : ndarray of bool, shape (H, W), optional
+        True where a pixel is usable; the others do not count for the statistics.
+
+    Raises
+    ------
+    MicrographError
+        If the usable part of the image is constant.
+    """
+    mean, std = background_statistics(image_w, mask)
+    if not (math.isfinite(std) and std > 0):
+        raise MicrographError(_NO_CONTRAST)
+    scaled = image_w - np.float32(mean)
+    scaled *= np.float32(1 / std)
+    return np.clip(scaled, np.float32(-_CLIP_SIGMA), np.float32(_CLIP_SIGMA), out=scaled)
+
+
+def flatten(
+    image_w: NDArray[np.float32], sigma_wpx: float = 60, mask: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
+    """Subtract slow gradients (ice thickness, illumination): a Gaussian blur of the usable pixels.
+
+    Parameters
+    ----------
+    image_w : ndarray of float32, shape (H, W)
+        Image at the working scale.
+    sigma_wpx : float
+        Standard deviation of the blur, working pixels; about three particle diameters by default.
+    mask : ndarray of bool, shape (H, W), optional
+        True where a pixel is usable; the others do not pull on the background.
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W)
+    """
+    if mask is not None and not mask.any():
+        mask = None
+    block = max(1, int(sigma_wpx / 4))
+    weight = np.ones(image_w.shape, np.float32) if mask is None else mask.astype(np.float32)
+    sigma = sigma_wpx / block
+    blurred = [
+        ndimage.gaussian_filter(_block_sums(layer, block), sigma, mode="reflect")
+        for layer in (image_w * weight, weight)
+    ]
+    # Far from any usable pixel both vanish; the floor turns 0 / 0 into 0.
+    background = blurred[0] / np.maximum(blurred[1], np.float32(1e-6))
+    upsample = [_interpolation(n, block).astype(np.float32) for n in image_w.shape]
+    flat: NDArray[np.float32] = image_w - upsample[0] @ background @ upsample[1].T
+    return flat
+
+
+def _block_sums(image: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    """Sums over `block` x `block` tiles; those at the lower and right edge may be smaller."""
+    rows, cols = (np.arange(0, n, block) for n in image.shape)
+    sums: NDArray[np.float32] = np.add.reduceat(np.add.reduceat(image, rows, axis=0), cols, axis=1)
+    return sums
+
+
+def _interpolation(n: int, block: int) -> NDArray[np.float64]:
+    """Matrix (n, tiles) that interpolates linearly between the tiles' centres, constant beyond them."""
+    starts = np.arange(0, n, block)
+    centres = (starts + np.minimum(starts + block, n) - 1) / 2
+    return np.stack([np.interp(np.arange(n), centres, row) for row in np.eye(len(starts))], axis=1)

@@ -1,0 +1,111 @@
+"""From a micrograph on disk to the image the pickers see: clean, rescaled, flat and normalised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.imaging.masks import usable_mask
+from napari_hydrapicker.imaging.normalise import Cleaner, flatten, normalise
+from napari_hydrapicker.imaging.rescale import rescale, to_px, to_wpx, working_shape
+from napari_hydrapicker.micrograph import Micrograph
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A micrograph at the working scale.
+
+    Attributes
+    ----------
+    image : ndarray of float32, shape (H, W)
+        Background at mean 0 and standard deviation 1, clipped at 6; working pixels.
+    mask : ndarray of bool, shape (H, W)
+        True where particles can be.
+    shape_px : (int, int)
+        Shape of the micrograph.
+    pixel_size_angstrom : float
+        Pixel size of the micrograph.
+    """
+
+    image: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    shape_px: tuple[int, int]
+    pixel_size_angstrom: float
+
+    @property
+    def shape_wpx(self) -> tuple[int, int]:
+        """Shape of the working image."""
+        rows, cols = self.image.shape
+        return rows, cols
+
+    def to_px(self, yx_wpx: ArrayLike) -> NDArray[np.float64]:
+        """Working coordinates (N, 2) as micrograph coordinates (N, 2), both (row, column)."""
+        return to_px(yx_wpx, self.shape_px, self.shape_wpx)
+
+    def to_wpx(self, yx_px: ArrayLike) -> NDArray[np.float64]:
+        """Micrograph coordinates (N, 2) as working coordinates (N, 2), both (row, column)."""
+        return to_wpx(yx_px, self.shape_px, self.shape_wpx)
+
+
+def prepare(
+    micrograph: Micrograph,
+    diameter_angstrom: float,
+    pixel_size_angstrom: float | None = None,
+    use_mask: bool = True,
+) -> Prepared:
+    """Read a micrograph and bring it to the working scale.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+        What to read.
+    diameter_angstrom : float
+        The particle's long diameter, Angstrom.
+    pixel_size_angstrom : float, optional
+        Takes precedence over the micrograph's own pixel size.
+    use_mask : bool
+        Whether to look for unusable areas (`masks.usable_mask`); without, the mask is True everywhere.
+
+    Raises
+    ------
+    MicrographError
+        If the micrograph cannot be read or has no contrast.
+    ParameterError
+        If no pixel size is known, or the diameter does not fit to it.
+    """
+    pixel_size = micrograph.pixel_size_angstrom if pixel_size_angstrom is None else pixel_size_angstrom
+    if pixel_size is None:
+        raise ParameterError(f"{micrograph.path}: the file states no pixel size; give it in Angstrom")
+    shape_wpx = working_shape(micrograph.shape, pixel_size, diameter_angstrom)
+    try:
+        image, mask = prepare_pixels(micrograph.pixels(), shape_wpx, use_mask)
+    except MicrographError as error:
+        if str(micrograph.path) in str(error):
+            raise
+        raise MicrographError(f"{micrograph.path}: {error}") from error
+    return Prepared(image, mask, micrograph.shape, float(pixel_size))
+
+
+def prepare_pixels(
+    pixels: NDArray[Any], shape_wpx: tuple[int, int], use_mask: bool = True
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Bring an image (H, W) to the working scale, as `prepare` does with a file's.
+
+    Returns
+    -------
+    image : ndarray of float32, shape `shape_wpx`
+    mask : ndarray of bool, shape `shape_wpx`
+
+    Raises
+    ------
+    MicrographError
+        If the image has no contrast.
+    """
+    image = rescale(pixels, shape_wpx, Cleaner.estimate(pixels))
+    mask = usable_mask(image) if use_mask else None
+    image = normalise(flatten(image, mask=mask), mask)
+    return image, np.ones(shape_wpx, np.bool_) if mask is None else mask

@@ -1,0 +1,197 @@
+"""Micrographs: where they are, how large, and how to get at their pixels.
+
+Opening reads the header only; `Micrograph.pixels` maps or reads the pixels when they are asked for.
+"""
+
+from __future__ import annotations
+
+import glob
+import math
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from numpy.typing import NDArray
+
+from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.readers import mrc, raster, tiff
+from napari_hydrapicker.readers.common import FileInfo, MicrographWarning
+
+__all__ = ["Micrograph", "MicrographWarning", "find_micrographs", "open_micrograph", "open_micrographs"]
+
+_COMPRESSED = (".gz", ".bz2")
+_MRC_SUFFIXES = (".mrc", ".mrcs")
+_SCIENTIFIC = (*_MRC_SUFFIXES, *(m + c for m in _MRC_SUFFIXES for c in _COMPRESSED), ".tif", ".tiff")
+_PICTURES = (".png", ".jpg", ".jpeg")
+_TIFF_MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_PICTURE_MAGICS = (b"\x89PNG", b"\xff\xd8\xff")
+
+
+@dataclass(frozen=True)
+class Micrograph:
+    """One micrograph in a file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    shape : (int, int)
+        Rows and columns, pixels.
+    pixel_size_angstrom : float or None
+        None where neither the file nor the user states it.
+    frame : int
+        Index of the micrograph in a stack, from 0.
+    n_frames : int
+        Number of micrographs in the file; 1 unless it is an .mrcs stack.
+    """
+
+    path: Path
+    shape: tuple[int, int]
+    pixel_size_angstrom: float | None
+    frame: int = 0
+    n_frames: int = 1
+
+    @property
+    def name(self) -> str:
+        """The file's name without its extension; in stacks followed by the frame, counted from 1."""
+        name = self.path.name
+        for suffix in (*_COMPRESSED, *_SCIENTIFIC, *_PICTURES):
+            if name.lower().endswith(suffix) and len(name) > len(suffix):
+                name = name[: -len(suffix)]
+        return f"{name}_{self.frame + 1:04d}" if self.n_frames > 1 else name
+
+    def pixels(self) -> NDArray[Any]:
+        """Return the pixels, shape `shape`, in the file's own type, memory-mapped where possible.
+
+        Raises
+        ------
+        MicrographError
+            If the file cannot be read, is truncated, or has changed since it was opened.
+        """
+        _, reader = _probe(self.path)
+        pixels: NDArray[Any] = reader.read(self.path, self.frame)
+        if pixels.shape != self.shape:
+            raise MicrographError(f"{self.path}: changed since it was opened; open it again")
+        return pixels
+
+    def with_pixel_size(self, angstrom: float) -> Micrograph:
+        """Return the same micrograph with another pixel size, Angstrom.
+
+        Raises
+        ------
+        ParameterError
+            If it is not a positive number.
+        """
+        if not (math.isfinite(angstrom) and angstrom > 0):
+            raise ParameterError(f"the pixel size must be a positive number of Angstrom, not {angstrom}")
+        return replace(self, pixel_size_angstrom=float(angstrom))
+
+
+def open_micrographs(path: str | Path) -> list[Micrograph]:
+    """Open a file: one micrograph, or one a frame of an .mrcs stack. The content tells the format.
+
+    Raises
+    ------
+    MicrographError
+        If the file is missing, damaged, truncated, or a movie, a tomogram or no image at all.
+
+    Warns
+    -----
+    MicrographWarning
+        If the file breaks its format's rules, but can be read.
+    """
+    path = Path(path)
+    info, _ = _probe(path)
+    for problem in info.problems:
+        warnings.warn(f"{path}: {problem}", MicrographWarning, stacklevel=2)
+    return [
+        Micrograph(path, info.shape, info.pixel_size_angstrom, frame, info.n_frames)
+        for frame in range(info.n_frames)
+    ]
+
+
+def open_micrograph(path: str | Path, pixel_size_angstrom: float | None = None) -> Micrograph:
+    """Open a file that holds one micrograph; a pixel size given here overrides the file's.
+
+    Raises
+    ------
+    MicrographError
+        As `open_micrographs`, and if the file is a stack of several.
+    ParameterError
+        If the pixel size is not a positive number.
+    """
+    micrographs = open_micrographs(path)
+    if len(micrographs) > 1:
+        raise MicrographError(f"{path}: a stack of {len(micrographs)} micrographs; open it as a stack")
+    micrograph = micrographs[0]
+    return micrograph if pixel_size_angstrom is None else micrograph.with_pixel_size(pixel_size_angstrom)
+
+
+def find_micrographs(paths: Iterable[str | Path]) -> list[Path]:
+    """List the micrograph files named by files, folders and glob patterns, sorted, each once.
+
+    A folder stands for the MRC and TIFF files in it, or, if it has none, for its PNG and JPEG files
+    (which may otherwise be thumbnails of the others).
+
+    Raises
+    ------
+    MicrographError
+        If one of the names leads to no file.
+    """
+    found: set[Path] = set()
+    for path in paths:
+        found.update(_expand(Path(path).expanduser()))
+    if not found:
+        raise MicrographError("no micrographs were named: give files, folders or patterns such as '*.mrc'")
+    return sorted(found)
+
+
+def _expand(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        try:
+            files = [entry for entry in path.iterdir() if entry.is_file()]
+        except OSError as error:
+            raise MicrographError(f"{path}: the folder cannot be read ({error})") from error
+        micrographs = _recognised(files)
+        if not micrographs:
+            raise MicrographError(f"{path}: no micrographs (.mrc, .mrcs, .tif, .png, .jpg) in this folder")
+        return micrographs
+    matches = [Path(match) for match in glob.glob(str(path), recursive=True)]
+    files = [match for match in matches if match.is_file()]
+    if not files:
+        what = "no file matches this pattern" if glob.has_magic(str(path)) else "no such file or folder"
+        raise MicrographError(f"{path}: {what}")
+    return _recognised(files) or files
+
+
+def _recognised(files: list[Path]) -> list[Path]:
+    """Keep the files whose names are micrographs': scientific formats first, else pictures."""
+    visible = [file for file in files if not file.name.startswith(".")]
+    for suffixes in (_SCIENTIFIC, _PICTURES):
+        if chosen := [file for file in visible if file.name.lower().endswith(suffixes)]:
+            return chosen
+    return []
+
+
+def _probe(path: Path) -> tuple[FileInfo, ModuleType]:
+    """Read a file's header, and return it with the reader for its pixels."""
+    if path.is_dir():
+        raise MicrographError(f"{path}: a folder, not a micrograph")
+    if path.suffix.lower() == ".eer":
+        raise tiff.eer_error(path)
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise MicrographError(f"{path}: cannot be read ({error.strerror or error})") from error
+    reader: ModuleType = mrc
+    if magic in _TIFF_MAGICS:
+        reader = tiff
+    elif magic.startswith(_PICTURE_MAGICS):
+        reader = raster
+    return reader.probe(path), reader

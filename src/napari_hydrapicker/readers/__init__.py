@@ -1,0 +1,1 @@
+"""Readers of micrograph files: one module a file format, told apart by content."""

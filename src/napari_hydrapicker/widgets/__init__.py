@@ -1,0 +1,1 @@
+"""What napari sees of the package: the only modules that import napari or Qt."""

@@ -1,0 +1,128 @@
+"""`hydrapicker convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_hydrapicker import formats
+from napari_hydrapicker.cli.main import run
+from napari_hydrapicker.picks import Picks
+
+PICKS = {
+    "a": Picks(np.array([[10.0, 600.0], [390.0, 20.0]]), np.array([0.5, 0.25]), diameter_px=40),
+    "b": Picks(np.array([[100.0, 300.0]]), np.array([0.75]), diameter_px=40),
+}
+
+
+def convert(*arguments: str | Path) -> int:
+    return run(["convert", *map(str, arguments)])
+
+
+@pytest.fixture
+def stars(tmp_path: Path) -> Path:
+    """A folder of two STAR files."""
+    formats.write(PICKS, tmp_path / "stars", "star")
+    return tmp_path / "stars"
+
+
+@pytest.mark.parametrize(
+    ("out", "format"),
+    [("p.txt", "topaz"), ("p.csv", "csv"), ("p.star", "star-particles"), ("p.cs", "cs")],
+)
+def test_the_extension_tells_the_format(
+    out: str, format: str, stars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert convert(stars, tmp_path / out, "--micrograph-shape", "400x700") == 0
+    assert formats.detect(tmp_path / out) == format
+    picks = formats.read(tmp_path / out)
+    for name, one in PICKS.items():
+        np.testing.assert_allclose(picks[name].yx, one.yx, atol=1e-3)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines[:2]] == [["a", "2"], ["b", "1"]]
+    assert lines[2] == f"3 picks on 2 micrographs written as {format} to {tmp_path / out} (1 file)"
+
+
+def test_a_folder_of_boxes(stars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convert(stars, tmp_path / "boxes", "--to", "box") == 2
+    assert "needs a box size in pixels" in capsys.readouterr().err
+    assert convert(stars, tmp_path / "boxes", "--to", "box", "--box", "50") == 0
+    assert (tmp_path / "boxes" / "b.box").read_text() == "275\t75\t50\t50\t0.75\n"
+
+
+def test_one_file_to_one_file_flipped(stars: Path, tmp_path: Path) -> None:
+    source, out = stars / "a_autopick.star", tmp_path / "a.box"
+    assert convert(source, out, "--box", "20", "--flip-y", "400") == 0
+    np.testing.assert_array_equal(formats.read(out)["a"].yx, [[389, 600], [9, 20]])
+    assert convert(source, out, "--box", "20") == 2
+    assert convert(source, out, "--box", "20", "--overwrite") == 0
+    np.testing.assert_array_equal(formats.read(out)["a"].yx, [[10, 600], [390, 20]])
+
+
+def test_a_bad_file_does_not_stop_the_others(
+    stars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (stars / "aa.star").write_text("data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n1 oops\n")
+    (stars / "notes.md").write_text("of no interest")
+    assert convert(stars, tmp_path / "p.csv") == 2
+    assert formats.read(tmp_path / "p.csv").keys() == PICKS.keys()
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert told[0].startswith("not converted: ")
+    assert "aa.star, line 5: 'oops'" in told[0]
+    assert "1 of 3 files" in told[1]
+
+
+def test_a_micrograph_that_comes_twice_is_told(
+    stars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    formats.write({"a": PICKS["a"]}, stars, "box")
+    assert convert(stars, tmp_path / "p.csv") == 2
+    assert "a_autopick.star: a was already read from" in capsys.readouterr().err.replace("\n", " ")
+    assert len(formats.read(tmp_path / "p.csv")["a"]) == 2
+
+
+def test_a_combined_list_is_read_once_with_its_files(tmp_path: Path) -> None:
+    formats.write(PICKS, tmp_path / "relion", "star-combined")
+    assert convert(tmp_path / "relion", tmp_path / "p.csv") == 0
+    assert {name: len(one) for name, one in formats.read(tmp_path / "p.csv").items()} == {"a": 2, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["out"], "does not tell the format to write: give --to"),
+        (["out", "--to", "ply"], "--to ply: one of "),
+        (["out.csv", "--from", "ply"], "unknown coordinate format 'ply'"),
+        (["out.cs"], "needs the micrographs' size"),
+        (["out.cs", "--micrograph-shape", "400"], "give ROWSxCOLUMNS"),
+        (["out.csv", "--flip-y", "0"], "--flip-y 0"),
+        (["out.box", "--box", "-3"], "box size -3 px"),
+        (["out.box", "--box", "30"], "holds one micrograph"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(
+    arguments: list[str], problem: str, stars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert convert(stars, tmp_path / arguments[0], *arguments[1:]) == 2
+    told = capsys.readouterr().err
+    assert problem in told
+    assert told.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["stars"]
+
+
+def test_a_folder_without_coordinates_and_a_missing_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert convert(tmp_path, tmp_path / "p.csv") == 2
+    assert "no coordinate files" in capsys.readouterr().err
+    assert convert(tmp_path / "none.star", tmp_path / "p.csv") == 2
+    assert "none.star: no such file" in capsys.readouterr().err
+
+
+def test_real_boxes_become_a_table(shared_data: Path, tmp_path: Path) -> None:
+    source = shared_data / "formats" / "cryolo_box"
+    assert convert(source, tmp_path / "p.star", "--flip-y", "4096") == 0
+    assert [len(one) for one in formats.read(tmp_path / "p.star").values()] == [627, 662, 711]

@@ -1,0 +1,136 @@
+"""The `hydrapicker` command's frame: help, exit codes, errors and warnings in one line each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from napari_hydrapicker import __version__
+from napari_hydrapicker.cli import main as cli
+from napari_hydrapicker.errors import CoordinateFileError
+
+Replace = Callable[[Callable[..., None]], None]
+
+
+@pytest.fixture
+def as_demo(monkeypatch: pytest.MonkeyPatch) -> Replace:
+    """Let a function stand in for the sub-command `demo`."""
+
+    def replace(function: Callable[..., None]) -> None:
+        monkeypatch.setattr(cli, "import_module", lambda name: SimpleNamespace(demo=function))
+
+    return replace
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--version"]) == 0
+    assert capsys.readouterr().out == f"hydrapicker {__version__}\n"
+
+
+def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture[str]) -> None:
+    program = (
+        "import sys; from napari_hydrapicker.cli.main import run; run(['--help']);"
+        "print(*sorted(m for m in sys.modules if m.startswith('napari_hydrapicker.cli.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    *help_text, modules = done.stdout.splitlines()
+    assert modules == "napari_hydrapicker.cli.main"
+    for command in cli.COMMANDS:
+        assert any(command in line for line in help_text)
+
+
+@pytest.mark.parametrize("command", list(cli.COMMANDS))
+def test_every_command_has_its_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([command, "--help"]) == 0
+    assert f"hydrapicker {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["pikc"], ["--no-such-option"], ["pick", "--no-such-option"]])
+def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(arguments) == 2
+    captured = capsys.readouterr()
+    assert "No such" in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_arguments_reach_the_command(as_demo: Replace) -> None:
+    seen = []
+
+    def demo(what: str, times: int = 1) -> None:
+        seen.append((what, times))
+
+    as_demo(demo)
+    assert cli.run(["demo", "pick", "--times", "3"]) == 0
+    assert seen == [("pick", 3)]
+
+
+def test_our_errors_are_one_line_and_exit_with_2(
+    as_demo: Replace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def demo() -> None:
+        raise CoordinateFileError("a.star: no coordinates;\n  give a RELION file")
+
+    as_demo(demo)
+    assert cli.run(["demo"]) == 2
+    assert capsys.readouterr().err == "hydrapicker: error: a.star: no coordinates; give a RELION file\n"
+
+
+def test_internal_error_is_one_line(
+    as_demo: Replace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def demo() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    as_demo(demo)
+    monkeypatch.delenv(cli.DEBUG_VARIABLE, raising=False)
+    assert cli.run(["demo"]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("hydrapicker: internal error: ZeroDivisionError: division by zero; please report")
+
+
+@pytest.mark.parametrize("by_variable", [True, False])
+def test_internal_error_with_traceback(
+    by_variable: bool,
+    as_demo: Replace,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def demo() -> None:
+        raise ZeroDivisionError
+
+    as_demo(demo)
+    monkeypatch.setenv(cli.DEBUG_VARIABLE, "1" if by_variable else "0")
+    assert cli.run(["demo"] if by_variable else ["--debug", "demo"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_interruption_exits_with_130(as_demo: Replace) -> None:
+    def demo() -> None:
+        raise KeyboardInterrupt
+
+    as_demo(demo)
+    assert cli.run(["demo"]) == 130
+
+
+def test_warnings_are_one_line_each(as_demo: Replace, capsys: pytest.CaptureFixture[str]) -> None:
+    def demo() -> None:
+        warnings.simplefilter("always")
+        warnings.warn("the header states\nno pixel size", stacklevel=1)
+
+    as_demo(demo)
+    before = warnings.showwarning
+    assert cli.run(["demo"]) == 0
+    assert capsys.readouterr().err == "hydrapicker: warning: the header states no pixel size\n"
+    assert warnings.showwarning is before
+
+
+def test_module_runs_as_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_hydrapicker", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"hydrapicker {__version__}\n"

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+
+from napari_hydrapicker.errors import MicrographError
+from napari_hydrapicker.imaging.normalise import background_statistics, clean, flatten, normalise
+
+
+@pytest.fixture
+def noise():
+    return np.random.default_rng(0).normal(100, 5, (240, 410)).astype(np.float32)
+
+
+def test_broken_pixels_are_replaced_or_clipped(noise):
+    noise[3, 4], noise[5, 6], noise[7, 8] = np.nan, np.inf, -np.inf
+    noise[9, 10], noise[11, 12] = 1e6, -1e30
+    result = clean(noise)
+    assert np.isfinite(result).all()
+    assert abs(result[3, 4] - 100) < 0.2
+    assert abs(result[5, 6] - 100) < 0.2
+    assert abs(result[9, 10] - 140) < 2
+    assert abs(result[11, 12] - 60) < 2
+    untouched = np.abs(noise - 100) < 35
+    np.testing.assert_array_equal(result[untouched], noise[untouched])
+
+
+def test_cleaning_leaves_its_input_alone(noise):
+    noise[0, 0] = np.nan
+    before = noise.copy()
+    clean(noise)
+    np.testing.assert_array_equal(noise, before)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", ">i2", "u2", "f2", ">f4", "f8"])
+def test_all_types_are_cleaned_to_float32(noise, dtype):
+    values = noise.round().astype(dtype)
+    result = clean(values)
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, values.astype(np.float32))
+
+
+def test_numbers_beyond_float32_count_as_broken(noise):
+    wide = noise.astype(np.float64)
+    wide[2, 2] = 1e300
+    assert abs(clean(wide)[2, 2] - 100) < 0.2
+
+
+@pytest.mark.parametrize("value", [0, 7.5, np.nan, np.inf])
+def test_no_contrast_is_refused(value):
+    with pytest.raises(MicrographError, match="no contrast"):
+        clean(np.full((50, 70), value, np.float32))
+
+
+def test_contrast_between_the_samples_is_found():
+    image = np.zeros((3000, 3000), np.int8)
+    image[1::2, 1::2] = 1
+    assert clean(image).max() > 0
+
+
+def test_the_background_becomes_standard(noise):
+    particles = np.zeros(noise.shape, bool)
+    particles[40:60, 30:90] = True
+    noise[particles] -= 30
+    result = normalise(noise)
+    assert result.dtype == np.float32
+    assert abs(result[~particles].mean()) < 0.02
+    assert abs(result[~particles].std() - 1) < 0.03
+    assert abs(result[particles].mean() + 6) < 0.7
+    assert result.min() == -6
+
+
+def test_masked_pixels_do_not_count(noise):
+    mask = np.ones(noise.shape, bool)
+    mask[:, :150] = False
+    noise[~mask] = noise[~mask] * 40
+    mean, std = background_statistics(noise, mask)
+    assert abs(mean - 100) < 0.2
+    assert abs(std - 5) < 0.2
+    assert abs(normalise(noise, mask)[mask].mean()) < 0.02
+
+
+def test_a_mask_of_nothing_is_ignored(noise):
+    nothing = np.zeros(noise.shape, bool)
+    np.testing.assert_array_equal(normalise(noise, nothing), normalise(noise))
+    np.testing.assert_array_equal(flatten(noise, mask=nothing), flatten(noise))
+
+
+def test_a_constant_image_cannot_be_normalised():
+    with pytest.raises(MicrographError, match="no contrast"):
+        normalise(np.ones((30, 40), np.float32))
+
+
+def test_gradients_are_removed_and_particles_stay(noise):
+    row, col = np.mgrid[:240, :410]
+    gradient = (0.2 * row - 0.1 * col).astype(np.float32)
+    particle = 20 * np.exp(-((row - 120) ** 2 + (col - 200) ** 2) / 50).astype(np.float32)
+    result = flatten(noise + gradient + particle)
+    inner = result[40:-40, 40:-40] - (noise + particle)[40:-40, 40:-40]
+    assert gradient.std() > 15
+    assert inner.std() < 2.5
+    assert result[115:126, 195:206].mean() > 8
+
+
+def test_masked_pixels_do_not_pull_on_the_background(noise):
+    mask = np.ones(noise.shape, bool)
+    mask[:60] = False
+    noise[~mask] = -1000
+    assert abs(flatten(noise, mask=mask)[60:75].mean()) < 1
+    assert abs(flatten(noise)[60:75].mean()) > 100

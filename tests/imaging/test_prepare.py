@@ -1,0 +1,80 @@
+import mrcfile
+import numpy as np
+import pytest
+
+from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.imaging.prepare import prepare
+from napari_hydrapicker.micrograph import open_micrograph
+
+
+def save(path, image, pixel_size=2.0):
+    with mrcfile.new(path) as mrc:
+        mrc.set_data(image)
+        mrc.voxel_size = pixel_size
+    return open_micrograph(path)
+
+
+def noisy_blob(shape, centre, sigma):
+    row, col = np.mgrid[: shape[0], : shape[1]]
+    blob = np.exp(-((row - centre[0]) ** 2 + (col - centre[1]) ** 2) / (2 * sigma**2))
+    return (1000 - 60 * blob + np.random.default_rng(0).normal(0, 10, shape)).astype(np.float32)
+
+
+def test_a_particle_is_where_the_coordinates_say(tmp_path):
+    micrograph = save(tmp_path / "a.mrc", noisy_blob((900, 1301), (307.0, 911.0), 12.0))
+    prepared = prepare(micrograph, 126.0)
+    assert prepared.shape_px == (900, 1301)
+    assert prepared.image.shape == prepared.mask.shape == (300, 434)
+    assert prepared.mask.all()
+    found = np.argwhere(prepared.image < -4.5).mean(axis=0)
+    assert np.abs(prepared.to_px([found])[0] - (307, 911)).max() < 0.5
+    np.testing.assert_allclose(prepared.to_px(prepared.to_wpx([[307.25, 911.5]])), [[307.25, 911.5]])
+
+
+def test_the_background_is_standard(tmp_path):
+    prepared = prepare(save(tmp_path / "a.mrc", noisy_blob((900, 1301), (307, 911), 12)), 126.0)
+    corner = prepared.image[150:, :200]
+    assert prepared.image.dtype == np.float32
+    assert abs(corner.mean()) < 0.1
+    assert abs(corner.std() - 1) < 0.05
+
+
+def test_grey_levels_do_not_matter(tmp_path):
+    image = noisy_blob((600, 801), (200, 300), 12)
+    one = prepare(save(tmp_path / "a.mrc", image), 84.0).image
+    other = prepare(save(tmp_path / "b.mrc", image * 0.01 - 7), 84.0).image
+    np.testing.assert_allclose(one, other, atol=2e-3)
+
+
+def test_a_given_pixel_size_takes_precedence(tmp_path):
+    micrograph = save(tmp_path / "a.mrc", noisy_blob((600, 800), (200, 300), 12))
+    prepared = prepare(micrograph, 84.0, pixel_size_angstrom=1.0)
+    assert prepared.image.shape == (150, 200)
+    assert prepared.pixel_size_angstrom == 1.0
+
+
+def test_the_mask_can_be_switched_off(tmp_path):
+    image = noisy_blob((600, 801), (200, 300), 12)
+    image[:60] = image[60]
+    micrograph = save(tmp_path / "a.mrc", image)
+    assert not prepare(micrograph, 84.0).mask[:29].any()
+    assert prepare(micrograph, 84.0, use_mask=False).mask.all()
+
+
+def test_no_pixel_size_is_an_error(tmp_path):
+    micrograph = save(tmp_path / "a.mrc", noisy_blob((60, 80), (20, 30), 12), 0)
+    with pytest.raises(ParameterError, match=r"a\.mrc: the file states no pixel size"):
+        prepare(micrograph, 84.0)
+
+
+def test_an_image_without_contrast_is_named(tmp_path):
+    micrograph = save(tmp_path / "blank.mrc", np.zeros((60, 80), np.float32))
+    with pytest.raises(MicrographError, match=r"blank\.mrc: the image has no contrast"):
+        prepare(micrograph, 84.0)
+
+
+def test_a_micrograph_that_went_away_is_named(tmp_path):
+    micrograph = save(tmp_path / "gone.mrc", noisy_blob((60, 80), (20, 30), 12))
+    micrograph.path.unlink()
+    with pytest.raises(MicrographError, match=r"^[^ ]*gone\.mrc: cannot be read"):
+        prepare(micrograph, 84.0)

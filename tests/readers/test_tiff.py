@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+import tifffile
+
+from napari_hydrapicker.errors import MicrographError
+from napari_hydrapicker.micrograph import open_micrograph
+
+
+@pytest.fixture
+def data():
+    return np.random.default_rng(0).integers(0, 200, (37, 58))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "f4", "f2"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_grey_images_are_read(tmp_path, data, dtype, order, compression):
+    values = data.astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", values, byteorder=order, compression=compression)
+    micrograph = open_micrograph(tmp_path / "a.tif")
+    assert micrograph.shape == (37, 58)
+    assert micrograph.pixel_size_angstrom is None
+    pixels = micrograph.pixels()
+    assert pixels.dtype.newbyteorder("=") == np.dtype(dtype)
+    np.testing.assert_array_equal(pixels, values)
+
+
+def test_uncompressed_images_are_mapped(tmp_path, data):
+    tifffile.imwrite(tmp_path / "a.tif", data.astype(np.float32))
+    assert isinstance(open_micrograph(tmp_path / "a.tif").pixels().base, np.memmap)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "unit", "expected"),
+    [
+        ((1e8 / 1.25, 1e8 / 1.25), "CENTIMETER", 1.25),
+        ((2.54e8 / 0.5, 2.54e8 / 0.5), "INCH", 0.5),
+        ((72, 72), "INCH", None),
+        ((1, 1), "NONE", None),
+    ],
+)
+def test_only_plausible_resolutions_are_pixel_sizes(tmp_path, data, resolution, unit, expected):
+    tifffile.imwrite(tmp_path / "a.tif", data.astype("u1"), resolution=resolution, resolutionunit=unit)
+    assert open_micrograph(tmp_path / "a.tif").pixel_size_angstrom == expected
+
+
+def test_movies_are_refused(tmp_path, data):
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([data] * 3).astype("u1"), photometric="minisblack")
+    with pytest.raises(MicrographError, match="holds 3 images, so it is probably a movie"):
+        open_micrograph(tmp_path / "a.tif")
+
+
+def test_colours_are_refused(tmp_path, data):
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([data] * 3, -1).astype("u1"), photometric="rgb")
+    with pytest.raises(MicrographError, match="not a grey image"):
+        open_micrograph(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_truncated_files_are_refused(tmp_path, data, compression):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, data.astype(np.float32), compression=compression)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(MicrographError, match="truncated"):
+        open_micrograph(path)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_damaged_files_are_read_or_refused(tmp_path, data, compression):
+    path, rng = tmp_path / "a.tif", np.random.default_rng(0)
+    tifffile.imwrite(path, data.astype(np.float32), compression=compression)
+    content = path.read_bytes()
+    refused = 0
+    for _ in range(150):
+        mutant = bytearray(content)
+        for place in rng.integers(4, 300, 3):
+            mutant[place] = rng.integers(0, 256)
+        path.write_bytes(mutant)
+        try:
+            micrograph = open_micrograph(path)
+            assert micrograph.pixels().shape == micrograph.shape
+        except MicrographError:
+            refused += 1
+    assert refused > 10

@@ -1,0 +1,125 @@
+"""The package as a whole: light to import, installed with its manifest, documented as it runs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import napari_hydrapicker
+from napari_hydrapicker.cli.main import run
+
+DISTRIBUTION = "napari-hydrapicker"
+ROOT = Path(__file__).parent.parent
+HEAVY = {"torch", "scipy", "skimage", "pandas", "matplotlib", "napari", "npe2", "qtpy", "PyQt6", "PySide6"}
+QT_FREE = ["micrograph", "picks", "formats", "imaging", "evaluation", "cli.main", "widgets.reader"]
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the top-level modules that a statement loads in a fresh interpreter."""
+    program = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    assert not loaded_by("import napari_hydrapicker") & (HEAVY | {"numpy"})
+
+
+@pytest.mark.parametrize("module", QT_FREE)
+def test_modules_that_need_no_tensors_load_neither_torch_nor_qt(module: str) -> None:
+    loaded = loaded_by(f"import napari_hydrapicker.{module}")
+    assert not loaded & {"torch", "napari", "qtpy", "PyQt6", "PySide6"}
+
+
+def test_importing_is_fast() -> None:
+    program = (
+        "import time; start = time.perf_counter(); import napari_hydrapicker;"
+        "print(time.perf_counter() - start)"
+    )
+    run = [sys.executable, "-c", program]
+    fastest = min(float(subprocess.run(run, capture_output=True, check=True).stdout) for _ in range(3))
+    assert fastest < 0.2
+
+
+def test_installed_version_is_the_package_s() -> None:
+    assert importlib.metadata.version(DISTRIBUTION) == napari_hydrapicker.__version__
+
+
+def test_package_is_typed_and_brings_a_manifest_named_as_the_distribution() -> None:
+    npe2 = pytest.importorskip("npe2")
+    package = Path(napari_hydrapicker.__file__).parent
+    assert (package / "py.typed").is_file()
+    manifest = npe2.PluginManifest.from_file(package / "napari.yaml")
+    manifest.validate_imports()
+    assert manifest.name == DISTRIBUTION
+
+
+def test_napari_finds_the_manifest_through_the_entry_point() -> None:
+    npe2 = pytest.importorskip("npe2")
+    manifest = npe2.PluginManifest.from_distribution(DISTRIBUTION)
+    assert manifest.package_version == napari_hydrapicker.__version__
+
+
+def test_manifest_at_the_top_is_the_package_s() -> None:
+    inside = ROOT / "src" / "napari_hydrapicker" / "napari.yaml"
+    assert (ROOT / "napari.yaml").read_text() == inside.read_text()
+
+
+def readme_commands() -> list[str]:
+    """Return the lines of the README's first code block."""
+    block = re.search(r"```(?:sh|bash)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert block is not None
+    return [line for line in block[1].splitlines() if line and not line.startswith("#")]
+
+
+def test_readme_begins_with_the_demo_and_the_tests() -> None:
+    demo, tests = readme_commands()
+    assert demo.endswith("tox -e demo")
+    assert tests.endswith("tox")
+    assert "install tox" in demo
+    assert "install tox" in tests
+
+
+def test_continuous_integration_runs_the_readme_s_commands() -> None:
+    script = (ROOT / ".ci" / "run").read_text().splitlines()
+    for command in readme_commands():
+        assert any(command in line for line in script)
+
+
+def test_every_dependency_is_locked() -> None:
+    locked = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    requirements = importlib.metadata.requires(DISTRIBUTION) or []
+    names = {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in requirements}  # type: ignore[index]
+    assert names - {DISTRIBUTION, "pre-commit", "tox"} <= locked
+
+
+def documented_options() -> list[tuple[str, str]]:
+    """List (sub-command, option) for the calls of `hydrapicker` in code blocks, and the table of `pick`."""
+    guide = (ROOT / "docs" / "command-line.md").read_text()
+    text = (ROOT / "README.md").read_text() + guide
+    calls = [call.split() for call in re.findall(r"^hydrapicker (.*)$", text, re.MULTILINE)]
+    found = {(call[0], word) for call in calls for word in call[1:] if word.startswith("--")}
+    found |= {("pick", option) for option in re.findall(r"^\| `(--[\w-]+)`", guide, re.MULTILINE)}
+    return sorted(found)
+
+
+@pytest.mark.parametrize(("command", "option"), documented_options())
+def test_documented_option_exists(
+    command: str, option: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run([command, "--help"]) == 0
+    assert option in capsys.readouterr().out.split()
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=str)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\((?!http)([^)#]+)", document.read_text())
+    assert targets or document.parent != ROOT
+    for target in targets:
+        assert (document.parent / target).exists(), target
