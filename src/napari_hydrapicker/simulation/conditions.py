@@ -1,0 +1,99 @@
+"""The conditions under which a micrograph is taken, and the ranges that training draws them from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Everything that shapes a simulated micrograph besides the molecule.
+
+    Attributes
+    ----------
+    density : float
+        Particles for each diameter^2 of area.
+    spacing : float
+        Smallest centre-to-centre distance in diameters; below about 0.7 particles overlap.
+    clustering : float
+        Share of particles placed beside another one, 0..1.
+    defocus_um, astigmatism_um, phase_shift : float
+        Mean underfocus, half the astigmatic difference (micrometre), phase plate's shift (rad).
+    voltage_kv, cs_mm, amplitude_contrast : float
+        The microscope.
+    dose_per_square_angstrom : float
+        Electrons that are counted, for each square Angstrom.
+    envelope_angstrom2 : float
+        B-factor of the signal's Gaussian envelope.
+    structural_noise : float
+        Standard deviation of the ice's own random potential before the optics, relative to the shot noise.
+    drift_noise : float
+        Standard deviation of slow intensity changes (1/f), relative to the shot noise.
+    signal : float
+        Factor on the molecule's contrast; 1 is physical.
+    smoothing_wpx : float
+        Standard deviation of a low-pass by a denoiser, in working pixels (diameter / 21); 0 for none.
+    grey_levels : float
+        Levels for each standard deviation where the image was stored in few bits; 0 for float.
+    thickness_gradient : float
+        Peak-to-peak change of intensity across the image, in noise standard deviations.
+    blobs, crystals, fragments : float
+        Contamination, ice crystals and broken particles for each diameter^2 of area.
+    carbon : float
+        Probability that a carbon edge crosses the image.
+    """
+
+    density: float = 0.25
+    spacing: float = 0.8
+    clustering: float = 0.1
+    defocus_um: float = 1.8
+    astigmatism_um: float = 0.02
+    phase_shift: float = 0.0
+    voltage_kv: float = 300.0
+    cs_mm: float = 2.7
+    amplitude_contrast: float = 0.07
+    dose_per_square_angstrom: float = 40.0
+    envelope_angstrom2: float = 100.0
+    structural_noise: float = 0.5
+    drift_noise: float = 0.3
+    signal: float = 1.0
+    smoothing_wpx: float = 0.0
+    grey_levels: float = 0.0
+    thickness_gradient: float = 0.5
+    blobs: float = 0.002
+    crystals: float = 0.002
+    fragments: float = 0.02
+    carbon: float = 0.0
+
+
+def draw_conditions(rng: np.random.Generator) -> Conditions:
+    """Draw conditions from the wide ranges used in training."""
+
+    def log_uniform(low: float, high: float) -> float:
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+    plate = rng.random() < 0.1
+    return Conditions(
+        density=log_uniform(0.08, 0.8),
+        spacing=rng.uniform(0.5, 1.05),
+        clustering=rng.choice([0.0, 0.2, 0.5]),
+        defocus_um=rng.uniform(0.3, 1.2) if plate else log_uniform(0.6, 4.0),
+        astigmatism_um=rng.uniform(0, 0.1),
+        phase_shift=rng.uniform(0.5, 2.2) if plate else 0.0,
+        voltage_kv=rng.choice([200.0, 300.0]),
+        amplitude_contrast=rng.uniform(0.05, 0.2),
+        dose_per_square_angstrom=log_uniform(8, 60),
+        envelope_angstrom2=log_uniform(50, 1500),
+        structural_noise=rng.uniform(0.0, 1.5),
+        drift_noise=rng.uniform(0.0, 0.8),
+        signal=log_uniform(0.3, 1.6),
+        smoothing_wpx=rng.uniform(0.8, 2.8) if rng.random() < 0.45 else 0.0,
+        grey_levels=rng.uniform(2, 20) if rng.random() < 0.4 else 0.0,
+        thickness_gradient=rng.uniform(0, 3),
+        blobs=log_uniform(0.0005, 0.01) if rng.random() < 0.4 else 0.0,
+        crystals=log_uniform(0.0005, 0.01) if rng.random() < 0.3 else 0.0,
+        fragments=log_uniform(0.01, 0.3) if rng.random() < 0.5 else 0.0,
+        carbon=0.12,
+    )

@@ -1,0 +1,95 @@
+"""Putting data sets together: species split into training and validation, labelled micrographs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from napari_hydrapicker import formats
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.imaging.prepare import prepare
+from napari_hydrapicker.micrograph import find_micrographs, open_micrograph
+from napari_hydrapicker.simulation.cloud import PointCloud
+from napari_hydrapicker.simulation.procedural import procedural_complex
+from napari_hydrapicker.simulation.projection import make_species
+from napari_hydrapicker.simulation.structures import load_structure
+from napari_hydrapicker.training.sources import Crop, LabelledMicrograph, RealSource, SimulatedSource
+
+STRUCTURE_GLOBS = ("*.npz", "*.pdb", "*.cif", "*.mrc")
+
+
+def load_clouds(paths: Sequence[Path], n_procedural: int) -> list[PointCloud]:
+    """Read the structures in files and folders, and add procedural complexes."""
+    files: list[Path] = []
+    for path in paths:
+        files += sorted(f for g in STRUCTURE_GLOBS for f in path.glob(g)) if path.is_dir() else [path]
+    clouds = [load_structure(f) for f in files]
+    clouds += [procedural_complex(1000 + i) for i in range(n_procedural)]
+    if not clouds:
+        raise ParameterError("no structures; give --structures FILE-OR-FOLDER or --procedural N")
+    return clouds
+
+
+def simulated_sources(
+    clouds: Sequence[PointCloud], n_views: int, validation_names: Sequence[str], seed: int = 0
+) -> tuple[list[SimulatedSource], list[SimulatedSource]]:
+    """Project every molecule; those named (in any file of that name) are for validation only."""
+    training, validation = [], []
+    for i, cloud in enumerate(clouds):
+        source = SimulatedSource(make_species(cloud, n_views, seed + i))
+        (validation if cloud.name in validation_names else training).append(source)
+    if not training:
+        raise ParameterError("every structure is held out for validation; leave some to train on")
+    return training, validation
+
+
+def validation_crops(sources: Sequence[SimulatedSource], per_source: int, size: int, seed: int) -> list[Crop]:
+    """Simulate the same held-out crops every time; sources whose draw is empty are drawn again."""
+    crops = []
+    for i, source in enumerate(sources):
+        rng = np.random.default_rng((seed, i))
+        crops += [source.crop(rng, size) for _ in range(per_source)]
+    return crops
+
+
+def labelled_micrographs(
+    micrographs: Sequence[str], coordinates: Path, diameter_angstrom: float
+) -> dict[str, LabelledMicrograph]:
+    """Prepare the micrographs that have labels in a coordinate file or folder, keyed by name.
+
+    Raises
+    ------
+    ParameterError
+        If a micrograph has no labels.
+    """
+    files = sorted(f for f in coordinates.iterdir() if f.is_file()) if coordinates.is_dir() else [coordinates]
+    labels = {name: picks for f in files for name, picks in formats.read(f).items()}
+    made = {}
+    for path in find_micrographs(micrographs):
+        micrograph = open_micrograph(path)
+        if micrograph.name not in labels:
+            raise ParameterError(f"{path}: no labels for it in {coordinates}; leave it out or add them")
+        prepared = prepare(micrograph, diameter_angstrom)
+        made[micrograph.name] = LabelledMicrograph.from_prepared(prepared, labels[micrograph.name].yx)
+    return made
+
+
+def real_source(
+    name: str, micrographs: dict[str, LabelledMicrograph], validation_names: Sequence[str]
+) -> tuple[RealSource, list[Crop]]:
+    """Split a data set by micrograph: a source to train on, and whole images to validate on."""
+    train = [m for key, m in micrographs.items() if key not in validation_names]
+    if not train:
+        raise ParameterError(f"{name}: every micrograph is held out; leave some to train on")
+    held = [m for key, m in micrographs.items() if key in validation_names]
+    return RealSource(name, train), [whole(m) for m in held]
+
+
+def whole(m: LabelledMicrograph) -> Crop:
+    """Return a micrograph as one crop, its sides cut down to multiples of 16."""
+    rows, cols = (n // 16 * 16 for n in m.image.shape)
+    inside = (m.yx < np.array([rows, cols]) - 0.5).all(axis=1)
+    unusable = np.argwhere(~m.mask[:rows:4, :cols:4]) * 4.0
+    return Crop(np.ascontiguousarray(m.image[:rows, :cols]), m.yx[inside], unusable)
