@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_hydrapicker.hydra.norm import GroupNorm
+
 BLOCKS = 3
 
 
@@ -18,7 +20,7 @@ def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
 def _pair(in_channels: int, channels: int, groups: int) -> nn.Sequential:
     """Two 3x3 convolutions with nothing between them (an effective 5x5), then GroupNorm."""
     return nn.Sequential(
-        _conv(in_channels, channels), _conv(channels, channels), nn.GroupNorm(groups, channels)
+        _conv(in_channels, channels), _conv(channels, channels), GroupNorm(groups, channels)
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from napari_hydrapicker.hydra.norm import GroupNorm
+
 STAGE_CHANNELS = (128, 256, 512, 1024)
 CLASS_BIAS = -4.0  # before any training a cell is background with probability 0.98
 OUTPUTS = 3  # logit, raw offset along rows, raw offset along columns
@@ -15,7 +17,7 @@ def _stage(in_channels: int, out_channels: int, groups: int, dropout: float) -> 
     conv = nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=2, padding=1)
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-    return nn.Sequential(conv, nn.ReLU(inplace=True), nn.GroupNorm(groups, out_channels), nn.Dropout(dropout))
+    return nn.Sequential(conv, nn.ReLU(inplace=True), GroupNorm(groups, out_channels), nn.Dropout(dropout))
 
 
 def _output_conv(in_channels: int) -> nn.Conv2d:
