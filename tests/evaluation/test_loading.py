@@ -62,9 +62,11 @@ def test_contradictory_files_are_refused(tmp_path: Path) -> None:
 
 def test_other_files_are_left_out_with_a_warning(tmp_path: Path) -> None:
     formats.write({"a": ONE}, tmp_path, "star")
-    (tmp_path / "summary.csv").write_text("micrograph,seconds\na,1.5\n")
-    with pytest.warns(EvaluationWarning, match=r"left out: .*summary\.csv"):
+    (tmp_path / formats.PICKING_SUMMARY).write_text("micrograph,picks\na,1\n")
+    (tmp_path / "notes.csv").write_text("micrograph,seconds\na,1.5\n")
+    with pytest.warns(EvaluationWarning, match=r"left out: .*notes\.csv") as caught:
         assert list(read_folder(tmp_path)) == [Key("", "a")]
+    assert len(caught) == 1
 
 
 def test_missing_and_empty_folders(tmp_path: Path) -> None:

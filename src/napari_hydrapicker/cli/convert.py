@@ -129,7 +129,7 @@ def _files_in(folder: Path) -> list[Path]:
     from napari_hydrapicker.formats import star
 
     candidates = sorted(folder.iterdir())
-    files = [file for file in candidates if file.suffix.lower() in formats.EXTENSIONS and file.is_file()]
+    files = [file for file in candidates if formats.may_hold_coordinates(file) and file.is_file()]
     if not files:
         raise CoordinateFileError(f"{folder}: no coordinate files ({', '.join(sorted(formats.EXTENSIONS))})")
     listed: set[Path] = set()

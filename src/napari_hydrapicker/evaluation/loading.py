@@ -80,7 +80,7 @@ def _coordinate_files(folder: Path) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise CoordinateFileError(f"{folder}: no such folder")
-    paths = (path for path in folder.rglob("*") if path.suffix.lower() in formats.EXTENSIONS)
+    paths = (path for path in folder.rglob("*") if formats.may_hold_coordinates(path))
     files = sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
     kinds: dict[Path, str] = {}
     for path in files:

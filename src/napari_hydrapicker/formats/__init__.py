@@ -16,7 +16,17 @@ from napari_hydrapicker.formats._format import CoordinateFormat, WriteOptions
 from napari_hydrapicker.formats._names import micrograph_stem
 from napari_hydrapicker.picks import Picks
 
-__all__ = ["EXTENSIONS", "FORMATS", "CoordinateFormat", "detect", "micrograph_stem", "read", "write"]
+__all__ = [
+    "EXTENSIONS",
+    "FORMATS",
+    "PICKING_SUMMARY",
+    "CoordinateFormat",
+    "detect",
+    "may_hold_coordinates",
+    "micrograph_stem",
+    "read",
+    "write",
+]
 
 # In the order in which a file is asked; .box comes last, being nothing but numbers.
 FORMATS: dict[str, CoordinateFormat] = {
@@ -26,7 +36,14 @@ FORMATS: dict[str, CoordinateFormat] = {
         *(csv_table.OURS, csv_table.CRYOPPP, topaz.TOPAZ, box.BOX),
     )
 }
+# The table that picking leaves beside its coordinates: it holds none.
+PICKING_SUMMARY = "summary.csv"
 EXTENSIONS = frozenset({known.extension for known in FORMATS.values()} | {".tsv"})
+
+
+def may_hold_coordinates(path: Path) -> bool:
+    """Whether a file in a folder is worth asking: a known extension, and not picking's summary table."""
+    return path.suffix.lower() in EXTENSIONS and path.name != PICKING_SUMMARY
 
 
 def _format(name: str) -> CoordinateFormat:

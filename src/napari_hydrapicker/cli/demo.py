@@ -1,0 +1,91 @@
+"""`hydrapicker demo`: simulate a micrograph, pick it, and score the picks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_hydrapicker.errors import MicrographError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_hydrapicker.picks import Picks
+
+_NAME = "demo"
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results; its demo files are replaced.")] = Path(
+        "demo-output"
+    ),
+    seed: Annotated[int, typer.Option(help="Another seed gives another protein and micrograph.")] = 1,
+    no_viewer: Annotated[bool, typer.Option("--no-viewer", help="Do not open napari.")] = False,
+) -> None:
+    """Simulate a micrograph, pick it with the bundled network, and score the picks."""
+    from napari_hydrapicker import formats
+    from napari_hydrapicker.evaluation import report
+    from napari_hydrapicker.evaluation.matching import Criterion
+    from napari_hydrapicker.evaluation.results import Sample
+    from napari_hydrapicker.micrograph import open_micrograph
+    from napari_hydrapicker.overlay import draw_overlay
+    from napari_hydrapicker.picking.hydra import HydraNetPicker
+    from napari_hydrapicker.simulation.sample import sample_micrograph
+
+    picker = HydraNetPicker.load()
+    made = sample_micrograph(seed=seed)
+    diameter, pixel_size = made.diameter_angstrom, made.pixel_size_angstrom
+    path = out / f"{_NAME}.mrc"
+    _write_mrc(path, made.image, pixel_size)
+    candidates = picker.pick_micrograph(open_micrograph(path), diameter)
+    shape = (made.image.shape[0], made.image.shape[1])
+    sample = Sample(_NAME, _NAME, candidates, made.picks, shape, pixel_size, diameter)
+    scores = report.evaluate_sets([sample]).pooled.by[Criterion.IOU]
+
+    picks = candidates.above(picker.threshold)
+    written = [path]
+    for format in ("star", "box"):
+        written += formats.write({_NAME: picks}, out, format, overwrite=True)
+    overlay = out / f"{_NAME}_overlay.png"
+    draw_overlay(made.image, picks, diameter / pixel_size, overlay, truth=made.picks)
+    typer.echo(f"{len(made.picks)} particles, {len(picks)} picks with FOM {picker.threshold:.2g} or more")
+    typer.echo(f"AP {scores.ap:.3f} (boxes overlap by more than 0.6), best F1 {scores.best.f1:.3f}")
+    for file in (*written, overlay):
+        typer.echo(f"wrote {file}")
+    if not no_viewer and _can_show():
+        _show(made.image, picks, made.picks, diameter / pixel_size)
+
+
+def _write_mrc(path: Path, image: NDArray[np.float32], pixel_size_angstrom: float) -> None:
+    import mrcfile
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with mrcfile.new(path, overwrite=True) as file:
+            file.set_data(image)
+            file.voxel_size = pixel_size_angstrom
+    except OSError as error:
+        raise MicrographError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _can_show() -> bool:
+    """Whether napari is installed and there is a display to open it on."""
+    display = sys.platform in ("win32", "darwin") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    return display and find_spec("napari") is not None and find_spec("qtpy") is not None
+
+
+def _show(image: NDArray[np.float32], picks: Picks, truth: Picks, diameter_px: float) -> None:
+    napari: Any = import_module("napari")
+    viewer = napari.Viewer(title="HydraPicker demo")
+    viewer.add_image(image, name="simulated micrograph", colormap="gray")
+    ring = {"size": diameter_px, "face_color": "transparent", "symbol": "disc"}
+    viewer.add_points(truth.yx, name="true particles", border_color="lime", **ring)
+    viewer.add_points(picks.yx, name="picks", border_color="orange", **ring)
+    napari.run()

@@ -1,0 +1,196 @@
+"""The HydraPicker network as a picker: from a micrograph to particle centres with probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_hydrapicker.errors import ParameterError, WeightsError
+from napari_hydrapicker.hydra import weights as network_file
+from napari_hydrapicker.hydra.anchors import decode
+from napari_hydrapicker.hydra.metadata import Metadata
+from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
+from napari_hydrapicker.imaging.network_input import network_input
+from napari_hydrapicker.imaging.padding import pad_with_noise
+from napari_hydrapicker.imaging.prepare import Prepared, prepare
+from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
+from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.picking.dense import STRIDE_WPX, answer, check_tile
+from napari_hydrapicker.picking.device import choose_device
+from napari_hydrapicker.picking.suppress import suppress
+from napari_hydrapicker.picks import Picks
+
+DEFAULT_THRESHOLD = 0.5
+FLOOR = 0.01  # candidates of a lower probability are never listed
+SUPPRESSION_WPX = 8.0
+
+
+@dataclass(eq=False)
+class HydraNetPicker:
+    """Picks with one head of a network.
+
+    Attributes
+    ----------
+    model : HydraPicker
+        In evaluation mode, on the device to compute on.
+    metadata : Metadata
+        What the network's file says about it.
+    head : str
+        The head that answers.
+    tile_wpx : int or None
+        Side of the tiles, working pixels, a multiple of 16; None: as large as memory allows.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such head, or tiles cannot have this size.
+    WeightsError
+        If the file asks for a pre-processing that is not known here.
+    """
+
+    model: HydraPicker
+    metadata: Metadata
+    head: str = GENERIC
+    tile_wpx: int | None = None
+    _fitting_tile: int | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.model.head(self.head)
+        check_tile(self.tile_wpx)
+        self._fitting_tile = self.tile_wpx
+        strength = self.metadata.preprocessing.get("whiten", 0.0)
+        if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0 <= strength <= 1:
+            raise WeightsError(
+                f"the network asks for whitening of strength {strength!r}, not 0..1: choose another network"
+            )
+        self._whiten = float(strength)
+
+    @classmethod
+    def load(
+        cls,
+        weights: Path | None = None,
+        head: str = GENERIC,
+        device: str = "auto",
+        tile_wpx: int | None = None,
+    ) -> Self:
+        """Read a network, the bundled one by default, and bring it to a device.
+
+        Raises
+        ------
+        WeightsError
+            If the file is not a network of ours or is damaged.
+        ParameterError
+            If there is no such head or device, or tiles cannot have this size.
+        """
+        target = choose_device(device)
+        path = network_file.bundled_path() if weights is None else Path(weights)
+        model, metadata = network_file.load(path, [head])
+        model = model.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(model, metadata, head, tile_wpx)
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which on picks are shown by default."""
+        thresholds = self.metadata.thresholds
+        return thresholds.get(self.head, thresholds.get(GENERIC, DEFAULT_THRESHOLD))
+
+    def pick_micrograph(
+        self,
+        micrograph: Micrograph,
+        diameter_angstrom: float,
+        pixel_size_angstrom: float | None = None,
+        border_angstrom: float | None = None,
+        use_mask: bool = True,
+        floor: float = FLOOR,
+    ) -> Picks:
+        """Read and pick a micrograph.
+
+        Parameters
+        ----------
+        micrograph : Micrograph
+            What to pick.
+        diameter_angstrom : float
+            The particle's long diameter, Angstrom.
+        pixel_size_angstrom : float, optional
+            Takes precedence over the micrograph's own.
+        border_angstrom : float, optional
+            Centres nearer than this to an edge are left out.
+        use_mask : bool
+            Whether to leave out carbon film and blank areas.
+        floor : float
+            Least probability.
+
+        Returns
+        -------
+        Picks
+            Centres in micrograph pixels; scores are calibrated probabilities, falling.
+
+        Raises
+        ------
+        MicrographError
+            If the micrograph cannot be read or has no contrast.
+        ParameterError
+            If no pixel size is known, or a length is out of range.
+        OutOfMemoryError
+            If the smallest tiles do not fit into memory.
+        """
+        prepared = prepare(micrograph, diameter_angstrom, pixel_size_angstrom, use_mask)
+        pixel_size = prepared.pixel_size_angstrom
+        border_px = (border_angstrom or 0.0) / pixel_size
+        return self.pick(prepared, diameter_angstrom / pixel_size, border_px, floor)
+
+    def pick(
+        self,
+        prepared: Prepared,
+        diameter_px: float | None = None,
+        border_px: float = 0.0,
+        floor: float = FLOOR,
+    ) -> Picks:
+        """Pick a prepared micrograph; as `pick_micrograph`, with lengths in micrograph pixels.
+
+        `diameter_px` goes into the picks; by default it follows from the working scale.
+        """
+        if not border_px >= 0:
+            raise ParameterError(f"the border must be 0 or more, not {border_px:g} pixels")
+        logit, yx_wpx = self._candidates(prepared)
+        probability = self._probability(logit)
+        yx_px = prepared.to_px(yx_wpx)
+        keep = (probability >= floor) & _inside(yx_px, prepared.shape_px, border_px)
+        keep[keep] &= _usable(yx_wpx[keep], prepared.mask)
+        logit, yx_wpx, yx_px, probability = logit[keep], yx_wpx[keep], yx_px[keep], probability[keep]
+        best = suppress(yx_wpx, logit, SUPPRESSION_WPX)
+        if diameter_px is None:
+            diameter_px = DIAMETER_WPX * prepared.shape_px[0] / prepared.shape_wpx[0]
+        return Picks(yx_px[best], probability[best].astype(np.float32), diameter_px=diameter_px)
+
+    def _candidates(self, prepared: Prepared) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Logits (N,) and centres (N, 2) in working pixels of all cells."""
+        image = network_input(prepared.image, prepared.mask, self._whiten)
+        padded, offset = pad_with_noise(image, multiple=16, margin_wpx=0)
+        raw, self._fitting_tile = answer(self.model, padded, self.head, self._fitting_tile)
+        logits, centres = decode(raw, STRIDE_WPX)
+        yx_wpx = centres[0].reshape(-1, 2).numpy().astype(np.float64) - offset  # (h, w, 2) -> (N, 2)
+        return logits[0].reshape(-1).numpy().astype(np.float64), yx_wpx
+
+    def _probability(self, logit: NDArray[np.float64]) -> NDArray[np.float64]:
+        known = self.metadata.calibration
+        slope, intercept = known.get(self.head, known.get(GENERIC, (1.0, 0.0)))
+        # The sigmoid written as tanh does not overflow.
+        return np.asarray(0.5 + 0.5 * np.tanh((slope * logit + intercept) / 2))
+
+
+def _inside(yx_px: NDArray[np.float64], shape_px: tuple[int, int], border_px: float) -> NDArray[np.bool_]:
+    """Whether centres lie in the image; with a border, at least that far from its outermost pixels."""
+    least = border_px if border_px > 0 else -0.5
+    last = np.array(shape_px) - 1
+    return np.asarray(((yx_px >= least) & (yx_px <= last - least)).all(axis=1))
+
+
+def _usable(yx_wpx: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    rows, cols = np.clip(np.rint(yx_wpx).astype(np.intp), 0, np.array(mask.shape) - 1).T
+    return np.asarray(mask[rows, cols])
