@@ -7,8 +7,9 @@ numpy and napari. Files that hold (x, y) or lower corners convert through the me
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,8 +59,8 @@ class Picks:
     """
 
     yx: NDArray[np.float64]
-    score: NDArray[np.float32] = field(default=None)  # type: ignore[assignment]
-    source: NDArray[np.int8] = field(default=None)  # type: ignore[assignment]
+    score: NDArray[np.float32] = None  # type: ignore[assignment]
+    source: NDArray[np.int8] = None  # type: ignore[assignment]
     diameter_px: float | None = None
 
     def __post_init__(self) -> None:
@@ -67,7 +68,11 @@ class Picks:
         n = len(yx)
         score = np.full(n, np.nan) if self.score is None else self.score
         source = np.full(n, Source.PICKER) if self.source is None else self.source
-        columns = {"yx": yx, "score": np.array(score, np.float32), "source": np.array(source, np.int8)}
+        columns: dict[str, NDArray[Any]] = {
+            "yx": yx,
+            "score": np.array(score, np.float32),
+            "source": np.array(source, np.int8),
+        }
         for name, column in columns.items():
             if len(column) != n or (name != "yx" and column.ndim != 1):
                 raise ParameterError(f"{name} has shape {column.shape}, but there are {n} centres")

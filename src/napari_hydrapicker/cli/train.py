@@ -57,10 +57,10 @@ def train(
     console = Console()
     names = [n.strip() for n in held_out.split(",") if n.strip()]
     clouds = data_sets.load_clouds(structures or [], procedural)
-    sources: list[Any]
-    sources, held = data_sets.simulated_sources(clouds, views, names, seed)
+    made, held = data_sets.simulated_sources(clouds, views, names, seed)
+    sources: list[Any] = list(made)
     shares = [1 / len(sources)] * len(sources)
-    simulated = [s.name for s in sources]
+    simulated = [s.name for s in made]
     checks = data_sets.validation_crops(held, 2, 256, seed=99)
     real_sets = [_real(text) for text in real or []]
     for name, micrographs, coordinates, diameter in real_sets:
@@ -84,9 +84,7 @@ def train(
         validate_every=validate_every, seed=seed,
     )  # fmt: skip
     model = _start(init, device, seed)
-    best = train_single_head(
-        model, sources, shares, checks, out, parameters, report, minutes=minutes
-    )
+    best = train_single_head(model, sources, shares, checks, out, parameters, report, minutes=minutes)
     provenance = {
         "phase": "single-head", "simulated": simulated, "held_out": names,
         "real": [name for name, *_ in real_sets], "crop_wpx": crop, "batch": batch, "seed": seed,

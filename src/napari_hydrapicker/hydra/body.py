@@ -19,9 +19,7 @@ def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
 
 def _pair(in_channels: int, channels: int, groups: int) -> nn.Sequential:
     """Two 3x3 convolutions with nothing between them (an effective 5x5), then GroupNorm."""
-    return nn.Sequential(
-        _conv(in_channels, channels), _conv(channels, channels), GroupNorm(groups, channels)
-    )
+    return nn.Sequential(_conv(in_channels, channels), _conv(channels, channels), GroupNorm(groups, channels))
 
 
 class ResidualBlock(nn.Module):

@@ -49,7 +49,8 @@ def _transfer(shape: tuple[int, int], pixel_angstrom: float, c: Conditions, angl
         astigmatism_angle=one(angle), voltage_kv=c.voltage_kv, cs_mm=c.cs_mm,
         amplitude_contrast=c.amplitude_contrast, phase_shift=one(c.phase_shift),
     )  # fmt: skip
-    return (transfer * torch.exp(-c.envelope_angstrom2 / 4 * (fy**2 + fx**2)))[0]
+    enveloped: Tensor = transfer * torch.exp(-c.envelope_angstrom2 / 4 * (fy**2 + fx**2))
+    return enveloped[0]
 
 
 def _pink(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
@@ -58,7 +59,8 @@ def _pink(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
     f[0, 0] = 1
     white = torch.randn(shape, generator=generator)
     noise = torch.fft.irfft2(torch.fft.rfft2(white) / f, s=shape)
-    return (noise - noise.mean()) / noise.std()
+    scaled: Tensor = (noise - noise.mean()) / noise.std()
+    return scaled
 
 
 def _processed(image: Tensor, c: Conditions, diameter_px: float) -> Tensor:
@@ -135,13 +137,17 @@ def _expose(
     generator: torch.Generator,
 ) -> Tensor:
     """Image the potential (H, W) in V A, with shot, structural and slow noise; returns (H, W)."""
-    shot = 1 / np.sqrt(c.dose_per_square_angstrom * pixel_angstrom**2)
+    shot = (c.dose_per_square_angstrom * pixel_angstrom**2) ** -0.5
     phase = optics.interaction_constant(c.voltage_kv) * c.signal * potential
     phase += 0.5 * c.structural_noise * shot * torch.randn(shape, generator=generator)
     transfer = _transfer(shape, pixel_angstrom, c, rng.uniform(0, np.pi))
-    signal = 2 * torch.fft.irfft2(torch.fft.rfft2(phase) * transfer, s=shape)
-    image = 1 + signal + shot * torch.randn(shape, generator=generator)
+    signal: Tensor = 2 * torch.fft.irfft2(torch.fft.rfft2(phase) * transfer, s=shape)
+    image: Tensor = 1 + signal + shot * torch.randn(shape, generator=generator)
     image += c.drift_noise * shot * _pink(shape, generator)
     angle = rng.uniform(0, 2 * np.pi)
-    rows, cols = torch.meshgrid(torch.linspace(-0.5, 0.5, shape[0]), torch.linspace(-0.5, 0.5, shape[1]), indexing="ij")
-    return image + c.thickness_gradient * shot * (np.sin(angle) * rows + np.cos(angle) * cols)
+    rows, cols = torch.meshgrid(
+        torch.linspace(-0.5, 0.5, shape[0]), torch.linspace(-0.5, 0.5, shape[1]), indexing="ij"
+    )
+    slope = float(np.sin(angle)) * rows + float(np.cos(angle)) * cols
+    image += c.thickness_gradient * shot * slope
+    return image

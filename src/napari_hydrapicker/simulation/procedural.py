@@ -41,7 +41,7 @@ def _ring(rng: np.random.Generator, radius: float, n: int) -> NDArray[np.float64
 def _stack(rng: np.random.Generator, radius: float) -> NDArray[np.float64]:
     ring = _ring(rng, radius, int(rng.integers(3, 9)))
     layers = rng.integers(1, 5)
-    return np.concatenate([ring + [0, 0, 1.7 * radius * z] for z in range(layers)])
+    return np.concatenate([ring + np.array([0, 0, 1.7 * radius * z]) for z in range(layers)])
 
 
 def _shell(rng: np.random.Generator, radius: float) -> NDArray[np.float64]:
@@ -50,7 +50,7 @@ def _shell(rng: np.random.Generator, radius: float) -> NDArray[np.float64]:
     polar, azimuth = np.arccos(1 - 2 * k / n), np.pi * (1 + 5**0.5) * k
     big = radius * 0.55 * np.sqrt(n)
     unit = [np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), np.cos(polar)]
-    return big * np.stack(unit, axis=1)
+    return np.asarray(big * np.stack(unit, axis=1), np.float64)
 
 
 def procedural_complex(seed: int, diameter_angstrom: float | None = None) -> PointCloud:

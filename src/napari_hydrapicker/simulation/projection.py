@@ -57,7 +57,9 @@ def random_rotations(n: int, generator: torch.Generator, device: torch.device | 
     return torch.stack(rows, dim=1).view(n, 3, 3)
 
 
-def project(xyz_angstrom: Tensor, weight: Tensor, rotation: Tensor, side: int, pixel_angstrom: float) -> Tensor:
+def project(
+    xyz_angstrom: Tensor, weight: Tensor, rotation: Tensor, side: int, pixel_angstrom: float
+) -> Tensor:
     """Project points onto a square image with bilinear weights.
 
     Parameters
@@ -94,7 +96,8 @@ def gaussian_blur(images: Tensor, sigma_px: float) -> Tensor:
     fy = torch.fft.fftfreq(h, device=images.device)[:, None]
     fx = torch.fft.rfftfreq(w, device=images.device)[None]
     transfer = torch.exp(-2 * (np.pi * sigma_px) ** 2 * (fy**2 + fx**2))
-    return torch.fft.irfft2(torch.fft.rfft2(images) * transfer, s=(h, w))
+    blurred: Tensor = torch.fft.irfft2(torch.fft.rfft2(images) * transfer, s=(h, w))
+    return blurred
 
 
 def make_species(

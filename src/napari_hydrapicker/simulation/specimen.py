@@ -75,7 +75,7 @@ def paste(
 
 def _distance(shape: tuple[int, int], centre: NDArray[np.float64]) -> NDArray[np.float64]:
     rows, cols = np.ogrid[: shape[0], : shape[1]]
-    return np.hypot(rows - centre[0], cols - centre[1])
+    return np.asarray(np.hypot(rows - centre[0], cols - centre[1]), np.float64)
 
 
 def blobs(

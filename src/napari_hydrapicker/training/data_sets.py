@@ -15,7 +15,13 @@ from napari_hydrapicker.simulation.cloud import PointCloud
 from napari_hydrapicker.simulation.procedural import procedural_complex
 from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
-from napari_hydrapicker.training.sources import Crop, LabelledMicrograph, RealSource, SimulatedSource
+from napari_hydrapicker.training.sources import (
+    Crop,
+    LabelledMicrograph,
+    RealSource,
+    SimulatedSource,
+    masked_points,
+)
 
 STRUCTURE_GLOBS = ("*.npz", "*.pdb", "*.cif", "*.mrc")
 
@@ -36,7 +42,8 @@ def simulated_sources(
     clouds: Sequence[PointCloud], n_views: int, validation_names: Sequence[str], seed: int = 0
 ) -> tuple[list[SimulatedSource], list[SimulatedSource]]:
     """Project every molecule; those named (in any file of that name) are for validation only."""
-    training, validation = [], []
+    training: list[SimulatedSource] = []
+    validation: list[SimulatedSource] = []
     for i, cloud in enumerate(clouds):
         source = SimulatedSource(make_species(cloud, n_views, seed + i))
         (validation if cloud.name in validation_names else training).append(source)
@@ -91,5 +98,6 @@ def whole(m: LabelledMicrograph) -> Crop:
     """Return a micrograph as one crop, its sides cut down to multiples of 16."""
     rows, cols = (n // 16 * 16 for n in m.image.shape)
     inside = (m.yx < np.array([rows, cols]) - 0.5).all(axis=1)
-    unusable = np.argwhere(~m.mask[:rows:4, :cols:4]) * 4.0
-    return Crop(np.ascontiguousarray(m.image[:rows, :cols]), m.yx[inside], unusable)
+    return Crop(
+        np.ascontiguousarray(m.image[:rows, :cols]), m.yx[inside], masked_points(m.mask[:rows, :cols])
+    )

@@ -49,7 +49,9 @@ class SingleHeadParameters:
         if step < self.warmup_steps:
             return self.learning_rate * (step + 1) / self.warmup_steps
         cycle = self.cycle_steps or max(1, self.steps - self.warmup_steps)
-        return self.learning_rate * (0.5 + 0.5 * math.cos(math.pi * ((step - self.warmup_steps) % cycle) / cycle))
+        return self.learning_rate * (
+            0.5 + 0.5 * math.cos(math.pi * ((step - self.warmup_steps) % cycle) / cycle)
+        )
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def train_single_head(
     if not sources or len(sources) != len(weights):
         raise ParameterError(f"{len(sources)} data sets with {len(weights)} weights; give at least one each")
     device = next(model.parameters()).device
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = copy.deepcopy(model)
     both = torch.nn.ModuleDict({"model": model, "averaged": averaged})
     optimiser = torch.optim.Adam(model.parameters(), lr=p.learning_rate)

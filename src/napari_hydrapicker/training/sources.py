@@ -125,14 +125,19 @@ class RealSource:
 
     def crop(self, rng: np.random.Generator, size: int) -> Crop:
         """Cut a random window out of a random micrograph, padded with noise where it is too small."""
-        m = self.micrographs[rng.integers(len(self.micrographs))]
+        m = self.micrographs[int(rng.integers(len(self.micrographs)))]
         rows, cols = m.image.shape
         top, left = (int(rng.integers(0, max(1, n - size + 1))) for n in (rows, cols))
         window = m.image[top : top + size, left : left + size]
         image = rng.normal(size=(size, size)).astype(np.float32)
         image[: window.shape[0], : window.shape[1]] = window
-        unusable = np.argwhere(~m.mask[top : top + size : 4, left : left + size : 4]) * 4.0
+        unusable = masked_points(m.mask[top : top + size, left : left + size])
         return _cut(image, m.yx - (top, left), unusable)
+
+
+def masked_points(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return every fourth masked pixel of a mask (H, W) both ways, as centres (M, 2) to ignore."""
+    return np.asarray(4.0 * np.argwhere(~mask[::4, ::4]), np.float64)
 
 
 def _cut(image: NDArray[np.float32], yx: NDArray[np.float64], ignore_yx: NDArray[np.float64]) -> Crop:
