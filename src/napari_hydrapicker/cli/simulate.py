@@ -28,7 +28,7 @@ _LEAST_DIAMETER_PX = 10  # smaller particles have no shape left
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder for micrographs (MRC) and true centres (STAR).")],
     structure: Annotated[
-        Path | None, typer.Argument(metavar="[STRUCTURE]", help="PDB, mmCIF, MRC map or npz.")
+        Path | None, typer.Argument(metavar="STRUCTURE", help="PDB, mmCIF, MRC map or npz.")
     ] = None,
     procedural: Annotated[
         int | None, typer.Option(metavar="SEED", help="An invented complex in place of STRUCTURE.")

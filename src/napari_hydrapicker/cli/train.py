@@ -13,13 +13,13 @@ from napari_hydrapicker.errors import ParameterError
 HELD_OUT = "1oel,1aon,2cg9,4v6x,4v7r,3sn6,6utj,1wcm"
 
 
-def _real(text: str) -> tuple[str, str, Path, float]:
-    parts = text.split(":")
+def _real(text: str) -> tuple[str, str, Path, float, tuple[float, float]]:
     try:
-        name, micrographs, coordinates, diameter = parts
-        return name, micrographs, Path(coordinates), float(diameter)
+        name, micrographs, coordinates, diameter, *shift = text.split(":")
+        dy, dx = map(float, shift[0].split(",")) if shift else (0.0, 0.0)
+        return name, micrographs, Path(coordinates), float(diameter), (dy, dx)
     except ValueError:
-        raise ParameterError(f"--real {text}: give NAME:MICROGRAPHS:COORDINATES:DIAMETER") from None
+        raise ParameterError(f"--real {text}: give NAME:MICROGRAPHS:COORDINATES:DIAMETER[:DY,DX]") from None
 
 
 def train(
@@ -31,7 +31,10 @@ def train(
     views: Annotated[int, typer.Option(help="Projections of each structure.")] = 200,
     real: Annotated[
         list[str] | None,
-        typer.Option(help="Labelled data set as NAME:MICROGRAPHS:COORDINATES:DIAMETER; repeatable."),
+        typer.Option(
+            help="Labelled data set as NAME:MICROGRAPHS:COORDINATES:DIAMETER[:DY,DX], repeatable; Angstrom. "
+            "DY,DX is added to its labels."
+        ),
     ] = None,
     real_share: Annotated[float, typer.Option(help="Share of batches from labelled micrographs.")] = 0.5,
     held_out: Annotated[
@@ -63,8 +66,8 @@ def train(
     simulated = [s.name for s in made]
     checks = data_sets.validation_crops(held, 2, 256, seed=99)
     real_sets = [_real(text) for text in real or []]
-    for name, micrographs, coordinates, diameter in real_sets:
-        images = data_sets.labelled_micrographs([micrographs], coordinates, diameter)
+    for name, micrographs, coordinates, diameter, shift in real_sets:
+        images = data_sets.labelled_micrographs([micrographs], coordinates, diameter, shift)
         source, whole = data_sets.real_source(name, images, names)
         sources.append(source)
         shares.append(real_share / (1 - real_share) / len(real_sets))

@@ -62,9 +62,15 @@ def validation_crops(sources: Sequence[SimulatedSource], per_source: int, size: 
 
 
 def labelled_micrographs(
-    micrographs: Sequence[str], coordinates: Path, diameter_angstrom: float
+    micrographs: Sequence[str],
+    coordinates: Path,
+    diameter_angstrom: float,
+    shift_angstrom: tuple[float, float] = (0.0, 0.0),
 ) -> dict[str, LabelledMicrograph]:
     """Prepare the micrographs that have labels in a coordinate file or folder, keyed by name.
+
+    `shift_angstrom`, (row, column), is added to the labels: processing can move an image against the
+    coordinates made on the original.
 
     Raises
     ------
@@ -79,7 +85,8 @@ def labelled_micrographs(
         if micrograph.name not in labels:
             raise ParameterError(f"{path}: no labels for it in {coordinates}; leave it out or add them")
         prepared = prepare(micrograph, diameter_angstrom)
-        made[micrograph.name] = LabelledMicrograph.from_prepared(prepared, labels[micrograph.name].yx)
+        shift = np.array(shift_angstrom) / prepared.pixel_size_angstrom
+        made[micrograph.name] = LabelledMicrograph.from_prepared(prepared, labels[micrograph.name].yx + shift)
     return made
 
 
