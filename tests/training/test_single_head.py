@@ -1,7 +1,8 @@
-"""Training learns, goes on where it stopped, and refuses nonsense."""
+"""Phase 1 on a problem small enough to be learned in seconds."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,50 +11,165 @@ import torch
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
-from napari_hydrapicker.training.single_head import Progress, SingleHeadParameters, train_single_head
+from napari_hydrapicker.training.single_head import (
+    Progress,
+    SingleHeadParameters,
+    batch_of,
+    loss_of,
+    train_single_head,
+)
 from napari_hydrapicker.training.sources import Crop
 
-SMALL = Architecture(channels=8, groups=4, dropout=0.0)
+SIZE = 64
 
 
 class Discs:
-    """Dark discs in weak noise, easy to find."""
+    """Dark discs on noise: the easiest particles there are."""
 
     name = "discs"
 
     def crop(self, rng: np.random.Generator, size: int) -> Crop:
-        image = rng.normal(size=(size, size)).astype(np.float32) * 0.3
-        yx = rng.uniform(10, size - 10, size=(2, 2))
-        rows, cols = np.mgrid[:size, :size]
+        image = rng.normal(0, 0.3, (size, size)).astype(np.float32)
+        rows, cols = np.ogrid[:size, :size]
+        yx = np.array([(y, x) for y in (16.0, 44.0) for x in (16.0, 44.0) if rng.random() < 0.6])
+        yx = yx.reshape(-1, 2) + rng.uniform(-4, 4, (len(yx), 2))
         for y, x in yx:
-            image -= 3 * (np.hypot(rows - y, cols - x) < 8)
-        return Crop(image.astype(np.float32), yx, np.empty((0, 2)))
+            image[np.hypot(rows - y, cols - x) < 9] -= 2
+        return Crop(image, yx, np.empty((0, 2)))
 
 
-def train(folder: Path, steps: int, reports: list[Progress]) -> HydraPicker:
+def tiny() -> HydraPicker:
     torch.manual_seed(0)
-    parameters = SingleHeadParameters(
-        steps=steps, batch_size=2, crop_wpx=64, learning_rate=3e-4, warmup_steps=5, ema_decay=0.8,
-        validate_every=20,
-    )  # fmt: skip
-    checks = [Discs().crop(np.random.default_rng(i), 64) for i in range(4)]
-    return train_single_head(HydraPicker(SMALL), [Discs()], [1.0], checks, folder, parameters, reports.append)
+    return HydraPicker(Architecture(channels=8, groups=4, dropout=0.0))
 
 
-def test_the_loss_falls_and_a_stopped_training_goes_on(tmp_path: Path) -> None:
+def parameters(**changes: float) -> SingleHeadParameters:
+    values = {
+        "steps": 4, "batch_size": 2, "crop_wpx": SIZE, "warmup_steps": 2, "validate_every": 100,
+        "learning_rate": 5e-3,
+    }  # fmt: skip
+    return SingleHeadParameters(**(values | changes))  # type: ignore[arg-type]
+
+
+def held_out() -> list[Crop]:
+    return [Discs().crop(np.random.default_rng(1000 + i), SIZE) for i in range(6)]
+
+
+def test_it_learns(tmp_path: Path) -> None:
     reports: list[Progress] = []
-    train(tmp_path, 40, reports)
-    assert reports[-1].loss < 0.6 * reports[0].loss
-    train(tmp_path, 60, reports)
-    assert [r.step for r in reports] == [20, 40, 60]
+    p = parameters(steps=100, batch_size=4, validate_every=50, ema_decay=0.9)
+    best = train_single_head(tiny(), [Discs()], [1.0], held_out(), tmp_path, p, reports.append)
+    assert [r.step for r in reports] == [20, 40, 60, 80, 100]
+    assert reports[-1].loss < 0.5 * reports[0].loss
+    assert reports[-1].validation_ap is not None
+    assert reports[-1].validation_ap > 0.6
+    images, crops = batch_of(Discs(), np.random.default_rng(5), 4, SIZE)
+    with torch.no_grad():
+        assert loss_of(best, images, crops, 4.0).total < 0.6 * loss_of(tiny(), images, crops, 4.0).total
 
 
-def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "checkpoint.safetensors").write_bytes(b"not a checkpoint")
-    with pytest.raises(WeightsError, match="cannot go on"):
-        train(tmp_path, 5, [])
+def test_it_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    stopped: list[Progress] = []
+    train_single_head(
+        tiny(), [Discs()], [1.0], held_out()[:1], tmp_path, parameters(steps=6), stopped.append,
+        cancelled=lambda: True,
+    )  # fmt: skip
+    assert [r.step for r in stopped] == [1]
+    drawn: list[int] = []
+
+    class Counted(Discs):
+        def crop(self, rng: np.random.Generator, size: int) -> Crop:
+            drawn.append(size)
+            return super().crop(rng, size)
+
+    later: list[Progress] = []
+    resumed = train_single_head(
+        tiny(), [Counted()], [1.0], held_out()[:1], tmp_path, parameters(steps=6), later.append
+    )
+    assert [r.step for r in later] == [6]
+    assert drawn == [SIZE] * 2 * 5
+    finished = train_single_head(
+        tiny(), [Counted()], [1.0], held_out()[:1], tmp_path, parameters(steps=6), later.append
+    )
+    assert len(later) == 1
+    for one, other in zip(resumed.parameters(), finished.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
 
 
-def test_no_data_sets_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="0 data sets"):
-        train_single_head(HydraPicker(SMALL), [], [], [], tmp_path)
+def test_a_training_interrupted_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train_single_head(tiny(), [Discs()], [1.0], [], whole, parameters(steps=4))
+    count = iter(range(100))
+    train_single_head(
+        tiny(), [Discs()], [1.0], [], parts, parameters(steps=4), cancelled=lambda: next(count) == 1
+    )
+    train_single_head(tiny(), [Discs()], [1.0], [], parts, parameters(steps=4))
+    from safetensors.torch import load_file
+
+    one, other = (load_file(folder / "checkpoint.safetensors") for folder in (whole, parts))
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        torch.testing.assert_close(other[name], tensor, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_it_stops_in_time(tmp_path: Path) -> None:
+    reports: list[Progress] = []
+    train_single_head(
+        tiny(), [Discs()], [1.0], [], tmp_path, parameters(steps=50), reports.append, minutes=1e-9
+    )
+    assert [r.step for r in reports] == [1]
+    assert (tmp_path / "checkpoint.safetensors").is_file()
+
+
+def test_a_damaged_checkpoint_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="start anew"):
+        train_single_head(tiny(), [Discs()], [1.0], [], tmp_path, parameters())
+    assert path.read_bytes() == b"damaged"
+
+
+@pytest.mark.parametrize(("sources", "weights"), [([], []), ([Discs()], [1.0, 2.0])])
+def test_sources_and_weights_belong_together(
+    tmp_path: Path, sources: list[Discs], weights: list[float]
+) -> None:
+    with pytest.raises(ParameterError, match="data sets"):
+        train_single_head(tiny(), sources, weights, [], tmp_path, parameters())
+
+
+def test_data_sets_are_drawn_by_their_weights(tmp_path: Path) -> None:
+    drawn: list[str] = []
+
+    class Named(Discs):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def crop(self, rng: np.random.Generator, size: int) -> Crop:
+            drawn.append(self.name)
+            return super().crop(rng, size)
+
+    sources = [Named("never"), Named("always")]
+    train_single_head(tiny(), sources, [0.0, 2.0], [], tmp_path, parameters(steps=3))
+    assert drawn == ["always"] * 6
+
+
+def test_the_learning_rate_warms_up_and_anneals() -> None:
+    p = SingleHeadParameters(steps=1100, warmup_steps=100, learning_rate=1.0)
+    assert p.rate(0) == pytest.approx(0.01)
+    assert p.rate(99) == p.rate(100) == pytest.approx(1)
+    assert p.rate(600) == pytest.approx(0.5)
+    assert p.rate(1099) < 1e-4
+    restarts = SingleHeadParameters(steps=1100, warmup_steps=100, learning_rate=1.0, cycle_steps=250)
+    assert restarts.rate(349) < 1e-3
+    assert restarts.rate(350) == pytest.approx(1)
+    assert restarts.rate(225) == pytest.approx(0.5 + 0.5 * math.cos(math.pi / 2))
+
+
+def test_a_batch_is_of_one_data_set_and_turned() -> None:
+    images, crops = batch_of(Discs(), np.random.default_rng(3), 3, SIZE)
+    assert images.shape == (3, 1, SIZE, SIZE)
+    assert images.dtype == torch.float32
+    for image, crop in zip(images[:, 0].numpy(), crops, strict=True):
+        np.testing.assert_array_equal(image, crop.image)
+        for y, x in np.round(crop.yx).astype(int):
+            assert image[y - 3 : y + 4, x - 3 : x + 4].mean() < -1.5

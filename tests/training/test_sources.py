@@ -1,10 +1,12 @@
-"""Crops: labels stay on their particles through cutting, turning and padding."""
+"""Where training crops come from."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from napari_hydrapicker.errors import MicrographError
+from napari_hydrapicker.imaging.prepare import Prepared
 from napari_hydrapicker.simulation.procedural import procedural_complex
 from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.training.sources import (
@@ -16,56 +18,124 @@ from napari_hydrapicker.training.sources import (
 )
 
 
-@pytest.mark.parametrize("seed", range(16))
-def test_turning_keeps_labels_on_their_pixels(seed: int) -> None:
-    image = np.arange(12 * 12, dtype=np.float32).reshape(12, 12)
-    yx = np.array([[2.0, 7.0], [9.0, 1.0]])
-    turned = Crop(image, yx, yx[:1]).turned(np.random.default_rng(seed))
-    found = [turned.image[int(r), int(c)] for r, c in turned.yx]
-    assert found == [image[2, 7], image[9, 1]]
-    np.testing.assert_array_equal(turned.ignore_yx, turned.yx[:1])
+def values_at(image: np.ndarray, yx: np.ndarray) -> np.ndarray:
+    rows, cols = np.round(yx).astype(int).T
+    return image[rows, cols]
 
 
-def test_a_real_window_keeps_labels_on_their_pixels() -> None:
+def test_turning_keeps_the_value_at_every_centre() -> None:
     rng = np.random.default_rng(0)
-    image = rng.normal(size=(40, 90)).astype(np.float32)
-    yx = np.array([[5.0, 70.0], [30.0, 12.0], [20.0, 45.0]])
-    for (row, col), mark in zip(yx.astype(int), (100, 200, 300), strict=True):
-        image[row, col] = mark
-    source = RealSource("set", [LabelledMicrograph(image, np.ones(image.shape, bool), yx)])
+    image = rng.permutation(48 * 48).reshape(48, 48).astype(np.float32)
+    yx = np.array([[3.0, 40], [0, 47], [20, 5], [11, 11]])
+    crop = Crop(image, yx, yx[:2] + 1.0 * np.array([[1, -1], [1, -1]]))
     seen = set()
-    for _ in range(30):
-        crop = source.crop(rng, 32)
-        assert crop.image.shape == (32, 32)
-        marks = {float(crop.image[int(r), int(c)]) for r, c in crop.yx}
-        assert marks <= {100.0, 200.0, 300.0}
-        assert (crop.image >= 100).sum() == len(crop.yx)
-        seen |= marks
-    assert seen == {100.0, 200.0, 300.0}
+    for _ in range(100):
+        turned = crop.turned(rng)
+        np.testing.assert_array_equal(values_at(turned.image, turned.yx), values_at(image, crop.yx))
+        expected = values_at(image, crop.ignore_yx)
+        np.testing.assert_array_equal(values_at(turned.image, turned.ignore_yx), expected)
+        assert turned.image.flags.c_contiguous
+        seen.add(turned.image.tobytes())
+    assert len(seen) == 8
+
+
+def micrograph(shape: tuple[int, int]) -> LabelledMicrograph:
+    image = np.random.default_rng(1).permutation(shape[0] * shape[1]).reshape(shape).astype(np.float32)
+    mask = np.ones(shape, bool)
+    mask[:, 160:] = False
+    yx = np.array([[r, c] for r in range(5, shape[0], 20) for c in range(3, shape[1], 20)], float)
+    return LabelledMicrograph(image, mask, yx)
+
+
+def test_labels_of_a_real_crop_lie_on_their_particles() -> None:
+    source = RealSource("real", [micrograph((90, 200))])
+    value = {float(v) for v in values_at(source.micrographs[0].image, source.micrographs[0].yx)}
+    starts = set()
+    for seed in range(30):
+        crop = source.crop(np.random.default_rng(seed), 64)
+        assert crop.image.shape == (64, 64)
+        assert crop.image.dtype == np.float32
+        assert len(crop.yx) >= 9
+        assert {float(v) for v in values_at(crop.image, crop.yx)} <= value
+        starts.add(float(crop.image[0, 0]))
+    assert len(starts) > 20
+
+
+def test_masked_parts_of_a_real_crop_are_ignored() -> None:
+    m = micrograph((64, 200))
+    source = RealSource("real", [m])
+    for seed in range(10):
+        crop = source.crop(np.random.default_rng(seed), 64)
+        for centre in crop.ignore_yx:
+            position = np.argwhere(m.image == values_at(crop.image, centre[None])[0])[0]
+            assert position[1] >= 160
+    anywhere = [len(source.crop(np.random.default_rng(s), 64).ignore_yx) for s in range(10)]
+    assert max(anywhere) > 0 == min(anywhere)
 
 
 def test_a_micrograph_smaller_than_the_crop_is_padded_with_noise() -> None:
-    image = np.full((20, 30), 9, np.float32)
-    micrograph = LabelledMicrograph(image, np.ones(image.shape, bool), np.array([[3.0, 25.0]]))
-    crop = RealSource("set", [micrograph]).crop(np.random.default_rng(0), 48)
-    assert (crop.image[:20, :30] == 9).all()
-    assert 0.8 < crop.image[20:].std() < 1.2
+    m = micrograph((40, 150))
+    crop = RealSource("real", [m]).crop(np.random.default_rng(2), 64)
+    assert crop.image.shape == (64, 64)
+    assert (crop.yx[:, 0] < 40).all()
+    assert set(values_at(crop.image, crop.yx)) <= set(values_at(m.image, m.yx))
+    assert crop.image[40:].std() == pytest.approx(1, rel=0.1)
 
 
-def test_masked_points_are_in_pixels() -> None:
-    mask = np.ones((8, 20), bool)
-    mask[4:, 12:] = False
-    np.testing.assert_array_equal(masked_points(mask), [[4, 12], [4, 16]])
+def test_points_of_a_mask() -> None:
+    mask = np.ones((16, 24), bool)
+    mask[8:, 20:] = False
+    np.testing.assert_array_equal(masked_points(mask), [[8, 20], [12, 20]])
 
 
-def test_a_simulated_crop_has_its_particles_inside() -> None:
-    source = SimulatedSource(make_species(procedural_complex(1, 150.0), 5))
-    rng = np.random.default_rng(1)
-    crops = [source.crop(rng, 96) for _ in range(5)]
-    assert sum(len(c.yx) for c in crops) > 0
-    for crop in crops:
+def test_labels_come_to_the_working_scale() -> None:
+    prepared = Prepared(
+        np.random.default_rng(0).normal(size=(50, 80)).astype(np.float32), np.ones((50, 80), bool),
+        (100, 160), 2.0,
+    )  # fmt: skip
+    m = LabelledMicrograph.from_prepared(prepared, np.array([[10.5, 100.5], [99.5, -0.5]]))
+    np.testing.assert_allclose(m.yx, [[5, 50], [49.5, -0.5]])
+    assert m.image.shape == (50, 80)
+
+
+@pytest.fixture(scope="module")
+def simulated() -> SimulatedSource:
+    return SimulatedSource(make_species(procedural_complex(2, 150.0), 8))
+
+
+def test_a_simulated_crop_has_its_particles_where_it_is_dark(simulated: SimulatedSource) -> None:
+    assert simulated.name == "procedural-2"
+    dark = []
+    for seed in range(8):
+        crop = simulated.crop(np.random.default_rng(seed), 96)
         assert crop.image.shape == (96, 96)
         assert crop.image.dtype == np.float32
         assert np.isfinite(crop.image).all()
-        assert (crop.yx > -0.5).all()
-        assert (crop.yx < 95.5).all()
+        for centres in (crop.yx, crop.ignore_yx):
+            assert centres.shape[1:] == (2,)
+            assert ((centres > -0.5) & (centres < 95.5)).all()
+        inner = crop.yx[((crop.yx > 3) & (crop.yx < 92)).all(axis=1)]
+        rows, cols = np.ogrid[:96, :96]
+        discs = [crop.image[np.hypot(rows - y, cols - x) < 4].mean() for y, x in inner]
+        dark += [disc - crop.image.mean() for disc in discs]
+    assert len(dark) > 30
+    assert np.mean(dark) < -0.3
+
+
+def test_a_draw_without_background_is_drawn_again(
+    simulated: SimulatedSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_hydrapicker.training import sources
+
+    calls = []
+
+    def fails_twice(*arguments: object) -> object:
+        calls.append(arguments)
+        if len(calls) < 3:
+            raise MicrographError("no contrast")
+        return original(*arguments)
+
+    original = sources.simulate
+    monkeypatch.setattr(sources, "simulate", fails_twice)
+    assert simulated.crop(np.random.default_rng(0), 64).image.shape == (64, 64)
+    assert len(calls) == 3

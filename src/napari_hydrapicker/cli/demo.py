@@ -44,7 +44,7 @@ def demo(
     diameter, pixel_size = made.diameter_angstrom, made.pixel_size_angstrom
     path = out / f"{_NAME}.mrc"
     _write_mrc(path, made.image, pixel_size)
-    candidates = picker.pick_micrograph(open_micrograph(path), diameter)
+    candidates = picker.pick_micrograph(open_micrograph(path), diameter, border_angstrom=0)
     shape = (made.image.shape[0], made.image.shape[1])
     sample = Sample(_NAME, _NAME, candidates, made.picks, shape, pixel_size, diameter)
     scores = report.evaluate_sets([sample]).pooled.by[Criterion.IOU]

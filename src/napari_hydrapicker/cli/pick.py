@@ -33,7 +33,10 @@ def pick(
         float | None,
         typer.Option(help="Least figure of merit, 0..1; 0 keeps all candidates. Default: the network's."),
     ] = None,
-    border: Annotated[float, typer.Option(help="Leave out what is this near to an edge, Angstrom.")] = 0.0,
+    border: Annotated[
+        float | None,
+        typer.Option(help="Leave out what is this near to an edge, Angstrom; half the diameter by default."),
+    ] = None,
     format: Annotated[
         str, typer.Option(help=f"One or more of {','.join(_FORMATS)}, comma separated.")
     ] = "star",
@@ -81,11 +84,11 @@ def pick(
         raise MicrographError(f"{len(failed)} of {len(rows)} micrographs were not picked (see above)")
 
 
-def _check(diameter: float, pixel_size: float | None, threshold: float | None, border: float) -> None:
+def _check(diameter: float, pixel_size: float | None, threshold: float | None, border: float | None) -> None:
     for option, value in (("--diameter", diameter), ("--pixel-size", pixel_size)):
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ParameterError(f"{option} {value:g}: give a positive number of Angstrom")
-    if not (math.isfinite(border) and border >= 0):
+    if border is not None and not (math.isfinite(border) and border >= 0):
         raise ParameterError(f"--border {border:g}: give 0 or more Angstrom")
     if threshold is not None and not 0 <= threshold <= 1:
         raise ParameterError(f"--threshold {threshold:g}: give a number from 0 to 1")

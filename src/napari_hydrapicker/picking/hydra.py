@@ -119,7 +119,8 @@ class HydraNetPicker:
         pixel_size_angstrom : float, optional
             Takes precedence over the micrograph's own.
         border_angstrom : float, optional
-            Centres nearer than this to an edge are left out.
+            Centres nearer than this to an edge are left out; half the diameter by default, since a
+            particle that the edge cuts cannot be extracted.
         use_mask : bool
             Whether to leave out carbon film and blank areas.
         floor : float
@@ -141,7 +142,7 @@ class HydraNetPicker:
         """
         prepared = prepare(micrograph, diameter_angstrom, pixel_size_angstrom, use_mask)
         pixel_size = prepared.pixel_size_angstrom
-        border_px = (border_angstrom or 0.0) / pixel_size
+        border_px = (diameter_angstrom / 2 if border_angstrom is None else border_angstrom) / pixel_size
         return self.pick(prepared, diameter_angstrom / pixel_size, border_px, floor)
 
     def pick(

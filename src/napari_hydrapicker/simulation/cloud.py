@@ -7,6 +7,7 @@ projection needs to know one thing only.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,7 @@ class PointCloud:
 
 
 def from_atoms(
-    name: str, xyz_angstrom: NDArray[np.floating], atomic_number: NDArray[np.integer], fraction: float = 1.0
+    name: str, xyz_angstrom: NDArray[np.floating], atomic_number: NDArray[Any], fraction: float = 1.0
 ) -> PointCloud:
     """Make a cloud from atoms.
 
@@ -84,6 +85,8 @@ def from_atoms(
     xyz = np.asarray(xyz_angstrom, np.float32)
     if xyz.ndim != 2 or xyz.shape[1:] != (3,) or not 0 < fraction <= 1:
         raise StructureError(f"{name}: atoms need shape (N, 3) and a fraction in (0, 1]")
+    if np.shape(atomic_number) != xyz.shape[:1]:
+        raise StructureError(f"{name}: {len(xyz)} positions, but atomic numbers {np.shape(atomic_number)}")
     weight = POTENTIAL_PER_ATOM * np.asarray(atomic_number, np.float32) / MEAN_ATOMIC_NUMBER / fraction
     if len(xyz) == 0:
         raise StructureError(f"{name}: the file holds no atoms")

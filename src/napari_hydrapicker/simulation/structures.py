@@ -6,13 +6,21 @@ Every function raises `StructureError` with the file's name, what is wrong and w
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import StructureError
 from napari_hydrapicker.simulation.cloud import PointCloud, from_atoms, from_density
 
+# What numpy, zipfile, gzip and mrcfile raise at files that are cut short, garbled or of another kind.
+_DAMAGED = (
+    OSError, ValueError, TypeError, AttributeError, KeyError, EOFError, RuntimeWarning, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
 MODEL_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".ent.gz", ".cif.gz")
 MAP_SUFFIXES = (".mrc", ".map", ".mrc.gz", ".map.gz")
 
@@ -46,17 +54,20 @@ def load_structure(path: Path | str) -> PointCloud:
 
 def _from_npz(path: Path) -> PointCloud:
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
             arrays = {key: data[key] for key in data.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        if {"map", "voxel_angstrom"} <= arrays.keys():
+            return from_density(path.stem, _numbers(arrays["map"]), float(arrays["voxel_angstrom"]))
+        if {"xyz", "Z"} <= arrays.keys():
+            scale, fraction = (float(arrays.get(key, 1.0)) for key in ("scale_angstrom", "fraction"))
+            return from_atoms(path.stem, _numbers(arrays["xyz"]) * scale, _numbers(arrays["Z"]), fraction)
+    except _DAMAGED as error:
         raise StructureError(f"{path}: not a readable npz file ({error}); get the file again") from error
-    if {"map", "voxel_angstrom"} <= arrays.keys():
-        return from_density(path.stem, arrays["map"], float(arrays["voxel_angstrom"]))
-    if {"xyz", "Z"} <= arrays.keys():
-        scale = float(arrays.get("scale_angstrom", 1.0))
-        fraction = float(arrays.get("fraction", 1.0))
-        return from_atoms(path.stem, arrays["xyz"].astype(np.float32) * scale, arrays["Z"], fraction)
     raise StructureError(f"{path}: holds {sorted(arrays)}; needs xyz and Z, or map and voxel_angstrom")
+
+
+def _numbers(array: NDArray[Any]) -> NDArray[np.float32]:
+    return array.astype(np.float32)
 
 
 def _from_model(path: Path) -> PointCloud:
@@ -71,7 +82,7 @@ def _from_model(path: Path) -> PointCloud:
             structure.transform_to_assembly(
                 structure.assemblies[0].name, gemmi.HowToNameCopiedChain.AddNumber
             )
-    except (RuntimeError, ValueError, OSError, UnicodeDecodeError) as error:
+    except (RuntimeError, *_DAMAGED) as error:
         raise StructureError(f"{path}: gemmi cannot read it ({error}); check the file") from error
     if len(structure) == 0:
         raise StructureError(f"{path}: holds no model; check the file")
@@ -88,6 +99,6 @@ def _from_map(path: Path) -> PointCloud:
     try:
         with mrcfile.open(path, permissive=False) as mrc:
             volume, voxel = np.array(mrc.data, np.float32), float(mrc.voxel_size.x)
-    except (OSError, ValueError, RuntimeWarning) as error:
+    except _DAMAGED as error:
         raise StructureError(f"{path}: not a readable MRC map ({error}); check the file") from error
     return from_density(path.name.split(".")[0], volume, voxel)

@@ -1,0 +1,108 @@
+"""Putting data sets together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+
+from napari_hydrapicker import formats
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.simulation.cloud import PointCloud, from_atoms
+from napari_hydrapicker.training import data_sets
+from napari_hydrapicker.training.sources import LabelledMicrograph
+
+SHAPE = (240, 360)
+
+
+def cloud(name: str) -> PointCloud:
+    return from_atoms(name, np.random.default_rng(0).normal(size=(200, 3)) * 25, np.full(200, 7))
+
+
+def test_structures_come_from_files_folders_and_seeds(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        np.savez(tmp_path / f"{name}.npz", xyz=np.random.default_rng(0).normal(size=(20, 3)), Z=np.full(20, 6))
+    (tmp_path / "notes.txt").write_text("not a structure")
+    names = [c.name for c in data_sets.load_clouds([tmp_path, tmp_path / "b.npz"], 2)]
+    assert names == ["a", "b", "b", "procedural-1000", "procedural-1001"]
+    with pytest.raises(ParameterError, match="no structures"):
+        data_sets.load_clouds([], 0)
+
+
+def test_a_species_held_out_is_not_trained_on() -> None:
+    clouds = [cloud(name) for name in ("a", "b", "c")]
+    train, held = data_sets.simulated_sources(clouds, 2, ["b", "unknown"])
+    assert [s.name for s in train] == ["a", "c"]
+    assert [s.name for s in held] == ["b"]
+    with pytest.raises(ParameterError, match="held out"):
+        data_sets.simulated_sources(clouds, 2, ["a", "b", "c"])
+
+
+def test_validation_crops_are_the_same_every_time() -> None:
+    _, held = data_sets.simulated_sources([cloud("a"), cloud("b"), cloud("c")], 4, ["b", "c"])
+    first, again = (data_sets.validation_crops(held, 2, 64, seed=9) for _ in range(2))
+    assert len(first) == 4
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.image, other.image)
+        np.testing.assert_array_equal(one.yx, other.yx)
+    assert not np.array_equal(first[0].image, first[1].image)
+
+
+@pytest.fixture
+def micrographs(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(3)
+    folder = tmp_path / "micrographs"
+    folder.mkdir()
+    for name in ("one", "two"):
+        image = rng.normal(100, 10, SHAPE).astype(np.float32)
+        image[40:80, 240:280] -= 60  # a dark particle at (59.5, 259.5)
+        with mrcfile.new(folder / f"{name}.mrc") as file:
+            file.set_data(image)
+            file.voxel_size = 3.0
+    return folder
+
+
+def labels(tmp_path: Path, *names: str) -> Path:
+    folder = tmp_path / "labels"
+    formats.write({name: Picks(np.array([[59.5, 259.5], [200.0, 30.0]])) for name in names}, folder, "star")
+    return folder
+
+
+def test_labelled_micrographs_at_the_working_scale(tmp_path: Path, micrographs: Path) -> None:
+    made = data_sets.labelled_micrographs([str(micrographs)], labels(tmp_path, "one", "two"), 126.0)
+    assert sorted(made) == ["one", "two"]
+    m = made["one"]
+    assert m.image.shape == m.mask.shape == (120, 180)  # 42 px a particle, 21 wpx
+    np.testing.assert_allclose(m.yx, [[29.5, 129.5], [99.75, 14.75]], atol=0.01)
+    assert m.image[25:35, 125:135].mean() < m.image.mean() - 1
+    source, held = data_sets.real_source("set", made, ["two"])
+    assert (source.name, len(source.micrographs)) == ("set", 1)
+    assert source.micrographs[0] is m
+    assert len(held) == 1
+    assert held[0].image.shape == (112, 176)
+
+
+def test_micrographs_without_labels(tmp_path: Path, micrographs: Path) -> None:
+    with pytest.raises(ParameterError, match=r"two\.mrc: no labels"):
+        data_sets.labelled_micrographs([str(micrographs)], labels(tmp_path, "one"), 126.0)
+
+
+def test_a_data_set_all_held_out(tmp_path: Path, micrographs: Path) -> None:
+    made = data_sets.labelled_micrographs([str(micrographs)], labels(tmp_path, "one", "two"), 126.0)
+    with pytest.raises(ParameterError, match="set: every micrograph"):
+        data_sets.real_source("set", made, ["one", "two"])
+
+
+def test_a_whole_micrograph_is_cut_to_the_networks_grid() -> None:
+    image = np.arange(40 * 70, dtype=np.float32).reshape(40, 70)
+    mask = np.ones((40, 70), bool)
+    mask[:, 60:] = False
+    crop = data_sets.whole(LabelledMicrograph(image, mask, np.array([[10.0, 63], [39, 10], [31, 66]])))
+    assert crop.image.shape == (32, 64)
+    np.testing.assert_array_equal(crop.yx, [[10, 63]])
+    assert crop.image[10, 63] == image[10, 63]
+    assert set(crop.ignore_yx[:, 1]) == {60}
+    assert len(crop.ignore_yx) == 8
