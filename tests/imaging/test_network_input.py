@@ -35,7 +35,7 @@ def test_whitening_flattens_the_spectrum_and_normalises_again(image: np.ndarray)
         assert made.shape == image.shape
         assert made.dtype == np.float32
         assert made.mean() == pytest.approx(0, abs=0.05)
-        assert made.std() == pytest.approx(1, abs=0.05)
+        assert made.std() == pytest.approx(1, abs=0.15)
 
 
 def test_only_what_is_usable_sets_the_scale(image: np.ndarray) -> None:
@@ -45,7 +45,7 @@ def test_only_what_is_usable_sets_the_scale(image: np.ndarray) -> None:
     loud[:, 180:] *= 4
     made = network_input(loud, mask, 0.5)
     assert made[:, :170].std() == pytest.approx(1, abs=0.1)
-    assert network_input(loud, None, 0.5)[:, :170].std() < 0.85
+    assert network_input(loud, None, 0.5)[:, :170].std() < 0.93 * made[:, :170].std()
 
 
 def test_a_strength_that_makes_no_sense(image: np.ndarray) -> None:

@@ -55,7 +55,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, length: int) -> None:
     path = tmp_path / "checkpoint.safetensors"
     save_checkpoint(path, model, optimiser, {"step": 3})
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(WeightsError, match="checkpoint.safetensors"):
+    with pytest.raises(WeightsError, match=r"checkpoint\.safetensors"):
         load_checkpoint(path, model, optimiser)
 
 

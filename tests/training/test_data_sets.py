@@ -24,7 +24,9 @@ def cloud(name: str) -> PointCloud:
 
 def test_structures_come_from_files_folders_and_seeds(tmp_path: Path) -> None:
     for name in ("b", "a"):
-        np.savez(tmp_path / f"{name}.npz", xyz=np.random.default_rng(0).normal(size=(20, 3)), Z=np.full(20, 6))
+        np.savez(
+            tmp_path / f"{name}.npz", xyz=np.random.default_rng(0).normal(size=(20, 3)), Z=np.full(20, 6)
+        )
     (tmp_path / "notes.txt").write_text("not a structure")
     names = [c.name for c in data_sets.load_clouds([tmp_path, tmp_path / "b.npz"], 2)]
     assert names == ["a", "b", "b", "procedural-1000", "procedural-1001"]
@@ -76,7 +78,7 @@ def test_labelled_micrographs_at_the_working_scale(tmp_path: Path, micrographs: 
     assert sorted(made) == ["one", "two"]
     m = made["one"]
     assert m.image.shape == m.mask.shape == (120, 180)  # 42 px a particle, 21 wpx
-    np.testing.assert_allclose(m.yx, [[29.5, 129.5], [99.75, 14.75]], atol=0.01)
+    np.testing.assert_allclose(m.yx, [[29.75, 129.75], [100, 15]], atol=0.01)
     assert m.image[25:35, 125:135].mean() < m.image.mean() - 1
     source, held = data_sets.real_source("set", made, ["two"])
     assert (source.name, len(source.micrographs)) == ("set", 1)

@@ -65,7 +65,7 @@ def simulate(
     diameter = cloud.diameter_angstrom
     if not _LEAST_DIAMETER_PX * pixel_size <= diameter <= min(rows_cols) * pixel_size:
         raise ParameterError(
-            f"{cloud.name} is {diameter:.0f} A across, that is {diameter / pixel_size:.3g} of {shape} pixels; "
+            f"{cloud.name} is {diameter:.0f} A across, {diameter / pixel_size:.3g} of {shape} pixels; "
             f"give a --pixel-size and a --shape at which it is at least {_LEAST_DIAMETER_PX} px and fits"
         )
     names = [f"{cloud.name}_{i + 1:04d}" for i in range(count)]

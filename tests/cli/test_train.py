@@ -1,0 +1,100 @@
+"""`hydrapicker train`, with a tiny network in place of the full one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+
+from napari_hydrapicker import formats
+from napari_hydrapicker.cli.main import run
+from napari_hydrapicker.hydra import model as model_module
+from napari_hydrapicker.hydra import weights
+from napari_hydrapicker.hydra.model import Architecture
+from napari_hydrapicker.picks import Picks
+
+SMALL = ("--views", "4", "--crop", "64", "--batch", "1", "--device", "cpu", "--validate-every", "1")
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Tiny(model_module.HydraPicker):
+        def __init__(self, architecture: Architecture | None = None) -> None:
+            super().__init__(architecture or Architecture(channels=4, groups=4))
+
+    monkeypatch.setattr(model_module, "HydraPicker", Tiny)
+
+
+def train(out: Path, *options: str) -> int:
+    return run(["train", "--out", str(out), *SMALL, *options])
+
+
+def test_two_steps_make_a_network_that_knows_where_it_comes_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    options = ("--procedural", "3", "--held-out", "procedural-1001", "--steps", "2")
+    assert train(out, *options) == 0
+    said = capsys.readouterr().out
+    assert "2 data sets (0 real), 2 validation images" in said
+    assert "step 2/2" in said
+    assert "validation AP" in said
+    network, metadata = weights.load(out / "network.safetensors")
+    assert network.architecture.channels == 4
+    assert metadata.training["simulated"] == ["procedural-1000", "procedural-1002"]
+    assert metadata.training["held_out"] == ["procedural-1001"]
+    assert metadata.preprocessing["whiten"] == 0.5
+    assert 0.05 <= metadata.thresholds["generic"] <= 0.95
+    assert metadata.calibration["generic"][0] > 0
+    assert train(out, *options) == 0  # all steps are done
+    assert "step 2/2" not in capsys.readouterr().out
+
+
+def test_labelled_micrographs_and_a_network_to_start_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, labels = tmp_path / "images", tmp_path / "labels"
+    images.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("one", "two"):
+        with mrcfile.new(images / f"{name}.mrc") as file:
+            file.set_data(rng.normal(0, 1, (180, 260)).astype(np.float32))
+            file.voxel_size = 4.0
+        formats.write({name: Picks(rng.uniform(20, 160, (6, 2)))}, labels, "star")
+    real = ("--real", f"set:{images}:{labels}:168", "--held-out", "two", "--procedural", "1")
+    assert train(tmp_path / "first", *real, "--steps", "1") == 0
+    assert "2 data sets (1 real), 1 validation images" in capsys.readouterr().out
+    init = tmp_path / "first" / "network.safetensors"
+    assert weights.read_metadata(init).training["real"] == ["set"]
+    assert train(tmp_path / "second", *real, "--steps", "1", "--init", str(init)) == 0
+    first, second = (weights.load(tmp_path / f / "network.safetensors")[0] for f in ("first", "second"))
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    changes = [float((one - other).detach().abs().max()) for one, other in pairs]
+    assert 0 < max(changes) < 0.1  # went on from there, not from scratch
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--procedural", "0"), "--structures"),
+        (("--procedural", "1", "--real", "a:b"), "--real a:b"),
+        (("--procedural", "1", "--real", "a:b:c:wide"), "NAME:MICROGRAPHS:COORDINATES:DIAMETER"),
+        (("--procedural", "1", "--held-out", "procedural-1000"), "held out"),
+        (("--procedural", "1", "--device", "abacus"), "--device abacus"),
+        (("--procedural", "1", "--structures", "none.pdb"), "none.pdb"),
+        (("--procedural", "1", "--init", "none.safetensors"), "none.safetensors"),
+    ],
+)
+def test_options_that_make_no_sense(
+    tmp_path: Path, options: tuple[str, ...], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path / "out", "--steps", "1", *options) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"damaged")
+    assert train(tmp_path, "--procedural", "1", "--steps", "1") == 2
+    assert "checkpoint.safetensors" in capsys.readouterr().err
