@@ -33,3 +33,7 @@ class ParameterError(HydraPickerError):
 
 class OutOfMemoryError(HydraPickerError):
     """The work does not fit into memory, even in its smallest pieces."""
+
+
+class ProjectError(HydraPickerError):
+    """A project file cannot be opened or written, or is not one."""

@@ -21,6 +21,7 @@ __all__ = [
     "FORMATS",
     "PICKING_SUMMARY",
     "CoordinateFormat",
+    "WriteOptions",
     "detect",
     "may_hold_coordinates",
     "micrograph_stem",

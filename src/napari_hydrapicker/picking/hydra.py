@@ -22,12 +22,11 @@ from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking.dense import STRIDE_WPX, answer, check_tile
 from napari_hydrapicker.picking.device import choose_device
-from napari_hydrapicker.picking.suppress import suppress
+from napari_hydrapicker.picking.suppress import SUPPRESSION_WPX, suppress
 from napari_hydrapicker.picks import Picks
 
 DEFAULT_THRESHOLD = 0.5
 FLOOR = 0.01  # candidates of a lower probability are never listed
-SUPPRESSION_WPX = 8.0
 
 
 @dataclass(eq=False)
@@ -107,6 +106,7 @@ class HydraNetPicker:
         border_angstrom: float | None = None,
         use_mask: bool = True,
         floor: float = FLOOR,
+        min_distance_angstrom: float | None = None,
     ) -> Picks:
         """Read and pick a micrograph.
 
@@ -125,6 +125,8 @@ class HydraNetPicker:
             Whether to leave out carbon film and blank areas.
         floor : float
             Least probability.
+        min_distance_angstrom : float, optional
+            Of two picks nearer than this the less probable is left out; 8/21 of the diameter by default.
 
         Returns
         -------
@@ -143,7 +145,10 @@ class HydraNetPicker:
         prepared = prepare(micrograph, diameter_angstrom, pixel_size_angstrom, use_mask)
         pixel_size = prepared.pixel_size_angstrom
         border_px = (diameter_angstrom / 2 if border_angstrom is None else border_angstrom) / pixel_size
-        return self.pick(prepared, diameter_angstrom / pixel_size, border_px, floor)
+        distance_wpx = SUPPRESSION_WPX
+        if min_distance_angstrom is not None:
+            distance_wpx = min_distance_angstrom * DIAMETER_WPX / diameter_angstrom
+        return self.pick(prepared, diameter_angstrom / pixel_size, border_px, floor, distance_wpx)
 
     def pick(
         self,
@@ -151,6 +156,7 @@ class HydraNetPicker:
         diameter_px: float | None = None,
         border_px: float = 0.0,
         floor: float = FLOOR,
+        min_distance_wpx: float = SUPPRESSION_WPX,
     ) -> Picks:
         """Pick a prepared micrograph; as `pick_micrograph`, with lengths in micrograph pixels.
 
@@ -158,13 +164,15 @@ class HydraNetPicker:
         """
         if not border_px >= 0:
             raise ParameterError(f"the border must be 0 or more, not {border_px:g} pixels")
+        if not min_distance_wpx >= 0:
+            raise ParameterError(f"the least distance must be 0 or more, not {min_distance_wpx:g}")
         logit, yx_wpx = self._candidates(prepared)
         probability = self._probability(logit)
         yx_px = prepared.to_px(yx_wpx)
         keep = (probability >= floor) & _inside(yx_px, prepared.shape_px, border_px)
         keep[keep] &= _usable(yx_wpx[keep], prepared.mask)
         logit, yx_wpx, yx_px, probability = logit[keep], yx_wpx[keep], yx_px[keep], probability[keep]
-        best = suppress(yx_wpx, logit, SUPPRESSION_WPX)
+        best = suppress(yx_wpx, logit, min_distance_wpx)
         if diameter_px is None:
             diameter_px = DIAMETER_WPX * prepared.shape_px[0] / prepared.shape_wpx[0]
         return Picks(yx_px[best], probability[best].astype(np.float32), diameter_px=diameter_px)

@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+SUPPRESSION_WPX = 8.0
+"""Least distance of two picks by default, working pixels (21 a diameter)."""
 
-def suppress(yx: ArrayLike, score: ArrayLike, distance: float = 8.0) -> NDArray[np.intp]:
+
+def suppress(yx: ArrayLike, score: ArrayLike, distance: float = SUPPRESSION_WPX) -> NDArray[np.intp]:
     """Keep the best of picks that lie closer than `distance`, greedily by falling score.
 
     Parameters

@@ -1,0 +1,134 @@
+"""Copies of micrographs for the eye: small, 8-bit, filtered if wanted. Pickers never see them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+MAX_SIDE = 2048
+_PERCENTILES = (0.2, 99.8)  # beyond these all is black or white: hot pixels would flatten the rest
+_SAMPLES_PER_AXIS = 512
+_DENOISE_SIDE = 1024
+_DENOISE_WEIGHT = 0.35  # of total-variation denoising, for an image of standard deviation 1
+_DENOISE_SIGMA = 1.0
+
+
+@dataclass(frozen=True)
+class DisplayFilter:
+    """What to do to a micrograph before it is looked at; lengths in Angstrom, None for off."""
+
+    low_pass_angstrom: float | None = None
+    high_pass_angstrom: float | None = None
+    denoise: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class DisplayImage:
+    """A copy for display, and where it lies.
+
+    Attributes
+    ----------
+    image : ndarray of uint8, shape (h, w)
+        Grey levels between robust percentiles.
+    scale, translate : (float, float)
+        Its pixel (i, j) is centred on ``i * scale + translate`` in micrograph pixels.
+    extent_px : (int, int)
+        Shape of the micrograph.
+    """
+
+    image: NDArray[np.uint8]
+    scale: tuple[float, float]
+    translate: tuple[float, float]
+    extent_px: tuple[int, int]
+
+    def to_display(self, yx_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Micrograph coordinates (N, 2) as coordinates in the copy (N, 2), both (row, column)."""
+        return np.asarray((yx_px - np.array(self.translate)) / np.array(self.scale))
+
+
+def display_image(
+    pixels: NDArray[Any],
+    pixel_size_angstrom: float | None = None,
+    filter: DisplayFilter | None = None,
+    max_side: int = MAX_SIDE,
+) -> DisplayImage:
+    """Make a copy of a micrograph to look at.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (H, W)
+        Of any number type; NaN and infinities are shown at the median.
+    pixel_size_angstrom : float, optional
+        Without it lengths have no meaning, and pass filters are left out.
+    filter : DisplayFilter, optional
+        None for the micrograph as it is.
+    max_side : int
+        The copy is made by averaging blocks, as small as to have no longer side than this.
+    """
+    wanted = filter or DisplayFilter()
+    side = _DENOISE_SIDE if wanted.denoise else max_side
+    block = max(1, math.ceil(max(pixels.shape) / side))
+    image = _block_mean(pixels, block)
+    if pixel_size_angstrom is not None:
+        image = _pass_band(image, pixel_size_angstrom * block, wanted)
+    if wanted.denoise:
+        image = _denoised(image)
+    middle = (block - 1) / 2  # a block's centre, seen from its first pixel's
+    rows, cols = pixels.shape
+    return DisplayImage(_to_grey(image), (block, block), (middle, middle), (rows, cols))
+
+
+def _block_mean(pixels: NDArray[Any], block: int) -> NDArray[np.float32]:
+    rows, cols = pixels.shape
+    image = np.asarray(pixels, np.float32)
+    if not np.isfinite(image.sum(dtype=np.float64)):
+        finite = np.isfinite(image)
+        image = np.where(finite, image, np.median(image[finite]) if finite.any() else 0).astype(np.float32)
+    if block == 1:
+        return image
+    image = np.pad(image, ((0, -rows % block), (0, -cols % block)), mode="edge")
+    h, w = image.shape[0] // block, image.shape[1] // block
+    # (h * b, w * b) -> (h, b, w, b), averaged over the blocks' rows first: that is contiguous
+    image = image.reshape(h, block, w * block).mean(axis=1)
+    return np.asarray(image.reshape(h, w, block).mean(axis=2), np.float32)
+
+
+def _pass_band(
+    image: NDArray[np.float32], pixel_angstrom: float, wanted: DisplayFilter
+) -> NDArray[np.float32]:
+    """Gaussian low- and high-pass that fall to one half at the given lengths."""
+    if not (wanted.low_pass_angstrom or wanted.high_pass_angstrom):
+        return image
+    rows, cols = image.shape
+    fy, fx = fft.fftfreq(rows)[:, None], fft.rfftfreq(cols)[None]
+    square = ((fy**2 + fx**2) / pixel_angstrom**2).astype(np.float32)  # 1/A^2
+    gain = np.ones_like(square)
+    if wanted.low_pass_angstrom:
+        gain *= np.exp2(-square * wanted.low_pass_angstrom**2)
+    if wanted.high_pass_angstrom:
+        gain *= 1 - np.exp2(-square * wanted.high_pass_angstrom**2)
+    spectrum = fft.rfft2(image - image.mean(), workers=1) * gain
+    return np.asarray(fft.irfft2(spectrum, s=image.shape, workers=1), np.float32)
+
+
+def _denoised(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Total-variation denoising: smooth areas, edges kept (Chambolle 2004)."""
+    from skimage.restoration import denoise_tv_chambolle
+
+    spread = float(image.std()) or 1.0
+    smooth = ndimage.gaussian_filter((image - image.mean()) / spread, _DENOISE_SIGMA)
+    denoised = denoise_tv_chambolle(smooth, weight=_DENOISE_WEIGHT, max_num_iter=20)  # type: ignore[no-untyped-call]
+    return np.asarray(denoised, np.float32)
+
+
+def _to_grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    steps = (max(1, size // _SAMPLES_PER_AXIS) for size in image.shape)
+    low, high = np.percentile(image[tuple(slice(None, None, step) for step in steps)], _PERCENTILES)
+    if high <= low:
+        return np.full(image.shape, 128, np.uint8)
+    return np.asarray(np.clip(np.rint((image - low) * np.float32(255 / (high - low))), 0, 255), np.uint8)

@@ -1,0 +1,128 @@
+"""All that is known about the picks of one micrograph, deleted ones included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.picks import Picks
+
+# One row on disk: little-endian, packed, 30 bytes.
+ROW = np.dtype(
+    [("id", "<i8"), ("y", "<f8"), ("x", "<f8"), ("score", "<f4"), ("source", "i1"), ("deleted", "?")]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Picks of one micrograph, rows ordered by their numbers.
+
+    Attributes
+    ----------
+    id : ndarray of int64, shape (N,)
+        Numbers, unique in the project and never used again.
+    yx : ndarray of float64, shape (N, 2)
+        Centres (row, column), micrograph pixels.
+    score : ndarray of float32, shape (N,)
+        Probabilities; NaN for none.
+    source : ndarray of int8, shape (N,)
+        `Source` of each.
+    deleted : ndarray of bool, shape (N,)
+        What the user rejected: kept as a hard negative.
+
+    Raises
+    ------
+    ParameterError
+        If the columns differ in length, or a number occurs twice.
+    """
+
+    id: NDArray[np.int64]
+    yx: NDArray[np.float64]
+    score: NDArray[np.float32]
+    source: NDArray[np.int8]
+    deleted: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        ids = np.asarray(self.id, np.int64)
+        order = np.argsort(ids, kind="stable")
+        columns: dict[str, NDArray[Any]] = {
+            "id": ids,
+            "yx": np.asarray(self.yx, np.float64).reshape(-1, 2),
+            "score": np.asarray(self.score, np.float32),
+            "source": np.asarray(self.source, np.int8),
+            "deleted": np.asarray(self.deleted, np.bool_),
+        }
+        for name, column in columns.items():
+            if len(column) != len(ids):
+                raise ParameterError(f"{name} has {len(column)} rows, but there are {len(ids)} numbers")
+            sorted_column = column[order]
+            sorted_column.flags.writeable = False
+            object.__setattr__(self, name, sorted_column)
+        if (np.diff(self.id) == 0).any():
+            raise ParameterError("two picks have the same number")
+
+    @classmethod
+    def empty(cls) -> Labels:
+        """No picks."""
+        return cls.from_bytes(b"")
+
+    def rows(self, ids: ArrayLike) -> Labels:
+        """Return the rows with these numbers (M,), those that there are."""
+        return self._select(np.isin(self.id, np.atleast_1d(np.asarray(ids, np.int64))))
+
+    def without(self, ids: ArrayLike) -> Labels:
+        """Return all rows but those with these numbers (M,)."""
+        return self._select(~np.isin(self.id, np.atleast_1d(np.asarray(ids, np.int64))))
+
+    def with_rows(self, other: Labels) -> Labels:
+        """Return these rows with another's added, which replace those of the same number."""
+        rest = self.without(other.id)
+        return Labels(
+            np.concatenate([rest.id, other.id]),
+            np.concatenate([rest.yx, other.yx]),
+            np.concatenate([rest.score, other.score]),
+            np.concatenate([rest.source, other.source]),
+            np.concatenate([rest.deleted, other.deleted]),
+        )
+
+    def to_picks(self, which: NDArray[np.bool_]) -> Picks:
+        """Return the rows of a mask (N,) as picks, by falling score."""
+        return Picks(self.yx[which], self.score[which], self.source[which]).sorted()
+
+    def to_bytes(self) -> bytes:
+        """Return the rows as they are stored."""
+        table = np.empty(len(self), ROW)
+        table["id"], table["y"], table["x"] = self.id, self.yx[:, 0], self.yx[:, 1]
+        table["score"], table["source"], table["deleted"] = self.score, self.source, self.deleted
+        return table.tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Labels:
+        """Read what `to_bytes` gave.
+
+        Raises
+        ------
+        ParameterError
+            If these are no whole rows.
+        """
+        if len(data) % ROW.itemsize:
+            raise ParameterError(f"{len(data)} bytes are no whole number of picks")
+        table = np.frombuffer(data, ROW)
+        yx = np.stack([table["y"], table["x"]], axis=1)
+        return cls(table["id"], yx, table["score"], table["source"], table["deleted"])
+
+    def equals(self, other: Labels) -> bool:
+        """Whether two tables hold the same rows, bit for bit."""
+        return self.to_bytes() == other.to_bytes()
+
+    def _select(self, which: NDArray[np.bool_]) -> Labels:
+        return Labels(
+            self.id[which], self.yx[which], self.score[which], self.source[which], self.deleted[which]
+        )
+
+    def __len__(self) -> int:
+        return len(self.id)

@@ -1,0 +1,240 @@
+"""A project: one file that holds all of the user's work, written edit by edit."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_hydrapicker.errors import ParameterError, ProjectError
+from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.project import edit_log, schema
+from napari_hydrapicker.project.edit import Edit
+from napari_hydrapicker.project.labels import Labels
+from napari_hydrapicker.project.lock import ProjectLock
+from napari_hydrapicker.project.records import MicrographRecord
+from napari_hydrapicker.project.status import Status
+
+_COLUMNS = "id, path, name, rows, cols, pixel_size_angstrom, frame, n_frames, status"
+
+
+class Project:
+    """An open project file; every method that changes it has committed when it returns.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    read_only : bool
+        Whether another window has it open; changing it then raises `ProjectError`.
+    """
+
+    SUFFIX: ClassVar[str] = ".hydrapicker"
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: ProjectLock) -> None:
+        self.path, self.read_only = path, not lock.held
+        self._db, self._lock = connection, lock
+        self._closed = False
+
+    @classmethod
+    def create(cls, path: Path) -> Project:
+        """Begin a project in a new file.
+
+        Raises
+        ------
+        ProjectError
+            If the file exists or cannot be made.
+        """
+        path = Path(path)
+        connection = schema.create(path)
+        lock = ProjectLock(path)
+        lock.acquire()
+        return cls(path, connection, lock)
+
+    @classmethod
+    def open(cls, path: Path) -> Project:
+        """Open a project; read-only if another window has it.
+
+        Raises
+        ------
+        ProjectError
+            If the file is missing, not a project, damaged, or of a newer version.
+        """
+        path = Path(path)
+        lock = ProjectLock(path)
+        writable = path.is_file() and os.access(path, os.W_OK) and lock.acquire()
+        try:
+            return cls(path, schema.connect(path, read_only=not writable), lock)
+        except ProjectError:
+            lock.release()
+            raise
+
+    @classmethod
+    def default_path(cls, folder: Path) -> Path:
+        """Where the project of a folder of micrographs lies: in it, or with the user's data."""
+        folder = Path(folder).resolve()
+        name = f"{folder.name or 'micrographs'}{cls.SUFFIX}"
+        if os.access(folder, os.W_OK) or (folder / name).exists():
+            return folder / name
+        from platformdirs import user_data_path
+
+        home = user_data_path("napari-hydrapicker", ensure_exists=True) / "projects"
+        home.mkdir(exist_ok=True)
+        return home / f"{'_'.join(folder.parts[1:])}{cls.SUFFIX}"
+
+    def close(self) -> None:
+        """Close the file and let others write to it."""
+        if not self._closed:
+            self._closed = True
+            self._db.close()
+            self._lock.release()
+
+    def micrographs(self) -> list[MicrographRecord]:
+        """Return all micrographs, in the natural order of their names."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM micrograph").fetchall()
+        return sorted((self._record(row) for row in rows), key=lambda record: _natural(record.name))
+
+    def add_micrographs(self, micrographs: Sequence[Micrograph]) -> int:
+        """Add those that are not in the project yet; returns how many these were."""
+        with self._writing() as db:
+            before = db.total_changes
+            db.executemany(
+                "INSERT OR IGNORE INTO micrograph (path, name, rows, cols, pixel_size_angstrom, frame,"
+                " n_frames, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        self._stored(m.path),
+                        m.name,
+                        *m.shape,
+                        m.pixel_size_angstrom,
+                        m.frame,
+                        m.n_frames,
+                        Status.NEW,
+                    )
+                    for m in micrographs
+                ],
+            )
+            return db.total_changes - before
+
+    def set_status(self, micrograph_id: int, status: Status) -> None:
+        """Mark a micrograph."""
+        with self._writing() as db:
+            db.execute("UPDATE micrograph SET status = ? WHERE id = ?", (status.value, micrograph_id))
+
+    def set_pixel_size(self, micrograph_ids: Sequence[int], angstrom: float) -> None:
+        """Set micrographs' pixel size, Angstrom.
+
+        Raises
+        ------
+        ParameterError
+            If it is not a positive number.
+        """
+        if not (np.isfinite(angstrom) and angstrom > 0):
+            raise ParameterError(f"the pixel size must be a positive number of Angstrom, not {angstrom}")
+        with self._writing() as db:
+            db.executemany(
+                "UPDATE micrograph SET pixel_size_angstrom = ? WHERE id = ?",
+                [(float(angstrom), number) for number in micrograph_ids],
+            )
+
+    def repoint(self, old: Path, new: Path) -> int:
+        """Look in `new` for the missing micrographs that lay in `old`; returns how many were found."""
+        moved = [
+            (self._stored(Path(new) / record.path.name), record.id)
+            for record in self.micrographs()
+            if record.missing and record.path.parent == Path(old) and (Path(new) / record.path.name).is_file()
+        ]
+        with self._writing() as db:
+            db.executemany("UPDATE OR IGNORE micrograph SET path = ? WHERE id = ?", moved)
+        return len(moved)
+
+    def labels(self, micrograph_id: int) -> Labels:
+        """Return a micrograph's picks."""
+        return edit_log.labels(self._db, micrograph_id)
+
+    def all_labels(self) -> Iterator[tuple[int, Labels]]:
+        """Return the picks of every micrograph that has some."""
+        for number, data in self._db.execute("SELECT id, labels FROM micrograph WHERE length(labels) > 0"):
+            yield number, Labels.from_bytes(data)
+
+    def new_ids(self, n: int) -> NDArray[np.int64]:
+        """Return numbers (n,) for new picks; none is ever given twice."""
+        with self._writing():
+            first = int(self.setting("next_pick_id", 1))
+            self._put("next_pick_id", first + n)
+        return np.arange(first, first + n, dtype=np.int64)
+
+    def commit(self, edit: Edit) -> int:
+        """Apply an edit and log it; what had been undone on this micrograph can no longer be redone."""
+        with self._writing() as db:
+            return edit_log.commit(db, edit)
+
+    def undo(self, micrograph_id: int) -> Edit | None:
+        """Take back the last edit by hand; returns what was applied, or None if there is none."""
+        with self._writing() as db:
+            return edit_log.undo(db, micrograph_id)
+
+    def redo(self, micrograph_id: int) -> Edit | None:
+        """Apply again what was undone last; returns it, or None if there is nothing."""
+        with self._writing() as db:
+            return edit_log.redo(db, micrograph_id)
+
+    def edits(self, micrograph_id: int) -> list[Edit]:
+        """Return all edits that were made on a micrograph, also those undone, in order."""
+        return edit_log.edits(self._db, micrograph_id)
+
+    def setting(self, name: str, default: Any) -> Any:
+        """Return a stored setting."""
+        row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        return default if row is None else json.loads(row[0])
+
+    def set_setting(self, name: str, value: Any) -> None:
+        """Store a setting, anything that JSON can hold."""
+        with self._writing():
+            self._put(name, value)
+
+    def _put(self, name: str, value: Any) -> None:
+        self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, whole or not at all."""
+        if self.read_only:
+            raise ProjectError(f"{self.path.name}: read-only, since another window has the project open")
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise ProjectError(
+                f"{self.path}: cannot be written ({error}); the last edit is not saved"
+            ) from error
+
+    def _record(self, row: tuple[Any, ...]) -> MicrographRecord:
+        number, path, name, rows, cols, pixel_size, frame, n_frames, status = row
+        place = (self.path.parent / path).absolute()
+        return MicrographRecord(
+            number, place, name, (rows, cols), pixel_size, frame, n_frames, Status(status)
+        )
+
+    def _stored(self, path: Path) -> str:
+        """Path as it is stored: relative below the project's folder, so that both can move together."""
+        path, folder = Path(path).absolute(), self.path.parent.absolute()
+        return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+
+
+def _natural(name: str) -> list[tuple[int, int | str]]:
+    """Sort key that puts 2 before 10."""
+    return [(0, int(p)) if p.isdigit() else (1, p.lower()) for p in re.split(r"(\d+)", name) if p]

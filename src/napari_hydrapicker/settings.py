@@ -1,0 +1,51 @@
+"""What the user can set: one place for names, ranges and defaults."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
+from napari_hydrapicker.picking.suppress import SUPPRESSION_WPX
+
+
+class PickSettings(BaseModel):
+    """How micrographs are picked and which picks are shown.
+
+    Attributes
+    ----------
+    diameter_angstrom : float
+        The particle's longest diameter.
+    threshold : float
+        Picks of a lower score are hidden, not deleted; 0..1.
+    threshold_chosen : bool
+        Whether the user has set the threshold; until then the network's own is taken.
+    head : str
+        Head of the network.
+    weights : str or None
+        Network file; None for the bundled one.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    min_distance_angstrom, border_angstrom : float or None
+        None: what follows from the diameter.
+    use_mask : bool
+        Whether to leave out carbon film and blank areas.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    diameter_angstrom: float = Field(default=180.0, gt=0, le=5000, allow_inf_nan=False)
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    threshold_chosen: bool = False
+    head: str = "generic"
+    weights: str | None = None
+    device: str = Field(default="auto", pattern="^(auto|cpu|cuda|mps)$")
+    min_distance_angstrom: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    border_angstrom: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    use_mask: bool = True
+
+    @property
+    def distance_angstrom(self) -> float:
+        """Least distance of two picks, Angstrom, as given or as it follows from the diameter."""
+        if self.min_distance_angstrom is not None:
+            return self.min_distance_angstrom
+        return SUPPRESSION_WPX * self.diameter_angstrom / DIAMETER_WPX

@@ -1,0 +1,77 @@
+"""Undo and redo, across closing and reopening."""
+
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from napari_hydrapicker.project.edit import Edit, EditKind
+from napari_hydrapicker.project.labels import Labels
+from napari_hydrapicker.project.project import Project
+
+from .conftest import make_labels
+
+
+def _random_edit(project: Project, micrograph: int, choice: int) -> Edit:
+    """Add two, move the first, or delete the last; what there is decides."""
+    labels = project.labels(micrograph)
+    if choice == 0 or not len(labels):
+        return Edit(
+            micrograph, EditKind.ADD, Labels.empty(), make_labels(project.new_ids(2).tolist(), offset=choice)
+        )
+    if choice == 1:
+        first = labels.rows(labels.id[:1])
+        return Edit(micrograph, EditKind.MOVE, first, make_labels(first.id.tolist(), offset=3.25))
+    return Edit(micrograph, EditKind.DELETE, labels.rows(labels.id[-1:]), Labels.empty())
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(choices=st.lists(st.integers(0, 2), min_size=1, max_size=8))
+def test_undoing_all_leads_back_and_redoing_all_leads_forth(project: Project, choices: list[int]) -> None:
+    number = project.micrographs()[0].id
+    project.commit(
+        Edit(number, EditKind.PICK, project.labels(number), make_labels(project.new_ids(3).tolist()))
+    )
+    states = [project.labels(number)]
+    for choice in choices:
+        project.commit(_random_edit(project, number, choice))
+        states.append(project.labels(number))
+    for state in reversed(states[:-1]):
+        assert project.undo(number) is not None
+        assert project.labels(number).equals(state)
+    assert project.undo(number) is None, "picking is no edit by hand"
+    for state in states[1:]:
+        assert project.redo(number) is not None
+        assert project.labels(number).equals(state)
+    assert project.redo(number) is None
+
+
+def test_undo_survives_reopening(project: Project, reopened: Callable[[], Project]) -> None:
+    number = project.micrographs()[0].id
+    for n in (1, 2):
+        project.commit(Edit(number, EditKind.ADD, Labels.empty(), make_labels([n])))
+    project.undo(number)
+    again = reopened()
+    assert again.labels(number).id.tolist() == [1]
+    assert again.redo(number) is not None
+    assert again.labels(number).id.tolist() == [1, 2]
+
+
+def test_a_new_edit_ends_redoing_but_nothing_is_forgotten(project: Project) -> None:
+    number = project.micrographs()[0].id
+    for n in (1, 2):
+        project.commit(Edit(number, EditKind.ADD, Labels.empty(), make_labels([n])))
+    project.undo(number)
+    project.commit(Edit(number, EditKind.ADD, Labels.empty(), make_labels([7])))
+    assert project.redo(number) is None
+    assert project.labels(number).id.tolist() == [1, 7]
+    assert [edit.after.id.tolist() for edit in project.edits(number)] == [[1], [2], [7]]
+
+
+def test_micrographs_have_histories_of_their_own(project: Project) -> None:
+    first, second = (record.id for record in project.micrographs()[:2])
+    project.commit(Edit(first, EditKind.ADD, Labels.empty(), make_labels([1])))
+    project.commit(Edit(second, EditKind.ADD, Labels.empty(), make_labels([2])))
+    project.undo(first)
+    assert len(project.labels(first)) == 0
+    assert project.labels(second).id.tolist() == [2]

@@ -1,0 +1,79 @@
+"""Micrographs named by other programs' lists."""
+
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+
+from napari_hydrapicker.micrograph_lists import open_any
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A RELION project's folder with two micrographs."""
+    movies = tmp_path / "MotionCorr" / "job002"
+    movies.mkdir(parents=True)
+    for name in ("a", "b"):
+        with mrcfile.new(movies / f"{name}.mrc") as file:
+            file.set_data(np.arange(12 * 20, dtype=np.float32).reshape(12, 20))
+            file.voxel_size = 3.3
+    return tmp_path
+
+
+def _star(names: str) -> str:
+    return (
+        "data_optics\nloop_\n_rlnOpticsGroup #1\n_rlnMicrographPixelSize #2\n1 0.885\n2 1.25\n\n"
+        f"data_micrographs\nloop_\n_rlnMicrographName #1\n_rlnOpticsGroup #2\n{names}\n"
+    )
+
+
+def test_relion_lists_give_files_and_pixel_sizes(project: Path) -> None:
+    listing = project / "CtfFind" / "job003" / "micrographs_ctf.star"
+    listing.parent.mkdir(parents=True)
+    listing.write_text(_star("MotionCorr/job002/a.mrc 1\nMotionCorr/job002/b.mrc 2"))
+    micrographs, problems = open_any([listing])
+    assert problems == []
+    assert [(m.name, m.pixel_size_angstrom, m.shape) for m in micrographs] == [
+        ("a", 0.885, (12, 20)),
+        ("b", 1.25, (12, 20)),
+    ]
+
+
+def test_missing_ones_are_listed_and_the_others_opened(project: Path) -> None:
+    listing = project / "m.star"
+    listing.write_text(_star("MotionCorr/job002/a.mrc 1\nMotionCorr/job002/gone.mrc 2"))
+    micrographs, problems = open_any(
+        [project / "MotionCorr" / "job002" / "b.mrc", listing, project / "no*.mrc"]
+    )
+    assert [m.name for m in micrographs] == ["b"]
+    assert "gone.mrc" in problems[0]
+    assert "no file matches" in problems[1]
+
+
+def test_cryosparc_exposures(project: Path) -> None:
+    columns = [("uid", "<u8"), ("micrograph_blob/path", "S60"), ("micrograph_blob/psize_A", "<f4")]
+    records = np.array([(1, b"MotionCorr/job002/b.mrc", 0.75)], dtype=columns)
+    with (project / "exposures.cs").open("wb") as file:
+        np.save(file, records)
+    micrographs, problems = open_any([project / "exposures.cs"])
+    assert (problems, micrographs[0].name, micrographs[0].pixel_size_angstrom) == ([], "b", 0.75)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("data_x\nloop_\n_rlnCoordinateX\n1\n", "lists no micrographs"), ("hello", "."),
+     (_star("a 1").replace("0.885", "wide"), "not a positive number")],
+)  # fmt: skip
+def test_other_files_are_refused_in_words(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "x.star").write_text(text)
+    micrographs, problems = open_any([tmp_path / "x.star"])
+    assert micrographs == []
+    assert len(problems) == 1
+    assert reason in problems[0]
+
+
+def test_folders_and_the_pixel_size_of_the_header(project: Path) -> None:
+    micrographs, problems = open_any([str(project / "MotionCorr" / "job002")])
+    assert problems == []
+    assert [m.pixel_size_angstrom for m in micrographs] == pytest.approx([3.3, 3.3])

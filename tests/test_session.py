@@ -1,0 +1,179 @@
+"""The session: what the widgets show, without Qt."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_hydrapicker.errors import ParameterError, ProjectError
+from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.picks import Picks, Source
+from napari_hydrapicker.project.project import Project
+from napari_hydrapicker.project.status import Status
+from napari_hydrapicker.session import Session
+
+PICKS = Picks([[10.0, 200.0], [30.0, 90.0], [70.0, 50.0]], [0.9, 0.6, 0.2])  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    """A session with three micrographs, one of unknown pixel size."""
+    made = Session()
+    made.use(Project.create(tmp_path / "p.hydrapicker"))
+    made.add_micrographs([Micrograph(tmp_path / f"{n}.mrc", (120, 250), 2.0) for n in ("a", "b")])
+    made.add_micrographs([Micrograph(tmp_path / "c.mrc", (120, 250), None)])
+    made.update(diameter_angstrom=42.0)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def a(session: Session) -> int:
+    """The first micrograph, picked."""
+    number = session.records[0].id
+    session.put_picks(number, PICKS)
+    return number
+
+
+def _heard(signal: Any) -> list[tuple[Any, ...]]:
+    heard: list[tuple[Any, ...]] = []
+    signal.connect(lambda *args: heard.append(args))
+    return heard
+
+
+def test_the_first_micrograph_is_shown_and_neighbours_are_known(session: Session) -> None:
+    a, b, c = (record.id for record in session.records)
+    assert session.current == a
+    assert (session.neighbour(-1), session.neighbour(1)) == (None, b)
+    session.set_current(c)
+    assert (session.neighbour(-1), session.neighbour(1)) == (b, None)
+
+
+def test_everything_is_there_in_the_next_session(session: Session, a: int, tmp_path: Path) -> None:
+    b = session.records[1].id
+    session.add(a, [[44.0, 111.0]])
+    session.delete(a, session.labels(a).id[:1])
+    session.set_current(b)
+    session.update(threshold=0.15, threshold_chosen=True)
+    session.set_status(b, Status.COMPLETE)
+    before = session.labels(a)
+    session.close()
+    again = Session()
+    again.use(Project.open(tmp_path / "p.hydrapicker"))
+    assert again.labels(a).equals(before)
+    assert again.current == b
+    assert (again.settings.threshold, again.settings.diameter_angstrom) == (0.15, 42.0)
+    assert again.record(b).status is Status.COMPLETE
+    assert again.undo() is False
+    again.set_current(a)
+    assert again.undo()
+    assert again.count(a) == 4
+    again.close()
+
+
+def test_the_threshold_decides_what_counts(session: Session, a: int) -> None:
+    counts = []
+    for threshold in (0.0, 0.5, 0.7, 1.0):
+        session.update(threshold=threshold)
+        counts.append((session.count(a), int(session.shown(a).sum()), len(session.picks(a)), session.total()))
+    assert counts == [(n, n, n, n) for n in (3, 2, 1, 0)]
+
+
+def test_a_complete_micrograph_keeps_what_was_shown(session: Session, a: int) -> None:
+    session.set_status(a, Status.COMPLETE)
+    session.update(threshold=0.95)
+    assert session.count(a) == 2
+    session.unmark(a)
+    assert session.count(a) == 0
+    assert session.record(a).status is Status.PICKED
+
+
+def test_an_excluded_micrograph_does_not_count_in_the_total(session: Session, a: int) -> None:
+    session.set_status(a, Status.EXCLUDED)
+    assert session.total() == 0
+
+
+def test_the_status_follows_the_picks(session: Session) -> None:
+    number = session.records[1].id
+    states = [session.record(number).status]
+    session.put_picks(number, PICKS)
+    states.append(session.record(number).status)
+    session.set_current(number)
+    session.delete(number, session.labels(number).id[1:2])
+    states.append(session.record(number).status)
+    session.undo()
+    states.append(session.record(number).status)
+    assert states == [Status.NEW, Status.PICKED, Status.CORRECTED, Status.PICKED]
+
+
+def test_edits_and_their_undoing_are_announced(session: Session, a: int) -> None:
+    heard = _heard(session.labels_changed)
+    ids = session.add(a, [[50.0, 201.0]])
+    session.move(a, ids, [[51.0, 202.0]])
+    assert session.labels(a).rows(ids).yx.tolist() == [[51, 202]]
+    assert session.undo()
+    assert session.labels(a).rows(ids).yx.tolist() == [[50, 201]]
+    assert session.redo()
+    assert session.labels(a).rows(ids).yx.tolist() == [[51, 202]]
+    assert heard == [(a,)] * 4
+
+
+def test_picking_again_keeps_corrections(session: Session, a: int) -> None:
+    added = session.add(a, [[110.0, 240.0]])
+    rejected = session.labels(a).id[0]
+    session.delete(a, [rejected])
+    # 8/21 of 42 Angstrom at 2 A/px: picks within 8 px of the user's are his business.
+    session.put_picks(a, Picks([[12.0, 203.0], [109.0, 236.0], [60.0, 60.0]], [0.9, 0.9, 0.8]))  # type: ignore[arg-type]
+    labels = session.labels(a)
+    assert labels.deleted.tolist() == [True, False, False]
+    assert labels.yx[labels.source == Source.PICKER].tolist() == [[10, 200], [60, 60]]
+    assert labels.rows(added).yx.tolist() == [[110, 240]]
+
+
+def test_settings_are_checked_and_announced_once(session: Session) -> None:
+    heard = _heard(session.settings_changed)
+    session.update(threshold=0.3)
+    session.update(threshold=0.3)
+    with pytest.raises(ParameterError, match="threshold"):
+        session.update(threshold=7)
+    assert heard == [(frozenset({"threshold"}),)]
+
+
+def test_a_networks_threshold_is_taken_until_the_user_chooses(session: Session) -> None:
+    session.suggest_threshold(0.37)
+    assert session.settings.threshold == 0.37
+    session.update(threshold=0.6, threshold_chosen=True)
+    session.suggest_threshold(0.37)
+    assert session.settings.threshold == 0.6
+
+
+def test_pixel_sizes_give_diameters(session: Session) -> None:
+    a, _, c = (record.id for record in session.records)
+    assert session.diameter_px(a) == 21
+    assert session.diameter_px(c) is None
+    session.set_pixel_size([a, c], 1.5)
+    assert session.diameter_px(c) == 28
+
+
+def test_a_second_window_cannot_edit(session: Session, a: int, tmp_path: Path) -> None:
+    second = Session()
+    second.use(Project.open(tmp_path / "p.hydrapicker"))
+    assert second.read_only
+    with pytest.raises(ProjectError, match="another window"):
+        second.add(a, [[1.0, 2.0]])
+    second.set_current(second.records[1].id)
+    second.update(threshold=0.1)
+    assert len(second.labels(a)) == 3
+    second.close()
+
+
+def test_without_a_project_there_is_a_clear_word() -> None:
+    with pytest.raises(ProjectError, match="open a folder"):
+        Session().set_current(3)
+
+
+def test_means_leave_out_hidden_picks(session: Session, a: int) -> None:
+    assert session.mean_score(a) == pytest.approx(0.75)
+    assert np.isnan(session.mean_score(session.records[1].id))

@@ -1,0 +1,25 @@
+"""Settings: ranges and what follows from the diameter."""
+
+import pytest
+from pydantic import ValidationError
+
+from napari_hydrapicker.settings import PickSettings
+
+
+def test_the_least_distance_follows_from_the_diameter() -> None:
+    assert PickSettings(diameter_angstrom=210).distance_angstrom == pytest.approx(80)
+    assert PickSettings(min_distance_angstrom=0.0).distance_angstrom == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"diameter_angstrom": 0}, {"diameter_angstrom": float("nan")}, {"threshold": 1.1}, {"device": "tpu"},
+     {"border_angstrom": -1}],
+)  # fmt: skip
+def test_values_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        PickSettings.model_validate(wrong)
+
+
+def test_settings_of_another_version_are_read_as_far_as_known() -> None:
+    assert PickSettings.model_validate({"threshold": 0.25, "unknown": 1}).threshold == 0.25
