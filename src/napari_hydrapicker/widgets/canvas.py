@@ -1,0 +1,187 @@
+"""Shows the session's current micrograph and its picks in a viewer, and brings edits back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal
+
+from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.imaging.display import DisplayFilter, DisplayImage
+from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.loader import DisplayLoader
+from napari_hydrapicker.widgets.picks_layer import PicksLayer
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+NAME = "HydraPicker micrograph"
+_UNKNOWN_DIAMETER = 1 / 25  # of the shorter side: rings drawn where the pixel size is unknown
+
+
+def camera_of(viewer: Viewer) -> Any:
+    """Return a viewer's camera, which napari 0.9 has moved into the scene."""
+    return getattr(viewer, "scene", viewer).camera
+
+
+class Canvas(QObject):
+    """One image layer and one points layer that follow the session.
+
+    Signals
+    -------
+    shown (int)
+        The micrograph with this number is on the canvas, picks and all.
+    problem (str)
+        Something that the user should read.
+    """
+
+    shown = Signal(int)
+    problem = Signal(str)
+
+    def __init__(self, viewer: Viewer, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._session = viewer, session
+        self._filter = DisplayFilter()
+        self._image: Image | None = None
+        self._display: DisplayImage | None = None
+        self._on_canvas: int | None = None
+        self._loader = DisplayLoader(self)
+        self._loader.loaded.connect(self._show_image)
+        self._loader.failed.connect(lambda _, text: self.problem.emit(text))
+        self.picks = PicksLayer(self._add, self.delete, self._move)
+        session.current_changed.connect(self._request)
+        session.labels_changed.connect(self._refresh_picks)
+        session.settings_changed.connect(self._on_settings)
+        self._request()
+
+    @property
+    def micrograph_id(self) -> int | None:
+        """The micrograph on the canvas: until it is loaded, the session's current one may be ahead."""
+        return self._on_canvas
+
+    @property
+    def display(self) -> DisplayImage | None:
+        """The display copy on the canvas."""
+        return self._display if self._on_canvas is not None else None
+
+    def set_filter(self, filter: DisplayFilter) -> None:
+        """Show micrographs through another filter."""
+        if filter != self._filter:
+            self._filter = filter
+            self._request()
+
+    def diameter_px(self) -> float:
+        """Diameter of the rings, pixels."""
+        number = self._on_canvas
+        if number is None:
+            return 20.0
+        known = self._session.diameter_px(number)
+        return known or min(self._session.record(number).shape) * _UNKNOWN_DIAMETER
+
+    def raise_picks(self) -> None:
+        """Make the picks the active layer, so that the tools act on it."""
+        if self.picks.layer not in self._viewer.layers:
+            self._viewer.add_layer(self.picks.layer)
+        self._viewer.layers.selection.active = self.picks.layer
+
+    def centre_on(self, pick_id: int) -> None:
+        """Bring a pick to the middle of the canvas."""
+        row = np.flatnonzero(self.picks.ids == pick_id)
+        if len(row):
+            camera_of(self._viewer).center = tuple(self.picks.layer.data[row[0]])
+
+    def close(self) -> None:
+        """Stop loading and listening; the layers stay for the user to keep or delete."""
+        self._session.current_changed.disconnect(self._request)
+        self._session.labels_changed.disconnect(self._refresh_picks)
+        self._session.settings_changed.disconnect(self._on_settings)
+        self._loader.close()
+
+    def _request(self) -> None:
+        number = self._session.current
+        if number is None:
+            self._clear()
+            return
+        near = [self._session.neighbour(step) for step in (1, -1)]
+        ahead = [self._session.record(one) for one in near if one is not None]
+        self._loader.request(self._session.record(number), self._filter, ahead)
+
+    def _clear(self) -> None:
+        self._on_canvas = None
+        self._loader.forget()
+        for layer in (self._image, self.picks.layer):
+            if layer is not None and layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self._image = self._display = None
+
+    def _show_image(self, number: int, display: DisplayImage) -> None:
+        if number != self._session.current:
+            return
+        first = self._image is None or self._image not in self._viewer.layers
+        other_shape = self._display is None or self._display.extent_px != display.extent_px
+        self._display = display
+        if first:
+            self._image = self._viewer.add_image(
+                display.image, name=NAME, colormap="gray", scale=display.scale, translate=display.translate,
+                contrast_limits=(0, 255),
+            )  # fmt: skip
+        else:
+            self._swap_image(display)
+        new_micrograph, self._on_canvas = number != self._on_canvas, number
+        self._refresh_picks(number)
+        if first:
+            self.raise_picks()
+        if other_shape:
+            self._viewer.reset_view()
+        if new_micrograph:
+            self.shown.emit(number)
+
+    def _swap_image(self, display: DisplayImage) -> None:
+        image = self._image
+        assert image is not None
+        if display.image.shape == image.data.shape:
+            image.data = display.image
+        else:  # the transform first would place the old pixels wrongly for one frame
+            with image.events.blocker_all():
+                image.scale, image.translate = display.scale, display.translate
+            image.data = display.image
+        image.scale, image.translate = display.scale, display.translate
+
+    def _refresh_picks(self, number: int) -> None:
+        if number != self._on_canvas:
+            return
+        if self.picks.layer not in self._viewer.layers:
+            self._viewer.add_layer(self.picks.layer)
+        self.picks.show(self._session.labels(number), self._session.shown(number), self.diameter_px())
+
+    def _on_settings(self, names: frozenset[str]) -> None:
+        if self._on_canvas is None:
+            return
+        if names & {"diameter_angstrom", "threshold"}:
+            self._refresh_picks(self._on_canvas)
+
+    def _add(self, yx: NDArray[np.float64]) -> bool:
+        return self._try(lambda number: self._session.add(number, yx))
+
+    def delete(self, ids: NDArray[np.int64]) -> bool:
+        """Delete picks of the micrograph on the canvas; False, and the user is told, if that is refused."""
+        return self._try(lambda number: self._session.delete(number, ids))
+
+    def _move(self, ids: NDArray[np.int64], yx: NDArray[np.float64]) -> bool:
+        return self._try(lambda number: self._session.move(number, ids, yx))
+
+    def _try(self, edit: Callable[[int], Any]) -> bool:
+        """Make an edit on the micrograph on the canvas; a refusal is told, and the layer goes back."""
+        if self._on_canvas is None:
+            self.problem.emit("no micrograph is open: open a folder before picking by hand")
+            return False
+        try:
+            edit(self._on_canvas)
+        except HydraPickerError as error:
+            self.problem.emit(str(error))
+            return False
+        return True

@@ -1,0 +1,155 @@
+"""The micrographs as a Qt table model, and the proxy that sorts and filters it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
+from qtpy.QtGui import QBrush, QColor
+
+COLUMNS = ("Name", "Picks", "Score", "Status", "Å/px")
+NAME, PICKS, SCORE, STATUS, PIXEL = range(5)
+ID_ROLE = Qt.ItemDataRole.UserRole
+SORT_ROLE = Qt.ItemDataRole.UserRole + 1
+_COLOURS = {"corrected": "#e5c07b", "complete": "#73d083", "excluded": "#888888"}
+_MISSING = "#ff6b6b"
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """What the table shows of one micrograph."""
+
+    id: int
+    name: str
+    picks: int
+    mean_score: float
+    status: str
+    pixel_size_angstrom: float | None
+
+
+class MicrographModel(QAbstractTableModel):
+    """Rows of `TableRow`; the pixel size can be edited.
+
+    Signals
+    -------
+    pixel_size_edited (int, float)
+        The user typed another pixel size, Angstrom.
+    """
+
+    pixel_size_edited = Signal(int, float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[TableRow] = []
+        self._place: dict[int, int] = {}
+
+    def set_rows(self, rows: Sequence[TableRow]) -> None:
+        """Show other micrographs."""
+        self.beginResetModel()
+        self._rows = list(rows)
+        self._place = {row.id: i for i, row in enumerate(self._rows)}
+        self.endResetModel()
+
+    def update_rows(self, rows: Sequence[TableRow]) -> None:
+        """Change rows that are there; only those that differ are drawn again."""
+        changed = []
+        for row in rows:
+            place = self._place.get(row.id)
+            if place is not None and self._rows[place] != row:
+                self._rows[place] = row
+                changed.append(place)
+        if changed:
+            self.dataChanged.emit(self.index(min(changed), 0), self.index(max(changed), len(COLUMNS) - 1))
+
+    def place_of(self, number: int) -> int | None:
+        """Return the row of a micrograph."""
+        return self._place.get(number)
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        """Return the number of micrographs."""
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        """Return the number of columns."""
+        return 0 if parent is not None and parent.isValid() else len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the titles."""
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            return COLUMNS[section]
+        return None
+
+    def flags(self, index: QModelIndex) -> Any:
+        """Let the pixel size be edited."""
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        return flags | Qt.ItemFlag.ItemIsEditable if index.column() == PIXEL else flags
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows, sorts by, or is coloured with."""
+        row, column = self._rows[index.row()], index.column()
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            return _text(row)[column]
+        if role == SORT_ROLE:
+            return _sort_key(row, column)
+        if role == ID_ROLE:
+            return row.id
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return row.name
+        if role == Qt.ItemDataRole.ForegroundRole:
+            missing = column == PIXEL and row.pixel_size_angstrom is None
+            colour = _MISSING if missing else _COLOURS.get(row.status)
+            return QBrush(QColor(colour)) if colour else None
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in (PICKS, SCORE, PIXEL):
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Pass a typed pixel size on; what is no positive number is not taken."""
+        try:
+            angstrom = float(str(value).replace(",", "."))
+        except ValueError:
+            return False
+        if role != Qt.ItemDataRole.EditRole or not (math.isfinite(angstrom) and angstrom > 0):
+            return False
+        self.pixel_size_edited.emit(self._rows[index.row()].id, angstrom)
+        return True
+
+
+class MicrographFilter(QSortFilterProxyModel):
+    """Sorts names naturally and numbers as numbers; filters by text and by status."""
+
+    def __init__(self, model: MicrographModel) -> None:
+        super().__init__()
+        self.setSourceModel(model)
+        self.setSortRole(SORT_ROLE)
+        self._text, self._status = "", ""
+
+    def set_filter(self, text: str, status: str) -> None:
+        """Show only names that hold a text, of one status; empty for all."""
+        self._text, self._status = text.lower(), status
+        self.invalidate()
+
+    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
+        """Whether a row is shown."""
+        model = self.sourceModel()
+        name = str(model.data(model.index(row, NAME)))
+        status = model.data(model.index(row, STATUS))
+        return self._text in name.lower() and self._status in ("", status)
+
+
+def _text(row: TableRow) -> tuple[str, ...]:
+    score = "" if math.isnan(row.mean_score) else f"{row.mean_score:.2f}"
+    pixel = "?" if row.pixel_size_angstrom is None else f"{row.pixel_size_angstrom:.4g}"
+    picks = "" if row.status == "new" else f"{row.picks}"
+    return row.name, picks, score, row.status, pixel
+
+
+def _sort_key(row: TableRow, column: int) -> Any:
+    if column == NAME:  # digits padded: 2 comes before 10
+        return re.sub(r"\d+", lambda m: m.group().zfill(12), row.name.lower())
+    score = -1.0 if math.isnan(row.mean_score) else row.mean_score
+    return (None, row.picks, score, row.status, row.pixel_size_angstrom or 0.0)[column]

@@ -1,0 +1,129 @@
+"""The table of micrographs, with a filter above it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_hydrapicker.widgets.micrograph_model import (
+    ID_ROLE,
+    NAME,
+    MicrographFilter,
+    MicrographModel,
+    TableRow,
+)
+
+__all__ = ["MicrographTable", "TableRow"]
+_STATES = ("all", "new", "picked", "corrected", "complete", "excluded")
+
+
+class MicrographTable(QWidget):
+    """Micrographs, sortable, filterable, one of them current.
+
+    Signals
+    -------
+    activated (int)
+        The user went to a micrograph.
+    pixel_size_edited (int, float)
+        The user typed a pixel size, Angstrom.
+    """
+
+    activated = Signal(int)
+    pixel_size_edited = Signal(int, float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = MicrographModel()
+        self.model.setParent(self)
+        self.proxy = MicrographFilter(self.model)
+        self.proxy.setParent(self)
+        self.view = _make_view(self.proxy)
+        self.text = QLineEdit()
+        self.text.setPlaceholderText("filter by name")
+        self.text.setClearButtonEnabled(True)
+        self.status = QComboBox()
+        self.status.addItems(_STATES)
+        head = QHBoxLayout()
+        head.addWidget(self.text, 1)
+        head.addWidget(self.status)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(head)
+        column.addWidget(self.view)
+        self.text.textChanged.connect(lambda _: self._filter())
+        self.status.currentTextChanged.connect(lambda _: self._filter())
+        self.view.selectionModel().currentRowChanged.connect(self._on_current)
+        self.model.pixel_size_edited.connect(self.pixel_size_edited)
+
+    def set_rows(self, rows: Sequence[TableRow]) -> None:
+        """Show other micrographs."""
+        self.model.set_rows(rows)
+
+    def update_rows(self, rows: Sequence[TableRow]) -> None:
+        """Change what is shown of micrographs that are there."""
+        self.model.update_rows(rows)
+
+    def selected_ids(self) -> list[int]:
+        """Return the selected micrographs, in the order shown."""
+        chosen = self.view.selectionModel().selectedRows(NAME)
+        return [int(index.data(ID_ROLE)) for index in sorted(chosen, key=lambda index: index.row())]
+
+    def set_current(self, number: int) -> None:
+        """Make a micrograph the current one, without a signal; others stay selected with it."""
+        place = self.model.place_of(number)
+        if place is None:
+            return
+        index = self.proxy.mapFromSource(self.model.index(place, NAME))
+        if not index.isValid() or index.row() == self.view.currentIndex().row():
+            return
+        picked = self.view.selectionModel()
+        blocked = picked.blockSignals(True)
+        flags = QItemSelectionModel.SelectionFlag
+        picked.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+        picked.blockSignals(blocked)
+        self.view.scrollTo(index)
+        self.view.viewport().update()
+
+    def _filter(self) -> None:
+        status = self.status.currentText()
+        self.proxy.set_filter(self.text.text(), "" if status == "all" else status)
+
+    def _on_current(self, index: QModelIndex, _previous: QModelIndex) -> None:
+        if index.isValid():
+            self.activated.emit(int(index.data(ID_ROLE)))
+
+
+def _make_view(proxy: MicrographFilter) -> QTableView:
+    view = QTableView()
+    view.setModel(proxy)
+    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+    view.setSortingEnabled(True)
+    view.setWordWrap(False)
+    view.verticalHeader().hide()
+    view.verticalHeader().setDefaultSectionSize(22)
+    header = view.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+    header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+    for column, width in ((1, 48), (2, 48), (3, 72), (4, 48)):
+        view.setColumnWidth(column, width)
+    view.sortByColumn(NAME, _ascending())
+    return view
+
+
+def _ascending() -> object:
+    from qtpy.QtCore import Qt
+
+    return Qt.SortOrder.AscendingOrder

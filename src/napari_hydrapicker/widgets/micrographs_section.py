@@ -1,0 +1,119 @@
+"""The section that lists the micrographs and says how large the particle is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QLabel
+
+from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.micrograph_table import MicrographTable, TableRow
+from napari_hydrapicker.widgets.parts import button, length, row
+from napari_hydrapicker.widgets.section import Section
+
+
+class MicrographsSection(Section):
+    """Table, next and previous, diameter and the measuring tool.
+
+    Signals
+    -------
+    open_requested (str)
+        "folder", "files" or "project".
+    measure_requested ()
+        The user wants to drag over a particle.
+    problem (str)
+        Something that the user should read.
+    """
+
+    open_requested = Signal(str)
+    measure_requested = Signal()
+    exclude_requested = Signal()
+    problem = Signal(str)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Micrographs")
+        self._session = session
+        choices = (
+            ("Folder…", "folder", "Open all micrographs of a folder"),
+            ("Files…", "files", "Open micrographs, or a STAR or .cs file that lists them"),
+            ("Project…", "project", "Open a project file, or begin one where you like"),
+        )
+        self.add(row([button(t, tip, partial(self.open_requested.emit, w)) for t, w, tip in choices]))
+        self.project_name = QLabel("Open a folder, or drop one here.")
+        self.project_name.setWordWrap(True)
+        self.add(self.project_name)
+        self.table = MicrographTable()
+        self.table.setMinimumHeight(180)
+        self.add(self.table)
+        self.add(
+            row([
+                button("◀ Previous", "Key ,", lambda: self._step(-1)),
+                button("Next ▶", "Key .", lambda: self._step(1)),
+                button("Exclude", "Leave the selected out of picking and export, or take them back",
+                       self.exclude_requested.emit),
+            ])
+        )  # fmt: skip
+        self.diameter = length(1, 5000, 5, 0, "The particle's longest diameter")
+        measure = button("Measure", "Drag across a particle on the canvas", self.measure_requested.emit)
+        self.form().addRow("Diameter", row([self.diameter, measure]))
+        self.diameter.valueChanged.connect(self._set_diameter)
+        self.table.activated.connect(session.set_current)
+        self.table.pixel_size_edited.connect(self._set_pixel_size)
+        session.micrographs_changed.connect(self._fill)
+        session.micrograph_changed.connect(self._update_row)
+        session.current_changed.connect(self._follow_current)
+        session.settings_changed.connect(self._follow_settings)
+        self._follow_settings(frozenset({"diameter_angstrom"}))
+        self._fill()
+
+    def refresh_counts(self) -> None:
+        """Count all rows again: the threshold has changed."""
+        self.table.update_rows([self._row(record.id) for record in self._session.records])
+
+    def _row(self, number: int) -> TableRow:
+        record = self._session.record(number)
+        return TableRow(
+            id=number, name=record.name, picks=self._session.count(number),
+            mean_score=self._session.mean_score(number), status=record.status.value,
+            pixel_size_angstrom=record.pixel_size_angstrom,
+        )  # fmt: skip
+
+    def _fill(self) -> None:
+        self.table.set_rows([self._row(record.id) for record in self._session.records])
+        if self._session.is_open:
+            mode = "  (read-only: open in another napari)" if self._session.read_only else ""
+            self.project_name.setText(f"{self._session.project.path.name}{mode}")
+            self.project_name.setToolTip(str(self._session.project.path))
+        self._follow_current()
+
+    def _update_row(self, number: int) -> None:
+        self.table.update_rows([self._row(number)])
+
+    def _follow_current(self) -> None:
+        if self._session.current is not None:
+            self.table.set_current(self._session.current)
+
+    def _follow_settings(self, names: frozenset[str]) -> None:
+        if "diameter_angstrom" in names:
+            self.diameter.setValue(self._session.settings.diameter_angstrom)
+
+    def _step(self, by: int) -> None:
+        number = self._session.neighbour(by)
+        if number is not None:
+            self._session.set_current(number)
+
+    def _set_diameter(self, angstrom: float) -> None:
+        self._try(lambda: self._session.update(diameter_angstrom=angstrom))
+
+    def _set_pixel_size(self, number: int, angstrom: float) -> None:
+        chosen = self.table.selected_ids()
+        self._try(lambda: self._session.set_pixel_size(chosen if number in chosen else [number], angstrom))
+
+    def _try(self, change: Callable[[], object]) -> None:
+        try:
+            change()
+        except HydraPickerError as error:
+            self.problem.emit(str(error))

@@ -1,0 +1,120 @@
+"""Opening micrographs and projects, by button and by dropping them on the dock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.micrograph_lists import open_any
+from napari_hydrapicker.project.project import Project
+from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.tasks import Tasks
+
+Found = tuple[list[Micrograph], list[str]]
+
+
+class Opener(QObject):
+    """Brings micrographs into the session, in the project that lies beside them.
+
+    Signals
+    -------
+    problem (str)
+        Something that the user should read.
+    """
+
+    problem = Signal(str)
+
+    def __init__(self, session: Session, tasks: Tasks, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._window, self._session, self._tasks = parent, session, tasks
+
+    def open(self, paths: Sequence[str], project: Path | None = None) -> None:
+        """Open what is named by files, folders, patterns, lists of micrographs, or one project file.
+
+        `project` is where the project lies or is begun; by default beside the micrographs.
+        """
+        names = list(paths)
+        if len(names) == 1 and Path(names[0]).suffix == Project.SUFFIX:
+            self._attempt(lambda: self._use(Project.open(Path(names[0]))))
+        elif len(names) == 1 and self._lost_in(Path(names[0])):
+            old = self._lost()[0].parent
+            self._attempt(lambda: self._session.repoint(old, Path(names[0])))
+        else:
+            self._tasks.run(
+                "open", lambda: open_any(names), lambda found: self._opened(names, found, project)
+            )
+
+    def ask(self, what: str) -> None:
+        """Ask for a "folder", for "files" or for a "project", and open it."""
+        if what == "folder":
+            folder = QFileDialog.getExistingDirectory(self._window, "Folder of micrographs")
+            if folder:
+                self.open([folder])
+        elif what == "files":
+            files, _ = QFileDialog.getOpenFileNames(self._window, "Micrographs, or a list of them")
+            if files:
+                self.open(files)
+        else:
+            self._ask_project()
+
+    def _ask_project(self) -> None:
+        file, _ = QFileDialog.getSaveFileName(
+            self._window,
+            "Open a project, or name a new one",
+            "",
+            f"HydraPicker project (*{Project.SUFFIX})",
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )
+        if file:
+            path = Path(file).with_suffix(Project.SUFFIX)
+            self._attempt(lambda: self._begin(path, []))
+
+    def _opened(self, names: Sequence[str], found: Found, project: Path | None) -> None:
+        micrographs, problems = found
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            self.problem.emit(f"Not opened: {problems[0]}{more}")
+        if micrographs:
+            first = Path(names[0]).expanduser()
+            folder = first if first.is_dir() else micrographs[0].path.parent
+            self._attempt(lambda: self._begin(project or Project.default_path(folder), micrographs))
+
+    def _begin(self, path: Path, micrographs: Sequence[Micrograph]) -> None:
+        if not (self._session.is_open and self._session.project.path == path):
+            self._use(Project.open(path) if path.exists() else Project.create(path))
+        if micrographs and not self._session.read_only:
+            self._session.add_micrographs(micrographs)
+        unknown = sum(record.pixel_size_angstrom is None for record in self._session.records)
+        if unknown:
+            self.problem.emit(
+                f"{unknown} micrographs state no pixel size: select them, enter it in the table"
+            )
+
+    def _use(self, project: Project) -> None:
+        self._session.use(project)
+        if project.read_only:
+            self.problem.emit(f"{project.path.name} is open in another window: it is shown read-only here")
+        lost = self._lost()
+        if lost:
+            self.problem.emit(f"{len(lost)} micrographs are missing, e.g. {lost[0]}: open their new folder")
+
+    def _lost(self) -> list[Path]:
+        """Files of the project that are not where they were."""
+        records = self._session.records if self._session.is_open else []
+        return [record.path for record in records if record.missing]
+
+    def _lost_in(self, folder: Path) -> bool:
+        """Whether a folder holds the project's missing micrographs."""
+        lost = self._lost() if folder.is_dir() else []
+        return bool(lost) and (folder / lost[0].name).is_file()
+
+    def _attempt(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except HydraPickerError as error:
+            self.problem.emit(str(error))

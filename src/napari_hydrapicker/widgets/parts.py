@@ -1,0 +1,50 @@
+"""Small makers of the buttons and fields that all sections use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QWidget
+
+
+def button(text: str, tip: str, clicked: Callable[[], object], checkable: bool = False) -> QPushButton:
+    """Return a push button that calls a function without arguments."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.setCheckable(checkable)
+    made.clicked.connect(lambda _=False: clicked())
+    return made
+
+
+def row(widgets: Sequence[QWidget]) -> QWidget:
+    """Return widgets side by side, as wide as one another."""
+    holder = QWidget()
+    layout = QHBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for widget in widgets:
+        layout.addWidget(widget, 1)
+    return holder
+
+
+def length(low: float, high: float, step: float, decimals: int, tip: str, unset: str = "") -> QDoubleSpinBox:
+    """Return a field for a length in Angstrom; its lowest value reads `unset`, where that is given."""
+    field = QDoubleSpinBox()
+    field.setRange(low, high)
+    field.setSingleStep(step)
+    field.setDecimals(decimals)
+    field.setSuffix(" Å")
+    field.setToolTip(tip)
+    field.setKeyboardTracking(False)  # half-typed numbers are not yet meant
+    if unset:
+        field.setSpecialValueText(unset)
+    return field
+
+
+def choice(tip: str) -> QComboBox:
+    """Return a drop-down list that does not widen the dock to its longest entry."""
+    box = QComboBox()
+    box.setToolTip(tip)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    return box

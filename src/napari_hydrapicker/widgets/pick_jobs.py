@@ -1,0 +1,148 @@
+"""Picking in the background: requests go to the child process, answers into the session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_hydrapicker.background.child import Child
+from napari_hydrapicker.background.messages import (
+    Broken,
+    Failed,
+    Finished,
+    Message,
+    MicrographRef,
+    Picked,
+    PickRequest,
+    Ready,
+)
+from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.session import Session
+
+_POLL_MS = 25
+_TURN_SECONDS = 0.02  # answers taken in at a time: the GUI has the rest
+
+
+class PickJobs(QObject):
+    """One picking job at a time.
+
+    Signals
+    -------
+    started (int)
+        Number of micrographs.
+    advanced (int, int, float)
+        Micrographs done, their number, seconds left (NaN while unknown).
+    device_known (str)
+        What the network runs on.
+    finished (bool, list of str)
+        Whether it was cancelled, and what went wrong: a line each.
+    """
+
+    started = Signal(int)
+    advanced = Signal(int, int, float)
+    device_known = Signal(str)
+    finished = Signal(bool, list)
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._child = Child()
+        self._job = 0
+        self._total = self._done = 0
+        self._problems: list[str] = []
+        self._began = 0.0
+        self._waiting: list[Message] = []
+        self._timer = QTimer(self)
+        self._timer.setInterval(_POLL_MS)
+        self._timer.timeout.connect(self._poll)
+
+    @property
+    def running(self) -> bool:
+        """Whether a job is under way."""
+        return bool(self._timer.isActive())
+
+    def pick(self, micrograph_ids: Sequence[int]) -> None:
+        """Pick micrographs with the session's settings; those of unknown pixel size are reported."""
+        if self.running:
+            return
+        records = [self._session.record(number) for number in micrograph_ids]
+        self._problems = [
+            f"{r.name}: the pixel size is unknown: enter it in the table"
+            for r in records
+            if r.pixel_size_angstrom is None
+        ]
+        references = tuple(
+            MicrographRef(r.id, str(r.path), r.frame, r.pixel_size_angstrom)
+            for r in records
+            if r.pixel_size_angstrom is not None
+        )
+        self._job += 1
+        self._total, self._done, self._began = len(references), 0, time.monotonic()
+        self.started.emit(self._total)
+        if not references:
+            self._end(cancelled=False)
+            return
+        s = self._session.settings
+        request = PickRequest(
+            job=self._job, micrographs=references, diameter_angstrom=s.diameter_angstrom, weights=s.weights,
+            head=s.head, device=s.device, border_angstrom=s.border_angstrom, use_mask=s.use_mask,
+            min_distance_angstrom=s.min_distance_angstrom,
+        )  # fmt: skip
+        self._child.send(request)
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """Stop the job; what is picked already stays."""
+        if self.running:
+            self._child.cancel(self._job)
+
+    def close(self) -> None:
+        """End the child process; nothing is left running when this returns."""
+        self._timer.stop()
+        self._child.close()
+
+    def _poll(self) -> None:
+        self._waiting += self._child.poll()
+        deadline = time.monotonic() + _TURN_SECONDS
+        while self._waiting and time.monotonic() < deadline:
+            self._take(self._waiting.pop(0))
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Ready):
+            self.device_known.emit(message.device)
+            self._session.suggest_threshold(message.threshold)
+        elif isinstance(message, Broken):
+            self._problems.append(message.text)
+            self._end(cancelled=False)
+        elif getattr(message, "job", None) != self._job or not self.running:
+            return  # the tail of a job that was cancelled
+        elif isinstance(message, Picked):
+            self._put(message)
+            self._advance()
+        elif isinstance(message, Failed):
+            self._problems.append(message.error)
+            self._advance()
+        elif isinstance(message, Finished):
+            self._end(message.cancelled)
+
+    def _put(self, message: Picked) -> None:
+        picks = Picks(np.array(message.yx).reshape(-1, 2), np.array(message.score, np.float32))
+        try:
+            self._session.put_picks(message.micrograph_id, picks)
+        except (HydraPickerError, KeyError) as error:  # KeyError: removed from the project meanwhile
+            self._problems.append(str(error))
+
+    def _advance(self) -> None:
+        self._done += 1
+        seconds = (time.monotonic() - self._began) / self._done * (self._total - self._done)
+        self.advanced.emit(self._done, self._total, seconds)
+
+    def _end(self, cancelled: bool) -> None:
+        self._timer.stop()
+        self._waiting.clear()
+        problems, self._problems = self._problems, []
+        self.finished.emit(cancelled, problems)

@@ -1,0 +1,123 @@
+"""The section that picks: what with, which micrographs, and from which confidence on."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QLabel
+
+from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.live_progress import LiveProgress
+from napari_hydrapicker.widgets.parts import button, choice, length, row
+from napari_hydrapicker.widgets.pick_jobs import PickJobs
+from napari_hydrapicker.widgets.score_slider import ScoreSlider
+from napari_hydrapicker.widgets.section import Section
+
+
+class PickSection(Section):
+    """Head, device, options, buttons, progress and the confidence slider.
+
+    Signals
+    -------
+    pick_requested (str)
+        "this", "selected" or "all".
+    problem (str)
+        Something that the user should read.
+    """
+
+    pick_requested = Signal(str)
+    problem = Signal(str)
+
+    def __init__(self, session: Session, jobs: PickJobs) -> None:
+        super().__init__("Pick")
+        self._session, self._jobs = session, jobs
+        self._build_choices()
+        self.buttons = [
+            button("This", "Pick the micrograph on the canvas (key G)", lambda: self._ask("this")),
+            button("Selected", "Pick the rows selected in the table", lambda: self._ask("selected")),
+            button("All", "Pick all but complete and excluded ones", lambda: self._ask("all")),
+        ]
+        self.add(row(self.buttons))
+        self.progress = LiveProgress()
+        self.progress.setVisible(False)
+        self.add(self.progress)
+        self.slider = ScoreSlider()
+        self.slider.setToolTip("Confidence: the probability that a pick is a particle")
+        self.add(self.slider)
+        self.count = QLabel()
+        self.add(self.count)
+        self._connect()
+        self.follow_settings(frozenset(type(session.settings).model_fields))
+
+    def show_count(self, here: int, everywhere: int) -> None:
+        """Say how many picks are shown."""
+        self.count.setText(f"{here:,} picks here, {everywhere:,} in all")
+
+    def follow_settings(self, names: frozenset[str]) -> None:
+        """Show the session's settings, as far as they changed."""
+        settings = self._session.settings
+        if "threshold" in names:
+            self.slider.set_value(settings.threshold)
+        if "min_distance_angstrom" in names:
+            self.distance.setValue(settings.min_distance_angstrom or 0)
+        if "border_angstrom" in names:
+            self.border.setValue(-1 if settings.border_angstrom is None else settings.border_angstrom)
+        if "use_mask" in names:
+            self.mask.setChecked(settings.use_mask)
+        if "device" in names:
+            self.device.setCurrentText(settings.device)
+
+    def _build_choices(self) -> None:
+        form = self.form()
+        self.head = choice("The network's head: generic for any protein")
+        self.head.addItem("generic")
+        form.addRow("Head", self.head)
+        self.device = choice("Where to compute; auto takes a GPU if there is one")
+        self.device.addItems(["auto", "cpu", "cuda", "mps"])
+        form.addRow("Device", self.device)
+        self.device_name = QLabel("not started yet")
+        self.device_name.setToolTip("What the network runs on, known from the first picking on")
+        form.addRow("Runs on", self.device_name)
+        self.distance = length(0, 5000, 5, 0, "Least distance between two picks", unset="automatic")
+        form.addRow("Distance", self.distance)
+        self.border = length(-1, 5000, 5, 0, "Leave out picks this near to the edge", unset="automatic")
+        form.addRow("Border", self.border)
+        self.mask = QCheckBox("Leave out carbon and blank areas")
+        self.add(self.mask)
+
+    def _connect(self) -> None:
+        self.slider.value_changed.connect(lambda value: self._update(threshold=value, threshold_chosen=True))
+        self.distance.valueChanged.connect(lambda v: self._update(min_distance_angstrom=v or None))
+        self.border.valueChanged.connect(lambda v: self._update(border_angstrom=None if v < 0 else v))
+        self.mask.toggled.connect(lambda on: self._update(use_mask=on))
+        self.head.currentTextChanged.connect(lambda name: self._update(head=name) if name else None)
+        self.device.currentTextChanged.connect(lambda name: self._update(device=name))
+        self.progress.cancelled.connect(self._jobs.cancel)
+        self._jobs.started.connect(self._on_started)
+        self._jobs.advanced.connect(self.progress.set_progress)
+        self._jobs.device_known.connect(self.device_name.setText)
+        self._jobs.finished.connect(self._on_finished)
+        self._session.settings_changed.connect(self.follow_settings)
+
+    def _ask(self, which: str) -> None:
+        self.pick_requested.emit(which)
+
+    def _update(self, **changes: object) -> None:
+        try:
+            self._session.update(**changes)
+        except HydraPickerError as error:
+            self.problem.emit(str(error))
+
+    def _on_started(self, total: int) -> None:
+        for one in self.buttons:
+            one.setEnabled(False)
+        self.progress.set_progress(0, total, float("nan"))
+        self.progress.setVisible(True)
+
+    def _on_finished(self, cancelled: bool, problems: list[str]) -> None:
+        for one in self.buttons:
+            one.setEnabled(True)
+        self.progress.setVisible(False)
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            self.problem.emit(f"Not picked: {problems[0]}{more}")

@@ -1,0 +1,154 @@
+"""What the mouse does on the canvas: add, move, erase, measure, or nothing but look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Points
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_hydrapicker.widgets.canvas import Canvas, camera_of
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+RING = "HydraPicker diameter"
+_RING_MS = 2500  # how long the ring stays after the diameter was changed
+_ERASER = 0.4  # radius of the eraser over the diameter
+
+
+class Tool(StrEnum):
+    """What a click means."""
+
+    BROWSE = "browse"
+    ADD = "add"
+    MOVE = "move"
+    ERASE = "erase"
+    MEASURE = "measure"
+
+
+# Napari's own tools serve where it has them.
+_MODES = {Tool.ADD: "add", Tool.MOVE: "select"}
+
+
+class Tools(QObject):
+    """The chosen tool, and the mouse callbacks of those that napari lacks.
+
+    Signals
+    -------
+    tool_changed (str)
+        Another tool was chosen, here or with napari's own buttons and keys.
+    measured (float)
+        A particle was measured: its diameter in pixels.
+    """
+
+    tool_changed = Signal(str)
+    measured = Signal(float)
+
+    def __init__(self, viewer: Viewer, canvas: Canvas, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._canvas = viewer, canvas
+        self.tool = Tool.BROWSE
+        self._ring: Points | None = None
+        self._hide_ring = QTimer(self)
+        self._hide_ring.setSingleShot(True)
+        self._hide_ring.setInterval(_RING_MS)
+        self._hide_ring.timeout.connect(self.hide_ring)
+        viewer.mouse_drag_callbacks.append(self._on_drag)
+        canvas.picks.layer.events.mode.connect(self._on_mode)
+
+    def choose(self, tool: Tool) -> None:
+        """Take up a tool."""
+        self._canvas.raise_picks()
+        layer = self._canvas.picks.layer
+        self.tool = tool
+        with layer.events.mode.blocker(self._on_mode):
+            layer.mode = _MODES.get(tool, "pan_zoom")
+        # Dragging erases and measures; it must not move the image as well.
+        layer.mouse_pan = tool is Tool.BROWSE
+        self.tool_changed.emit(tool.value)
+
+    def show_ring(self, diameter_px: float, centre_yx: NDArray[np.float64] | None = None) -> None:
+        """Draw a ring as wide as the particle, by default in the middle of the canvas, for a while."""
+        if self._canvas.micrograph_id is None:
+            return
+        centre = np.asarray(camera_of(self._viewer).center[-2:] if centre_yx is None else centre_yx)
+        if self._ring is None or self._ring not in self._viewer.layers:
+            self._ring = Points(
+                centre[None], name=RING, face_color="transparent", border_color="red", border_width=0.03
+            )
+            active = self._viewer.layers.selection.active
+            self._viewer.add_layer(self._ring)
+            self._viewer.layers.selection.active = active
+        self._ring.data, self._ring.size = centre[None], np.array([diameter_px])
+        self._ring.visible = True
+        self._hide_ring.start()
+
+    def hide_ring(self) -> None:
+        """Take the ring away."""
+        if self._ring is not None and self._ring in self._viewer.layers:
+            self._viewer.layers.remove(self._ring)
+        self._ring = None
+
+    def close(self) -> None:
+        """Leave the viewer as it was."""
+        self._hide_ring.stop()
+        self.hide_ring()
+        if self._on_drag in self._viewer.mouse_drag_callbacks:
+            self._viewer.mouse_drag_callbacks.remove(self._on_drag)
+        self._canvas.picks.layer.events.mode.disconnect(self._on_mode)
+
+    def _on_mode(self, event: Any) -> None:
+        """Follow napari's own buttons and keys."""
+        mode = str(getattr(event, "mode", self._canvas.picks.layer.mode))
+        tool = {name: tool for tool, name in _MODES.items()}.get(mode, Tool.BROWSE)
+        if tool is not self.tool:
+            self.tool = tool
+            self.tool_changed.emit(tool.value)
+
+    def _on_drag(self, viewer: Viewer, event: Any) -> Iterator[None]:
+        if event.button != 1 or self._canvas.micrograph_id is None:
+            return
+        if self.tool is Tool.ERASE:
+            yield from self._erase(event)
+        elif self.tool is Tool.MEASURE:
+            yield from self._measure(event)
+
+    def _erase(self, event: Any) -> Iterator[None]:
+        """Erase the pick clicked on; a drag erases all that it touches, as one edit."""
+        picks, radius = self._canvas.picks, self._canvas.diameter_px() * _ERASER
+        start = _place(event)
+        within = picks.nearest(start, self._canvas.diameter_px() / 2)
+        doomed = set(within[:1].tolist())
+        picks.hide(doomed)
+        yield
+        while event.type == "mouse_move":
+            doomed |= set(picks.nearest(_place(event), radius).tolist())
+            picks.hide(doomed)
+            event.handled = True
+            yield
+        if doomed:
+            self._canvas.delete(np.array(sorted(doomed), np.int64))
+
+    def _measure(self, event: Any) -> Iterator[None]:
+        """Draw a ring over the particle from one side to the other."""
+        start = _place(event)
+        diameter = 0.0
+        yield
+        while event.type == "mouse_move":
+            end = _place(event)
+            diameter = float(np.linalg.norm(end - start))
+            self.show_ring(max(diameter, 1.0), (start + end) / 2)
+            event.handled = True
+            yield
+        if diameter > 2:
+            self.measured.emit(diameter)
+
+
+def _place(event: Any) -> NDArray[np.float64]:
+    """Where the mouse is, (row, column) in micrograph pixels: the layers' world is in these."""
+    return np.asarray(event.position[-2:], np.float64)

@@ -1,0 +1,60 @@
+"""How the micrograph is displayed: filters that never touch the data."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QLabel
+
+from napari_hydrapicker.imaging.display import DisplayFilter
+from napari_hydrapicker.widgets.parts import length
+from napari_hydrapicker.widgets.section import Section
+
+
+class ViewSection(Section):
+    """Low-pass, high-pass and denoising for the eye; one box turns all off.
+
+    Signals
+    -------
+    filter_changed (DisplayFilter)
+        The filter to show micrographs through.
+    """
+
+    filter_changed = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__("View", open=False)
+        form = self.form()
+        self.low_pass = length(0, 500, 5, 0, "Remove detail finer than this", unset="off")
+        self.high_pass = length(0, 5000, 100, 0, "Remove gradients coarser than this", unset="off")
+        form.addRow("Low-pass", self.low_pass)
+        form.addRow("High-pass", self.high_pass)
+        self.denoise = QCheckBox("Denoise")
+        self.denoise.setToolTip("Smooth the noise, keep the particles' edges; for looking only")
+        self.add(self.denoise)
+        self.original = QCheckBox("Show the original (key O)")
+        self.add(self.original)
+        note = QLabel("For looking only: pickers always see the data as they are.")
+        note.setWordWrap(True)
+        self.add(note)
+        for field in (self.low_pass, self.high_pass):
+            field.valueChanged.connect(self._emit)
+        for box in (self.denoise, self.original):
+            box.toggled.connect(self._emit)
+
+    @property
+    def filter(self) -> DisplayFilter:
+        """The filter that is set."""
+        if self.original.isChecked():
+            return DisplayFilter()
+        return DisplayFilter(
+            low_pass_angstrom=self.low_pass.value() or None,
+            high_pass_angstrom=self.high_pass.value() or None,
+            denoise=self.denoise.isChecked(),
+        )
+
+    def toggle_original(self) -> None:
+        """Switch between the filtered and the original micrograph."""
+        self.original.toggle()
+
+    def _emit(self) -> None:
+        self.filter_changed.emit(self.filter)
