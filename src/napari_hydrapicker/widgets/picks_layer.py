@@ -6,13 +6,14 @@ The layer is a view: the session owns the picks. What the user does with napari'
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from napari.layers import Points
+from napari.layers import Points as NapariPoints
 from napari.layers.base import ActionType
 from numpy.typing import NDArray
 
@@ -25,6 +26,33 @@ if TYPE_CHECKING:
 NAME = "HydraPicker picks"
 _SYMBOLS = {Source.PICKER: "disc", Source.IMPORTED: "disc", Source.MANUAL: "square", Source.MOVED: "diamond"}
 _BORDER = 0.06  # line width over the diameter
+
+
+class Points(NapariPoints):
+    """Points that no thread looks at while they are being replaced.
+
+    Napari asks for the point under the cursor from a thread of its own, and reports the error if it meets
+    the old rows' indices with the new rows. The class has its parent's name: napari goes by it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.lock = threading.RLock()
+        super().__init__(*args, **kwargs)
+
+    def get_value(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the index of the point at a place."""
+        with self.lock:
+            return super().get_value(*args, **kwargs)
+
+    def add(self, coords: Any) -> None:
+        """Add points."""
+        with self.lock:
+            super().add(coords)
+
+    def remove_selected(self) -> None:
+        """Remove the selected points."""
+        with self.lock:
+            super().remove_selected()
 
 
 def make_layer() -> Points:
@@ -94,7 +122,7 @@ class PicksLayer:
 
     def _set_rows(self, labels: Labels, diameter_px: float) -> None:
         self._labels = labels
-        with self._silence():
+        with self._silence(), self.layer.lock:
             if not np.array_equal(self.layer.data, labels.yx):
                 self.layer.selected_data = set()
                 self.layer.data = labels.yx.copy()
