@@ -56,6 +56,15 @@ def test_table_json_and_plot(folders: Path, capsys: pytest.CaptureFixture[str]) 
     assert (folders / "pr.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_picking_noted_stands_for_the_micrographs(folders: Path) -> None:
+    lines = ["micrograph,pixel_size_angstrom,rows,columns", "a,4.0,128,320", "b,2.0,256,640"]
+    (folders / "picks" / "summary.csv").write_text("\n".join(lines))
+    assert cli.run(arguments(folders, "--json", str(folders / "noted.json"))) == 0
+    given = ["--micrographs", str(folders / "images"), "--json", str(folders / "given.json")]
+    assert cli.run(arguments(folders, *given)) == 0
+    assert (folders / "noted.json").read_text() == (folders / "given.json").read_text()
+
+
 def test_without_micrographs(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folders / "truth" / "set_b" / "b_autopick.star").rename(folders / "truth" / "set_b" / "c.star")
     assert cli.run(arguments(folders, "--pixel-size", "4", "--by-micrograph")) == 0

@@ -17,6 +17,7 @@ from napari_hydrapicker.evaluation.matching import Criterion
 from napari_hydrapicker.evaluation.report import evaluate_sets, pr_plot
 from napari_hydrapicker.evaluation.results import Evaluation, Sample
 from napari_hydrapicker.evaluation.scale import Scales
+from napari_hydrapicker.evaluation.summary import read_summaries
 from napari_hydrapicker.evaluation.table import LABELS, headline_rows, number, scores_table
 
 _LISTED = 5
@@ -28,7 +29,8 @@ def evaluate(
     truth: Annotated[Path, typer.Option(help="Folder (or file) with the known particle positions.")],
     diameter: Annotated[float, typer.Option(help="Particle diameter, Angstrom.")],
     pixel_size: Annotated[
-        float | None, typer.Option(help="Pixel size, Angstrom; default: the micrographs' own.")
+        float | None,
+        typer.Option(help="Pixel size, Angstrom; default: the micrographs' own, or what picking noted."),
     ] = None,
     micrographs: Annotated[
         list[str] | None,
@@ -49,9 +51,9 @@ def evaluate(
     confidence: pick with --threshold 0.
     """
     set_of = _set_namer(set_ or [])
-    if border and not micrographs:
+    scales = Scales(micrographs or [], pixel_size, read_summaries(picks))
+    if border and not scales.knows_shapes:
         raise ParameterError("--border needs the micrographs' sizes: give --micrographs too")
-    scales = Scales(micrographs or [], pixel_size)
     picked, known = read_folder(picks), read_folder(truth)
     pairing = pair(picked, known)
     if not pairing.pairs:

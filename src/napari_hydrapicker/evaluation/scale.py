@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.evaluation.loading import Key
+from napari_hydrapicker.evaluation.summary import Scale
 from napari_hydrapicker.micrograph import Micrograph, find_micrographs, open_micrographs
 from napari_hydrapicker.picks import Picks
 
@@ -24,7 +25,9 @@ class Scales:
         Files, folders or patterns; a folder that holds only folders stands for these. If there are
         none, a micrograph is taken to end at its outermost coordinate.
     pixel_size_angstrom : float or None
-        Overrides the micrographs' own.
+        Overrides what files state.
+    summaries : mapping, optional
+        What picking has noted of the micrographs, keyed as the picks; asked if there are no micrographs.
 
     Raises
     ------
@@ -34,8 +37,14 @@ class Scales:
         If there are neither micrographs nor a pixel size.
     """
 
-    def __init__(self, micrographs: Sequence[str], pixel_size_angstrom: float | None) -> None:
-        if pixel_size_angstrom is None and not micrographs:
+    def __init__(
+        self,
+        micrographs: Sequence[str],
+        pixel_size_angstrom: float | None,
+        summaries: Mapping[Key, Scale] | None = None,
+    ) -> None:
+        self._summaries = summaries or {}
+        if pixel_size_angstrom is None and not (micrographs or self._summaries):
             raise ParameterError(
                 "the pixel size is unknown: give --pixel-size, or --micrographs to read it from"
             )
@@ -48,7 +57,7 @@ class Scales:
     @property
     def knows_shapes(self) -> bool:
         """Whether shapes are the micrographs' own, not guessed from coordinates."""
-        return bool(self._by_name)
+        return bool(self._by_name or self._summaries)
 
     def of(self, keys: Sequence[Key], picks: Picks, truth: Picks) -> tuple[tuple[int, int], float]:
         """Return one micrograph's shape, pixels, and its pixel size, Angstrom.
@@ -66,7 +75,10 @@ class Scales:
         ParameterError
             If the micrograph is missing or ambiguous, or its pixel size unknown.
         """
-        if not self.knows_shapes:
+        if not self._by_name:
+            noted = next((self._summaries[key] for key in keys if key in self._summaries), None)
+            if noted is not None:
+                return noted[0], self._size(noted[1], keys[0].name)
             rows, cols = np.concatenate([picks.yx, truth.yx, [[0.0, 0.0]]]).max(axis=0).tolist()
             return (math.floor(rows) + 1, math.floor(cols) + 1), self._size(None, keys[0].name)
         micrograph = self._find(keys)

@@ -18,7 +18,16 @@ from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.picks import Picks
 
 SUMMARY = formats.PICKING_SUMMARY
-SUMMARY_COLUMNS = ("micrograph", "picks", "mean_score", "pixel_size_angstrom", "seconds", "error")
+SUMMARY_COLUMNS = (
+    "micrograph",
+    "picks",
+    "mean_score",
+    "pixel_size_angstrom",
+    "rows",
+    "columns",
+    "seconds",
+    "error",
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,7 @@ class Row:
     picks: Picks | None = None
     seconds: float = math.nan
     error: str = ""
+    shape: tuple[int, int] | None = None
 
     @property
     def mean_score(self) -> float:
@@ -122,7 +132,7 @@ def pick_all(picker: HydraNetPicker, micrographs: Sequence[Micrograph], settings
             seconds = time.perf_counter() - start
             yield Row(micrograph.name, pixel_size, None, seconds, str(error))
             continue
-        yield Row(micrograph.name, pixel_size, picks, time.perf_counter() - start)
+        yield Row(micrograph.name, pixel_size, picks, time.perf_counter() - start, shape=micrograph.shape)
 
 
 def _pick_one(picker: HydraNetPicker, micrograph: Micrograph, settings: Settings) -> Picks:
@@ -175,6 +185,7 @@ def _summary_row(row: Row) -> tuple[str, ...]:
     numbers = (
         number(row.mean_score, ".4f"),
         number(row.pixel_size_angstrom, ".6g"),
+        *("" if row.shape is None else str(n) for n in row.shape or (0, 0)),
         number(row.seconds, ".2f"),
     )
     return (row.name, count, *numbers, row.error)
