@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from napari_hydrapicker.drawing import Colour, Entry, Ring, ring_layer, to_picture, with_legend
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.picks import Picks
-
-Colour = tuple[int, int, int]
 
 FOUND: Colour = (60, 220, 60)
 FALSE: Colour = (255, 60, 50)
@@ -25,30 +22,9 @@ UNSCORED: Colour = (0, 215, 255)
 # From the lowest score to the highest: purple, orange, yellow; told apart by colour-blind readers too.
 _SCORE_COLOURS = np.array([(150, 60, 220), (225, 80, 140), (255, 150, 50), (255, 240, 60)], np.float64)
 
-_SUPERSAMPLING = 3
 _BLUR_DIAMETERS = 0.025
 _PERCENTILES = (1, 99)
 _MAX_SAMPLED = 2_000_000
-
-
-@dataclass(frozen=True)
-class _Ring:
-    """One circle to draw: centre and radius in pixels of the picture."""
-
-    row: float
-    col: float
-    radius: float
-    colour: Colour
-    dashed: bool = False
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One part of the legend."""
-
-    text: str
-    colour: Colour | None = None
-    dashed: bool = False
 
 
 def draw_overlay(
@@ -104,10 +80,10 @@ def draw_overlay(
         rings, legend = _score_rings(shown, diameter_px)
     else:
         rings, legend = _truth_rings(shown, truth, diameter_px, criterion)
-    scaled = _to_picture(rings, image.shape, (grey.height, grey.width))
-    picture = Image.alpha_composite(grey.convert("RGBA"), _ring_layer(scaled, grey.size)).convert("RGB")
+    scaled = to_picture(rings, image.shape, (grey.height, grey.width))
+    picture = Image.alpha_composite(grey.convert("RGBA"), ring_layer(scaled, grey.size)).convert("RGB")
     try:
-        _with_legend(picture, legend).save(path_png, format="PNG")
+        with_legend(picture, legend).save(path_png, format="PNG")
     except OSError as error:
         raise ParameterError(f"{path_png}: cannot be written ({error.strerror or error})") from error
 
@@ -131,24 +107,24 @@ def _grey(image: NDArray[np.generic], max_side: int, diameter_px: float) -> Imag
 
 def _truth_rings(
     picks: Picks, truth: Picks, diameter_px: float, criterion: Criterion
-) -> tuple[list[_Ring], list[_Entry]]:
+) -> tuple[list[Ring], list[Entry]]:
     matched = match(picks.yx, picks.score, truth.yx, diameter_px, criterion)
     missed = np.ones(len(truth), bool)
     missed[matched.truth_index[matched.is_true]] = False
     radius = diameter_px / 2
-    rings = [_Ring(y, x, radius, MISSED, dashed=True) for y, x in truth.yx[missed].tolist()]
+    rings = [Ring(y, x, radius, MISSED, dashed=True) for y, x in truth.yx[missed].tolist()]
     for (y, x), true in zip(picks.yx.tolist(), matched.is_true.tolist(), strict=True):
-        rings.append(_Ring(y, x, radius, FOUND if true else FALSE))
+        rings.append(Ring(y, x, radius, FOUND if true else FALSE))
     n_found = int(matched.is_true.sum())
     legend = [
-        _Entry(f"found {n_found}", FOUND),
-        _Entry(f"false {len(picks) - n_found}", FALSE),
-        _Entry(f"missed {int(missed.sum())}", MISSED, dashed=True),
+        Entry(f"found {n_found}", FOUND),
+        Entry(f"false {len(picks) - n_found}", FALSE),
+        Entry(f"missed {int(missed.sum())}", MISSED, dashed=True),
     ]
     return rings, legend
 
 
-def _score_rings(picks: Picks, diameter_px: float) -> tuple[list[_Ring], list[_Entry]]:
+def _score_rings(picks: Picks, diameter_px: float) -> tuple[list[Ring], list[Entry]]:
     scored = ~np.isnan(picks.score)
     finite = picks.score[np.isfinite(picks.score)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
@@ -158,16 +134,13 @@ def _score_rings(picks: Picks, diameter_px: float) -> tuple[list[_Ring], list[_E
         score_colour(s, low, high) if ok else UNSCORED for s, ok in zip(picks.score, scored, strict=True)
     ]
     rings = [
-        _Ring(y, x, diameter_px / 2, colour)
-        for (y, x), colour in zip(picks.yx.tolist(), colours, strict=True)
+        Ring(y, x, diameter_px / 2, colour) for (y, x), colour in zip(picks.yx.tolist(), colours, strict=True)
     ]
-    legend = [_Entry(f"{len(picks)} picks")]
+    legend = [Entry(f"{len(picks)} picks")]
     if scored.any():
-        legend += [
-            _Entry(f"score {s:.3g}", score_colour(s, low, high)) for s in (low, (low + high) / 2, high)
-        ]
+        legend += [Entry(f"score {s:.3g}", score_colour(s, low, high)) for s in (low, (low + high) / 2, high)]
     if not scored.all():
-        legend.append(_Entry(f"no score {int((~scored).sum())}", UNSCORED))
+        legend.append(Entry(f"no score {int((~scored).sum())}", UNSCORED))
     return rings, legend
 
 
@@ -177,72 +150,3 @@ def score_colour(score: float, low: float, high: float) -> Colour:
     steps = np.linspace(0, 1, len(_SCORE_COLOURS))
     red, green, blue = (round(float(np.interp(place, steps, channel))) for channel in _SCORE_COLOURS.T)
     return red, green, blue
-
-
-def _to_picture(
-    rings: Sequence[_Ring], shape: tuple[int, ...], picture_shape: tuple[int, int]
-) -> Iterator[_Ring]:
-    """Bring rings from the micrograph's pixels to the picture's."""
-    by_row, by_col = picture_shape[0] / shape[0], picture_shape[1] / shape[1]
-    for ring in rings:
-        row, col = (ring.row + 0.5) * by_row - 0.5, (ring.col + 0.5) * by_col - 0.5
-        yield _Ring(row, col, ring.radius * (by_row + by_col) / 2, ring.colour, ring.dashed)
-
-
-def _ring_layer(rings: Iterator[_Ring], size: tuple[int, int]) -> Image.Image:
-    """Draw rings on a transparent layer, several times as large, and scale that down: smooth edges."""
-    factor = _SUPERSAMPLING
-    layer = Image.new("RGBA", (size[0] * factor, size[1] * factor), (0, 0, 0, 0))
-    draw = ImageDraw.Draw(layer)
-    for ring in rings:
-        _draw_ring(draw, ring, factor)
-    return layer.resize(size, Image.Resampling.BOX)
-
-
-def _draw_ring(draw: ImageDraw.ImageDraw, ring: _Ring, factor: int) -> None:
-    x, y = ((c + 0.5) * factor - 0.5 for c in (ring.col, ring.row))
-    width = round(factor * min(3.0, max(1.5, ring.radius / 12)))
-    radius = ring.radius * factor + width / 2  # PIL draws a line inwards from the outline
-    box = tuple(map(round, (x - radius, y - radius, x + radius, y + radius)))
-    if not ring.dashed:
-        draw.ellipse(box, outline=(*ring.colour, 255), width=width)
-        return
-    dashes = max(6, min(24, round(ring.radius / 2)))
-    for start in np.arange(dashes) * (360 / dashes):
-        draw.arc(box, start, start + 200 / dashes, fill=(*ring.colour, 255), width=width)
-
-
-def _with_legend(picture: Image.Image, legend: Sequence[_Entry]) -> Image.Image:
-    """Add a line below the picture; the text shrinks until it fits its width."""
-    size = max(10, min(28, picture.width // 40))
-    while True:
-        strip = _legend_line(legend, size)
-        if strip.width <= picture.width or size <= 6:
-            break
-        size -= 1
-    whole = Image.new("RGB", (picture.width, picture.height + strip.height))
-    whole.paste(picture, (0, 0))
-    whole.paste(strip, (0, picture.height))
-    return whole
-
-
-def _legend_line(legend: Sequence[_Entry], size: int) -> Image.Image:
-    font = ImageFont.load_default(size)
-    lengths = [font.getlength(entry.text) for entry in legend]
-    mark = [1.4 * size if entry.colour else 0.0 for entry in legend]
-    width = sum(lengths) + sum(mark) + size * (len(legend) + 1)
-    height = round(1.8 * size)
-    strip = Image.new("RGB", (math.ceil(width), height))
-    draw, x = ImageDraw.Draw(strip), float(size)
-    for entry, length, room in zip(legend, lengths, mark, strict=True):
-        if entry.colour:
-            ring = _Ring(height / 2, x + size / 2, 0.42 * size, entry.colour, entry.dashed)
-            strip.paste(*_mark(ring, strip.size))
-        draw.text((x + room, height / 2), entry.text, fill=(235, 235, 235), font=font, anchor="lm")
-        x += room + length + size
-    return strip
-
-
-def _mark(ring: _Ring, size: tuple[int, int]) -> tuple[Image.Image, tuple[int, int], Image.Image]:
-    layer = _ring_layer(iter([ring]), size)
-    return layer.convert("RGB"), (0, 0), layer.getchannel("A")
