@@ -89,13 +89,17 @@ class Session:
         """Show a project, in place of the one shown so far, as it was when last closed."""
         self.close()
         self._project = project
-        self._read_settings()
-        self._labels = dict(project.all_labels())
-        self._frozen = {int(k): float(v) for k, v in project.setting("frozen_thresholds", {}).items()}
-        for number, labels in self._labels.items():
-            self.counts.set(number, labels)
-        self._read_records()
-        last = project.setting("current", None)
+        try:
+            self._read_settings()
+            self._labels = dict(project.all_labels())
+            self._frozen = {int(k): float(v) for k, v in project.setting("frozen_thresholds", {}).items()}
+            for number, labels in self._labels.items():
+                self.counts.set(number, labels)
+            self._read_records()
+            last = project.setting("current", None)
+        except ProjectError:
+            self.close()  # what cannot be shown must not stay locked
+            raise
         first = next(iter(self._records), None)
         self.settings_changed.emit(frozenset(PickSettings.model_fields))
         self.set_current(last if last in self._records else first)
@@ -110,6 +114,17 @@ class Session:
         self.current = None
         self.micrographs_changed.emit()
         self.current_changed.emit()
+
+    def disconnect_all(self) -> None:
+        """Tell nobody anything any more: those who listened are going."""
+        for signal in (
+            self.micrographs_changed,
+            self.micrograph_changed,
+            self.current_changed,
+            self.labels_changed,
+            self.settings_changed,
+        ):
+            signal.disconnect()
 
     @property
     def records(self) -> list[MicrographRecord]:
@@ -248,13 +263,16 @@ class Session:
 
     def add(self, micrograph_id: int, yx_px: ArrayLike) -> NDArray[np.int64]:
         """Add picks (N, 2) by hand; returns their numbers (N,)."""
-        ids = self.project.new_ids(len(np.atleast_2d(yx_px)))
-        self._commit(corrections.added(micrograph_id, ids, yx_px))
+        yx = np.asarray(yx_px, np.float64).reshape(-1, 2)
+        ids = self.project.new_ids(len(yx))
+        self._commit(corrections.added(micrograph_id, ids, yx))
         return ids
 
     def move(self, micrograph_id: int, ids: ArrayLike, yx_px: ArrayLike) -> None:
-        """Move picks to other centres (N, 2)."""
-        self._commit(corrections.moved(micrograph_id, self.labels(micrograph_id).rows(ids), yx_px))
+        """Move picks to other centres (N, 2), in the order of `ids` (N,)."""
+        # Labels come by rising number, whatever order they are asked for in.
+        yx = np.asarray(yx_px, np.float64).reshape(-1, 2)[np.argsort(np.atleast_1d(ids), kind="stable")]
+        self._commit(corrections.moved(micrograph_id, self.labels(micrograph_id).rows(ids), yx))
 
     def delete(self, micrograph_id: int, ids: ArrayLike) -> None:
         """Delete picks: they become hard negatives, and can be restored."""
@@ -305,7 +323,10 @@ class Session:
         """Take the project's settings, or give it those at hand."""
         stored = self.project.setting("pick", None)
         try:
-            self.settings = self.settings if stored is None else PickSettings.model_validate(stored)
+            if stored is not None:
+                self.settings = PickSettings.model_validate(stored)
+            elif not self.read_only:
+                self.project.set_setting("pick", self.settings.model_dump())
         except ValidationError as error:
             raise ProjectError(f"{self.project.path}: its settings are damaged ({error.title})") from None
 

@@ -193,6 +193,29 @@ def test_closing_while_picking_leaves_nothing(dock: Any, wait: Wait) -> None:
     assert not [t for t in threading.enumerate() if "hydrapicker" in t.name]
 
 
+def _until_shown(widget: Any, wait: Wait) -> None:
+    wait(lambda: widget.canvas.micrograph_id is not None)
+
+
+def test_a_window_closed_while_picking_leaves_nothing(
+    make_napari_viewer: Any, folder: Path, wait: Wait
+) -> None:
+    import threading
+
+    viewer = make_napari_viewer(show=False)
+    widget = dock_module.HydraPickerWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="HydraPicker")
+    widget.opener.open([str(folder)])
+    _until_shown(widget, wait)
+    widget.pick_these("all")
+    process, session = widget.jobs._child._process, widget.session
+    del widget
+    viewer.close()
+    wait(lambda: process.poll() is not None)
+    wait(lambda: not session.is_open)
+    assert not [t for t in threading.enumerate() if "hydrapicker" in t.name]
+
+
 def test_opening_the_widget_loads_no_torch() -> None:
     code = (
         "import sys, napari_hydrapicker.widgets.dock\n"

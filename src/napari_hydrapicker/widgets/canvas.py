@@ -95,10 +95,8 @@ class Canvas(QObject):
             camera_of(self._viewer).center = tuple(self.picks.layer.data[row[0]])
 
     def close(self) -> None:
-        """Stop loading and listening; the layers stay for the user to keep or delete."""
-        self._session.current_changed.disconnect(self._request)
-        self._session.labels_changed.disconnect(self._refresh_picks)
-        self._session.settings_changed.disconnect(self._on_settings)
+        """Stop loading; the layers stay for the user to keep or delete."""
+        self._on_canvas = None
         self._loader.close()
 
     def _request(self) -> None:

@@ -250,6 +250,7 @@ def _closer(session: Session, jobs: PickJobs, tasks: Tasks, canvas: Canvas) -> A
     """Return what ends all work; it must not need the widget, which may be half gone by then."""
 
     def close(*_: object) -> None:
+        session.disconnect_all()
         canvas.close()
         jobs.close()
         tasks.close()

@@ -34,9 +34,9 @@ class GalleryLink(QObject):
         self._settle.setSingleShot(True)
         self._settle.setInterval(_SETTLE_MS)
         self._settle.timeout.connect(self._cut)
-        canvas.shown.connect(lambda _: self._later())
-        session.labels_changed.connect(lambda _: self._later())
-        session.settings_changed.connect(lambda _: self._later())
+        canvas.shown.connect(self._later)
+        session.labels_changed.connect(self._later)
+        session.settings_changed.connect(self._later)
         gallery.toggled.connect(self._toggle)
         gallery.picked_out.connect(canvas.centre_on)
 
@@ -45,7 +45,7 @@ class GalleryLink(QObject):
         self._active = active
         self._later()
 
-    def _later(self) -> None:
+    def _later(self, *_: object) -> None:
         if self._active:
             self._settle.start()
 

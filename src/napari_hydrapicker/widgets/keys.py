@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 # Free in napari for the viewer, for points and for images.
-PREVIOUS, NEXT, PICK, ERASE, COMPLETE, ORIGINAL = ",", ".", "G", "E", "Q", "O"
+PREVIOUS, NEXT, PICK, ERASE, COMPLETE, ORIGINAL = ",", ".", "G", "E", "Q", "H"
 UNDO, REDO = "Control-Z", "Control-Shift-Z"
 
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.imaging.display import DisplayFilter, DisplayImage, display_image
@@ -37,8 +37,8 @@ class DisplayLoader(QObject):
         self._images: OrderedDict[_Key, DisplayImage] = OrderedDict()
         self._pending: dict[_Key, Future[DisplayImage]] = {}
         self._wanted: _Key | None = None
-        # The worker thread emits, the GUI thread receives: Qt queues it in between.
-        self._done.connect(self._take)
+        # The worker thread emits, the GUI thread receives.
+        self._done.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     def request(
         self, record: MicrographRecord, filter: DisplayFilter, ahead: Sequence[MicrographRecord] = ()

@@ -33,7 +33,7 @@ class ScoreHistogram(QWidget):
         self._late = QTimer(self)
         self._late.setSingleShot(True)
         self._late.setInterval(_EMIT_MS)
-        self._late.timeout.connect(lambda: self.value_changed.emit(self._value))
+        self._late.timeout.connect(self._emit)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.SizeHorCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -96,6 +96,9 @@ class ScoreHistogram(QWidget):
         self.set_value(value)
         if self._value != before and not self._late.isActive():
             self._late.start()
+
+    def _emit(self) -> None:
+        self.value_changed.emit(self._value)
 
     def paintEvent(self, event: Any) -> None:
         """Draw the bars, those below the threshold dimmed, and the threshold's line."""

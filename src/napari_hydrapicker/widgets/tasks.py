@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_hydrapicker.errors import HydraPickerError
 
@@ -27,7 +27,8 @@ class Tasks(QObject):
         super().__init__(parent)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="hydrapicker-task")
         self._newest: dict[str, Future[Any]] = {}
-        self._done.connect(self._take)  # queued by Qt: the thread emits, the GUI thread receives
+        # Queued even if the work is done at once: nobody expects `then` before `run` has returned.
+        self._done.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     def run(self, name: str, work: Callable[[], Any], then: Callable[[Any], object]) -> None:
         """Do `work` in the background, then call `then` with its result in the GUI thread."""

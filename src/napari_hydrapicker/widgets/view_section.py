@@ -31,7 +31,7 @@ class ViewSection(Section):
         self.denoise = QCheckBox("Denoise")
         self.denoise.setToolTip("Smooth the noise, keep the particles' edges; for looking only")
         self.add(self.denoise)
-        self.original = QCheckBox("Show the original (key O)")
+        self.original = QCheckBox("Show the original (key H)")
         self.add(self.original)
         note = QLabel("For looking only: pickers always see the data as they are.")
         note.setWordWrap(True)

@@ -1,0 +1,44 @@
+"""The section for corrections."""
+
+from collections.abc import Iterator
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_hydrapicker.widgets.correct_section import CorrectSection
+from napari_hydrapicker.widgets.tools import Tool
+
+
+@pytest.fixture
+def section(qapp_exists: None) -> Iterator[CorrectSection]:
+    """The section."""
+    made = CorrectSection()
+    yield made
+    made.deleteLater()
+
+
+def test_one_tool_at_a_time(section: CorrectSection) -> None:
+    chosen: list[Tool] = []
+    section.tool_chosen.connect(chosen.append)
+    for tool in (Tool.ADD, Tool.ERASE):
+        QTest.mouseClick(section._tools[tool], Qt.MouseButton.LeftButton)
+        assert [t for t, b in section._tools.items() if b.isChecked()] == [tool]
+    assert chosen == [Tool.ADD, Tool.ERASE]
+    section.show_tool(Tool.MEASURE)
+    assert not any(b.isChecked() for b in section._tools.values())
+
+
+def test_counts_are_said(section: CorrectSection) -> None:
+    section.show_counts(1200, 1, 3)
+    assert section.counts.text() == "1,200 added, 1 moved, 3 deleted"
+
+
+def test_the_gallery_costs_nothing_while_it_is_closed(section: CorrectSection) -> None:
+    wanted: list[bool] = []
+    section.gallery_wanted.connect(wanted.append)
+    assert section.gallery.isHidden()
+    QTest.mouseClick(section.show_gallery, Qt.MouseButton.LeftButton)
+    assert not section.gallery.isHidden()
+    QTest.mouseClick(section.show_gallery, Qt.MouseButton.LeftButton)
+    assert wanted == [True, False]

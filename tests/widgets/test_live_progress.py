@@ -1,0 +1,30 @@
+"""Progress in words."""
+
+import math
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_hydrapicker.widgets.live_progress import LiveProgress, in_words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (89, "89 s"), (91, "2 min"), (3500, "58 min"), (7800, "2 h 10 min")]
+)
+def test_times_are_said_as_one_would(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
+
+
+@pytest.mark.usefixtures("qapp_exists")
+def test_it_says_how_far_it_is_and_can_be_cancelled() -> None:
+    progress, cancelled = LiveProgress(), []
+    progress.cancelled.connect(lambda: cancelled.append(1))
+    progress.set_progress(0, 1200, math.nan)
+    assert progress.bar.text() == "0 of 1,200"
+    progress.set_progress(300, 1200, 180)
+    assert progress.bar.text() == "300 of 1,200, 3 min left"
+    assert (progress.bar.value(), progress.bar.maximum()) == (300, 1200)
+    QTest.mouseClick(progress.cancel, Qt.MouseButton.LeftButton)
+    assert cancelled == [1]
+    progress.deleteLater()

@@ -1,0 +1,68 @@
+"""The table with its filter, as it is clicked on."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_hydrapicker.widgets.micrograph_model import NAME
+from napari_hydrapicker.widgets.micrograph_table import MicrographTable, TableRow
+
+
+def _rows(n: int, picks: int = 5) -> list[TableRow]:
+    return [TableRow(i, f"m{i}", picks, 0.5, "picked" if i % 2 else "new", 1.5) for i in range(1, n + 1)]
+
+
+@pytest.fixture
+def table(qapp_exists: None) -> Iterator[MicrographTable]:
+    """A table on the screen."""
+    made = MicrographTable()
+    made.set_rows(_rows(12))
+    made.resize(350, 400)
+    made.show()
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+def _click(
+    table: MicrographTable, row: int, key: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+) -> None:
+    where = table.view.visualRect(table.proxy.index(row, NAME)).center()
+    QTest.mouseClick(table.view.viewport(), Qt.MouseButton.LeftButton, key, where)
+
+
+def test_a_click_goes_to_a_micrograph(table: MicrographTable) -> None:
+    heard: list[int] = []
+    table.activated.connect(heard.append)
+    _click(table, 9)
+    assert heard == [10]
+    _click(table, 10, Qt.KeyboardModifier.ControlModifier)
+    assert table.selected_ids() == [10, 11]
+
+
+def test_following_the_session_is_no_signal(table: MicrographTable) -> None:
+    heard: list[int] = []
+    table.activated.connect(heard.append)
+    table.set_current(7)
+    assert (heard, table.selected_ids()) == ([], [7])
+    table.set_current(99)
+    assert table.selected_ids() == [7]
+
+
+def test_typing_filters(table: MicrographTable) -> None:
+    QTest.keyClicks(table.text, "m1")
+    assert table.proxy.rowCount() == 4
+    table.status.setCurrentText("picked")
+    assert table.proxy.rowCount() == 2
+
+
+def test_five_thousand_rows_follow_a_slider(table: MicrographTable) -> None:
+    table.set_rows(_rows(5000))
+    start = time.perf_counter()
+    table.update_rows(_rows(5000, picks=6))
+    # A bound against quadratic work, not a figure: it takes some 20 ms.
+    assert time.perf_counter() - start < 2
+    assert table.proxy.index(4998, 1).data() == "6"

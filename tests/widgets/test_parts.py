@@ -1,0 +1,48 @@
+"""Buttons and fields."""
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLabel
+
+from napari_hydrapicker.widgets.parts import button, choice, length, row
+
+pytestmark = pytest.mark.usefixtures("qapp_exists")
+
+
+def test_a_button_calls_without_arguments() -> None:
+    calls: list[str] = []
+    made = button("Go", "tip", lambda: calls.append("called"), checkable=True)
+    QTest.mouseClick(made, Qt.MouseButton.LeftButton)
+    assert (calls, made.isChecked(), made.toolTip()) == (["called"], True, "tip")
+    made.deleteLater()
+
+
+def test_a_length_is_taken_when_it_is_typed_to_the_end() -> None:
+    field, heard = length(0, 500, 5, 0, "tip", unset="off"), []
+    field.valueChanged.connect(heard.append)
+    assert field.text() == "off"
+    field.selectAll()
+    QTest.keyClicks(field.lineEdit(), "180")
+    assert heard == []
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert heard == [180]
+    field.deleteLater()
+
+
+def test_a_long_entry_does_not_widen_the_list() -> None:
+    box = choice("tip")
+    narrow = box.sizeHint().width()
+    box.addItem("a very long entry that nobody would want to widen the dock for")
+    assert box.sizeHint().width() == narrow
+    box.deleteLater()
+
+
+def test_widgets_in_a_row_stand_side_by_side() -> None:
+    holder = row([QLabel("a"), QLabel("b")])
+    holder.resize(200, 30)
+    holder.layout().activate()
+    a, b = holder.findChildren(QLabel)
+    assert (a.y(), a.width()) == (b.y(), b.width())
+    assert a.x() < b.x()
+    holder.deleteLater()

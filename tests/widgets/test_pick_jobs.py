@@ -1,0 +1,137 @@
+"""Picking jobs as the window sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_hydrapicker.background.messages import (
+    Broken,
+    Failed,
+    Finished,
+    Message,
+    Picked,
+    PickRequest,
+    Ready,
+)
+from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.project.project import Project
+from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.pick_jobs import PickJobs
+
+Wait = Callable[..., None]
+
+
+class Double:
+    """Stands for the child process: says what it is given."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.says: list[Message] = []
+        self.cancelled: list[int] = []
+
+    def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    def poll(self) -> list[Message]:
+        said, self.says = self.says, []
+        return said
+
+    def cancel(self, job: int) -> None:
+        self.cancelled.append(job)
+
+    def close(self) -> None:
+        self.sent.clear()
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    """Three micrographs, the last of unknown pixel size."""
+    made = Session()
+    made.use(Project.create(tmp_path / "p.hydrapicker"))
+    sizes = {"a": 1.5, "b": 2.0, "c": None}
+    made.add_micrographs([Micrograph(tmp_path / f"{n}.mrc", (100, 200), s) for n, s in sizes.items()])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def jobs(qapp_exists: None, session: Session) -> Iterator[PickJobs]:
+    """Jobs with a double for the child."""
+    made = PickJobs(session)
+    made._child = Double()  # type: ignore[assignment]
+    yield made
+    made.close()
+
+
+def _finish(jobs: PickJobs, wait: Wait, *messages: Message) -> tuple[bool, list[str]]:
+    ended: list[tuple[bool, list[str]]] = []
+    jobs.finished.connect(lambda cancelled, problems: ended.append((cancelled, problems)))
+    jobs._child.says += messages  # type: ignore[attr-defined]
+    wait(lambda: bool(ended))
+    return ended[0]
+
+
+def test_the_request_holds_the_settings(jobs: PickJobs, session: Session) -> None:
+    session.update(diameter_angstrom=123.0, border_angstrom=9.0, use_mask=False, min_distance_angstrom=50.0)
+    jobs.pick([r.id for r in session.records])
+    (request,) = jobs._child.sent  # type: ignore[attr-defined]
+    assert isinstance(request, PickRequest)
+    assert [(Path(m.path).name, m.pixel_size_angstrom) for m in request.micrographs] == [
+        ("a.mrc", 1.5),
+        ("b.mrc", 2.0),
+    ]
+    assert (request.diameter_angstrom, request.border_angstrom, request.use_mask) == (123, 9, False)
+    assert request.min_distance_angstrom == 50
+
+
+def test_answers_go_into_the_session(jobs: PickJobs, session: Session, wait: Wait) -> None:
+    a, b, c = (r.id for r in session.records)
+    advanced: list[tuple[int, int]] = []
+    jobs.advanced.connect(lambda done, total, _: advanced.append((done, total)))
+    jobs.pick([a, b, c])
+    cancelled, problems = _finish(
+        jobs, wait,
+        Ready("CPU", 0.4), Picked(1, a, ((10.0, 150.0), (20.0, 30.0)), (0.9, 0.1), 1.0),
+        Failed(1, b, "b.mrc: truncated"), Finished(1, False),
+    )  # fmt: skip
+    assert not cancelled
+    assert problems == ["c: the pixel size is unknown: enter it in the table", "b.mrc: truncated"]
+    assert session.labels(a).yx.tolist() == [[10, 150], [20, 30]]
+    np.testing.assert_allclose(session.labels(a).score, [0.9, 0.1], rtol=1e-6)
+    assert session.settings.threshold == 0.4
+    assert advanced == [(1, 2), (2, 2)]
+    assert not jobs.running
+
+
+def test_the_tail_of_a_cancelled_job_is_not_taken(jobs: PickJobs, session: Session, wait: Wait) -> None:
+    a = session.records[0].id
+    jobs.pick([a])
+    jobs.cancel()
+    assert jobs._child.cancelled == [1]  # type: ignore[attr-defined]
+    assert _finish(jobs, wait, Finished(1, True)) == (True, [])
+    jobs.pick([a])
+    _finish(jobs, wait, Picked(1, a, ((1.0, 2.0),), (0.5,), 1.0), Finished(2, False))
+    assert len(session.labels(a)) == 0
+
+
+def test_a_broken_process_ends_the_job_in_words(jobs: PickJobs, session: Session, wait: Wait) -> None:
+    jobs.pick([session.records[0].id])
+    assert _finish(jobs, wait, Broken("the process stopped")) == (False, ["the process stopped"])
+
+
+def test_nothing_to_do_ends_at_once(jobs: PickJobs, session: Session) -> None:
+    ended: list[list[str]] = []
+    jobs.finished.connect(lambda _, problems: ended.append(problems))
+    jobs.pick([session.records[2].id])
+    assert len(ended[0]) == 1
+    assert not jobs.running
+
+
+def test_one_job_at_a_time(jobs: PickJobs, session: Session) -> None:
+    jobs.pick([session.records[0].id])
+    jobs.pick([session.records[1].id])
+    assert len(jobs._child.sent) == 1  # type: ignore[attr-defined]

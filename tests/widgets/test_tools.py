@@ -1,0 +1,77 @@
+"""The mouse's tools."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from napari_hydrapicker.widgets.tools import Tool
+
+
+def _drag(tools: Any, places: list[tuple[float, float]]) -> None:
+    """Press at the first place, move over the others, let go."""
+    event = SimpleNamespace(button=1, type="mouse_press", position=places[0], handled=False)
+    steps = tools._on_drag(tools._viewer, event)
+    next(steps, None)
+    for place in places[1:]:
+        event.type, event.position = "mouse_move", place
+        next(steps, None)
+    event.type = "mouse_release"
+    next(steps, None)
+
+
+def test_a_click_erases_the_nearest(picked: Any) -> None:
+    picked.tools.choose(Tool.ERASE)
+    _drag(picked.tools, [(103.0, 498.0)])
+    assert picked.canvas.picks.layer.data.tolist() == [[300, 200]]
+    _drag(picked.tools, [(498.0, 103.0)])
+    assert len(picked.canvas.picks.layer.data) == 1, "x and y are not the same"
+
+
+def test_a_drag_erases_what_it_touches_as_one_edit(picked: Any) -> None:
+    picked.tools.choose(Tool.ERASE)
+    _drag(picked.tools, [(90.0, 500.0), (101.0, 501.0), (200.0, 300.0), (300.0, 199.0)])
+    assert len(picked.canvas.picks.layer.data) == 0
+    picked.undo()
+    assert picked.canvas.picks.layer.data.tolist() == [[100, 500], [300, 200]]
+
+
+def test_other_tools_do_not_erase(picked: Any) -> None:
+    picked.tools.choose(Tool.BROWSE)
+    _drag(picked.tools, [(100.0, 500.0), (300.0, 200.0)])
+    assert len(picked.canvas.picks.layer.data) == 2
+
+
+def test_measuring_draws_a_ring_and_tells_the_diameter(dock: Any) -> None:
+    heard: list[float] = []
+    dock.tools.measured.connect(heard.append)
+    dock.tools.choose(Tool.MEASURE)
+    _drag(dock.tools, [(100.0, 200.0), (110.0, 200.0), (130.0, 240.0)])
+    assert heard == [pytest.approx(50)]
+    ring = dock.viewer.layers["HydraPicker diameter"]
+    assert ring.data.tolist() == [[115, 220]] or ring.size[0] == pytest.approx(50)
+    dock.tools.hide_ring()
+    assert "HydraPicker diameter" not in dock.viewer.layers
+
+
+@pytest.mark.parametrize(
+    ("tool", "mode", "pans"),
+    [(Tool.ADD, "add", False), (Tool.MOVE, "select", False), (Tool.ERASE, "pan_zoom", False),
+     (Tool.BROWSE, "pan_zoom", True)],
+)  # fmt: skip
+def test_tools_set_naparis_modes(picked: Any, tool: Tool, mode: str, pans: bool) -> None:
+    picked.tools.choose(tool)
+    layer = picked.canvas.picks.layer
+    assert (str(layer.mode), layer.mouse_pan) == (mode, pans)
+    assert picked.viewer.layers.selection.active is layer
+    assert picked.correct._tools[tool].isChecked()
+
+
+def test_naparis_own_buttons_are_followed(picked: Any) -> None:
+    picked.canvas.picks.layer.mode = "add"
+    assert picked.tools.tool is Tool.ADD
+    assert picked.correct._tools[Tool.ADD].isChecked()
+    picked.canvas.picks.layer.mode = "pan_zoom"
+    assert picked.tools.tool is Tool.BROWSE

@@ -1,0 +1,35 @@
+"""Display filters as they are set."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from napari_hydrapicker.imaging.display import DisplayFilter
+from napari_hydrapicker.widgets.view_section import ViewSection
+
+
+@pytest.fixture
+def section(qapp_exists: None) -> Iterator[ViewSection]:
+    """The section."""
+    made = ViewSection()
+    yield made
+    made.deleteLater()
+
+
+def test_fields_make_a_filter(section: ViewSection) -> None:
+    heard: list[DisplayFilter] = []
+    section.filter_changed.connect(heard.append)
+    section.low_pass.setValue(20)
+    section.high_pass.setValue(800)
+    section.denoise.setChecked(True)
+    assert heard[-1] == DisplayFilter(20, 800, True)
+    section.low_pass.setValue(0)
+    assert heard[-1] == DisplayFilter(None, 800, True)
+
+
+def test_the_original_is_one_key_away(section: ViewSection) -> None:
+    section.denoise.setChecked(True)
+    section.toggle_original()
+    assert section.filter == DisplayFilter()
+    section.toggle_original()
+    assert section.filter == DisplayFilter(denoise=True)
