@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import numpy as np
 import pytest
 import torch
@@ -62,7 +60,7 @@ def test_spans_own_every_cell_once_and_keep_their_margin(length: int, tile: int)
 
 
 def test_tiles_give_the_answer_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dense, "_precision", lambda device: nullcontext())
+    monkeypatch.setattr(dense, "_bfloat16_on_cpu", lambda device: False)
     model, pixels = tiny_without_norms(), image(272, 432)
     whole, none = dense.answer(model, pixels, "generic")
     tiled, tile = dense.answer(model, pixels, "generic", tile_wpx=256)
@@ -100,3 +98,26 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
 def test_unfit_tiles_are_refused(tile: int) -> None:
     with pytest.raises(ParameterError, match="multiple of 16"):
         dense.check_tile(tile)
+
+
+def test_changed_weights_are_noticed() -> None:
+    """The CPU's answer comes from weights converted once."""
+    torch.manual_seed(0)
+    model, pixels = HydraPicker(Architecture(channels=4, groups=4)).eval(), image(48, 80)
+    first, _ = dense.answer(model, pixels, "generic")
+    again, _ = dense.answer(model, pixels, "generic")
+    with torch.no_grad():
+        model.head("generic").output.bias.add_(1)
+    changed, _ = dense.answer(model, pixels, "generic")
+    assert torch.equal(first, again)
+    assert torch.allclose(changed, first + 1, atol=0.05)
+
+
+def test_the_head_asked_for_answers() -> None:
+    torch.manual_seed(0)
+    model, pixels = HydraPicker(Architecture(channels=4, groups=4)).eval(), image(48, 80)
+    with torch.no_grad():
+        model.add_head("other").output.bias.fill_(3)
+    answers = [dense.answer(model, pixels, head)[0] for head in ("generic", "other", "generic")]
+    assert torch.equal(answers[0], answers[2])
+    assert float(answers[1].mean()) > float(answers[0].mean()) + 2

@@ -13,8 +13,22 @@ BLOCKS = 3
 def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
     # Every pair ends in a GroupNorm, whose shift does the work of a bias.
     conv = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False)
-    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    initialise(conv.weight)
     return conv
+
+
+def initialise(weight: Tensor, std: float | None = None) -> None:
+    """Draw normal weights: of this deviation, or such that rectified maps keep their variance (He et al.).
+
+    Weights without storage, of a network that is about to be read, are left alone: drawing them would make
+    torch import its tracing machinery, which takes longer than reading the file.
+    """
+    if weight.is_meta:
+        return
+    if std is None:
+        nn.init.kaiming_normal_(weight, nonlinearity="relu")
+    else:
+        nn.init.normal_(weight, std=std)
 
 
 def _pair(in_channels: int, channels: int, groups: int) -> nn.Sequential:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from napari_hydrapicker.hydra.body import initialise
 from napari_hydrapicker.hydra.norm import GroupNorm
 
 STAGE_CHANNELS = (128, 256, 512, 1024)
@@ -15,14 +16,14 @@ OUTPUT_STD = 1e-3  # over 9216 inputs: raw offsets start near 0, where tanh has 
 
 def _stage(in_channels: int, out_channels: int, groups: int, dropout: float) -> nn.Sequential:
     conv = nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=2, padding=1)
-    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    initialise(conv.weight)
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
     return nn.Sequential(conv, nn.ReLU(inplace=True), GroupNorm(groups, out_channels), nn.Dropout(dropout))
 
 
 def _output_conv(in_channels: int) -> nn.Conv2d:
     conv = nn.Conv2d(in_channels, OUTPUTS, kernel_size=3, padding=1)
-    nn.init.normal_(conv.weight, std=OUTPUT_STD)
+    initialise(conv.weight, OUTPUT_STD)
     with torch.no_grad():
         conv.bias.copy_(torch.tensor([CLASS_BIAS, 0.0, 0.0]))  # type: ignore[union-attr]
     return conv
