@@ -33,6 +33,11 @@ from napari_hydrapicker.settings import PickSettings
 class Session:
     """An open project and where the user is in it.
 
+    Parameters
+    ----------
+    settings : PickSettings, optional
+        What a new project begins with.
+
     Signals
     -------
     micrographs_changed ()
@@ -53,14 +58,14 @@ class Session:
     labels_changed = Signal(int)
     settings_changed = Signal(frozenset)
 
-    def __init__(self) -> None:
+    def __init__(self, settings: PickSettings | None = None) -> None:
         self._project: Project | None = None
         self._records: dict[int, MicrographRecord] = {}
         self._labels: dict[int, Labels] = {}
         self._frozen: dict[int, float] = {}
         self.counts = ScoreTable()
         self.current: int | None = None
-        self.settings = PickSettings()
+        self.settings = settings or PickSettings()
 
     @property
     def project(self) -> Project:

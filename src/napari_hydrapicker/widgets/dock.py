@@ -25,6 +25,7 @@ from napari_hydrapicker.widgets.notify import inform, warn
 from napari_hydrapicker.widgets.opening import Opener
 from napari_hydrapicker.widgets.pick_jobs import PickJobs
 from napari_hydrapicker.widgets.pick_section import PickSection
+from napari_hydrapicker.widgets.preferences import preferred_settings
 from napari_hydrapicker.widgets.tasks import Tasks
 from napari_hydrapicker.widgets.tools import Tool, Tools
 from napari_hydrapicker.widgets.view_section import ViewSection
@@ -41,7 +42,7 @@ class HydraPickerWidget(QWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self.session = Session()
+        self.session = Session(preferred_settings())
         self.jobs = PickJobs(self.session, self)
         self.tasks = Tasks(self)
         self.opener = Opener(self.session, self.tasks, self)
