@@ -7,8 +7,6 @@ method returns, and then announced by a signal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,7 @@ from psygnal import Signal
 from pydantic import ValidationError
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.open_project import OpenProject
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project import corrections
 from napari_hydrapicker.project.counts import ScoreTable, is_shown
@@ -25,13 +23,12 @@ from napari_hydrapicker.project.edit import Edit, EditKind
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.merging import is_edited, new_picks
 from napari_hydrapicker.project.project import Project
-from napari_hydrapicker.project.records import MicrographRecord
 from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.settings import PickSettings
 
 
-class Session:
-    """An open project and where the user is in it.
+class Session(OpenProject):
+    """An open project with its picks and settings, as the widgets show it.
 
     Parameters
     ----------
@@ -40,55 +37,21 @@ class Session:
 
     Signals
     -------
-    micrographs_changed ()
-        Micrographs were added or removed, or another project was opened.
-    micrograph_changed (int)
-        Status, pixel size or picks of the micrograph with this number.
-    current_changed ()
-        Another micrograph is shown, or none.
     labels_changed (int)
         Picks of this micrograph.
     settings_changed (frozenset of str)
         Names of the settings that changed.
     """
 
-    micrographs_changed = Signal()
-    micrograph_changed = Signal(int)
-    current_changed = Signal()
     labels_changed = Signal(int)
     settings_changed = Signal(frozenset)
 
     def __init__(self, settings: PickSettings | None = None) -> None:
-        self._project: Project | None = None
-        self._records: dict[int, MicrographRecord] = {}
+        super().__init__()
         self._labels: dict[int, Labels] = {}
         self._frozen: dict[int, float] = {}
         self.counts = ScoreTable()
-        self.current: int | None = None
         self.settings = settings or PickSettings()
-
-    @property
-    def project(self) -> Project:
-        """The open project.
-
-        Raises
-        ------
-        ProjectError
-            If none is open.
-        """
-        if self._project is None:
-            raise ProjectError("no micrographs are open: open a folder or a project first")
-        return self._project
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a project."""
-        return self._project is not None
-
-    @property
-    def read_only(self) -> bool:
-        """Whether another napari has the project open for writing."""
-        return self._project is not None and self._project.read_only
 
     def use(self, project: Project) -> None:
         """Show a project, in place of the one shown so far, as it was when last closed."""
@@ -130,47 +93,6 @@ class Session:
             self.settings_changed,
         ):
             signal.disconnect()
-
-    @property
-    def records(self) -> list[MicrographRecord]:
-        """All micrographs, in order."""
-        return list(self._records.values())
-
-    def record(self, micrograph_id: int) -> MicrographRecord:
-        """Return one micrograph's record."""
-        return self._records[micrograph_id]
-
-    def add_micrographs(self, micrographs: Sequence[Micrograph]) -> int:
-        """Add those that the project does not have; returns how many these are."""
-        added = self.project.add_micrographs(micrographs)
-        self._read_records()
-        if self.current is None and self._records:
-            self.set_current(next(iter(self._records)))
-        return added
-
-    def repoint(self, old: Path, new: Path) -> int:
-        """Look for missing micrographs in another folder; returns how many were found."""
-        found = self.project.repoint(old, new)
-        self._read_records()
-        self.current_changed.emit()
-        return found
-
-    def set_current(self, micrograph_id: int | None) -> None:
-        """Show another micrograph."""
-        if micrograph_id == self.current:
-            return
-        self.current = micrograph_id
-        if not self.read_only:
-            self.project.set_setting("current", micrograph_id)
-        self.current_changed.emit()
-
-    def neighbour(self, step: int) -> int | None:
-        """Return the micrograph so many places on from the current one, or None beyond the ends."""
-        order = list(self._records)
-        if self.current is None:
-            return None
-        place = order.index(self.current) + step
-        return order[place] if 0 <= place < len(order) else None
 
     def set_status(self, micrograph_id: int, status: Status) -> None:
         """Mark a micrograph; a complete one keeps the picks that are shown now whatever the slider does."""
@@ -334,11 +256,3 @@ class Session:
                 self.project.set_setting("pick", self.settings.model_dump())
         except ValidationError as error:
             raise ProjectError(f"{self.project.path}: its settings are damaged ({error.title})") from None
-
-    def _read_records(self) -> None:
-        self._records = {record.id: record for record in self.project.micrographs()}
-        self.micrographs_changed.emit()
-
-    def _change_record(self, number: int, **changes: Any) -> None:
-        self._records[number] = replace(self._records[number], **changes)
-        self.micrograph_changed.emit(number)

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAME = "HydraPicker picks"
-_SYMBOLS = {Source.PICKER: "disc", Source.IMPORTED: "disc", Source.MANUAL: "square", Source.MOVED: "diamond"}
+# By the number of a source.
+_NAMES = np.array([source.name.lower() for source in Source], dtype=object)
+_SYMBOLS = np.array(["disc", "square", "diamond", "disc"], dtype=object)
+_MARKED = (Source.MANUAL, Source.MOVED)
 _BORDER = 0.06  # line width over the diameter
 
 
@@ -92,6 +95,7 @@ class PicksLayer:
         self._labels = Labels.empty()  # the rows of the layer, in their order
         self._added, self._removed, self._moved = added, removed, moved
         self._silent = False
+        self._marked = False  # whether other symbols than discs are drawn
         self.layer.events.data.connect(self._on_data)
 
     @property
@@ -130,16 +134,15 @@ class PicksLayer:
 
     def _dress(self, diameter_px: float) -> None:
         labels, layer = self._labels, self.layer
-        kinds = [Source(s) for s in labels.source]
         score = np.where(np.isnan(labels.score), 1.0, labels.score)
-        names = np.array([kind.name.lower() for kind in kinds], dtype=object)
-        layer.features = pd.DataFrame({"score": score, "source": names})
+        layer.features = pd.DataFrame({"score": score, "source": _NAMES[labels.source]})
         if layer.current_size != diameter_px or (len(labels) and (layer.size != diameter_px).any()):
             layer.current_size = diameter_px
             layer.size = np.full(len(labels), diameter_px)
-        symbols = [_SYMBOLS[kind] for kind in kinds]
-        if [symbol.value for symbol in layer.symbol] != symbols:
-            layer.symbol = symbols
+        marked = bool(np.isin(labels.source, _MARKED).any())
+        if marked or self._marked:  # ten thousand symbols take longer than all the rest
+            layer.symbol = _SYMBOLS[labels.source].tolist()
+        self._marked = marked
 
     def _on_data(self, event: Any) -> None:
         if self._silent:

@@ -1,0 +1,141 @@
+"""How the window answers: slider, stepping, and the GUI thread while all is picked.
+
+    xvfb-run -s "-screen 0 1920x1080x24" python benchmarks/window.py [MICROGRAPHS] [--diameter ANGSTROM]
+
+MICROGRAPHS is a folder of micrographs, which is copied and picked; without one, four of 4096 x 4096 pixels of
+noise are made. Printed are medians and worst cases in milliseconds: of one step of the slider with 1,000 and
+with 10,000 picks, painting included; of going to a micrograph that was loaded ahead, until it is drawn; and
+of the pauses of a timer that should come every 10 ms, while "All" picks in the background.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
+from napari_hydrapicker.picks import Picks
+
+_BEAT_MS = 10
+
+
+def until(condition: Callable[[], bool], seconds: float = 300) -> None:
+    """Let Qt work until something is the case."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("the window did not answer")
+        QApplication.processEvents()
+        time.sleep(0.001)
+
+
+def report(what: str, milliseconds: list[float]) -> None:
+    """Print a median, the 95th percentile and the worst case."""
+    values = np.array(milliseconds)
+    median, high, worst = np.percentile(values, [50, 95, 100])
+    print(f"{what:42s} median {median:6.1f}  95 % {high:6.1f}  worst {worst:6.1f} ms  ({len(values)})")
+
+
+def noise(folder: Path) -> None:
+    """Write four micrographs of noise."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        with mrcfile.new(folder / f"noise{i}.mrc") as file:
+            file.set_data(rng.integers(-90, 90, (4096, 4096), np.int8))
+            file.voxel_size = 1.77
+
+
+def slide(dock: object, n: int) -> None:
+    """Move the threshold step by step, each drawn before the next."""
+    session, rng = dock.session, np.random.default_rng(n)
+    rows, cols = session.record(session.current).shape
+    yx = rng.uniform(0, 1, (n, 2)) * (rows, cols)
+    session.put_picks(session.current, Picks(yx, np.linspace(0.02, 1, n)))
+    until(lambda: True)
+    times: list[float] = []
+    updated: list[float] = []
+    for value in np.concatenate([np.linspace(0.02, 0.8, 40), np.linspace(0.8, 0.02, 40)]):
+        start = time.perf_counter()
+        session.update(threshold=float(value))
+        updated.append(1e3 * (time.perf_counter() - start))
+        QApplication.processEvents()
+        times.append(1e3 * (time.perf_counter() - start))
+    report(f"slider, {n:,} picks, without painting", updated)
+    report(f"slider, {n:,} picks", times)
+
+
+def step(dock: object) -> None:
+    """Go to the next micrograph and back once it is loaded ahead."""
+    times = []
+    for by in (1, -1, 1, -1, 1, -1):
+        until(lambda: not dock.canvas._loader._pending)
+        target = dock.session.neighbour(by)
+        start = time.perf_counter()
+        dock.session.set_current(target)
+        until(lambda target=target: dock.canvas.micrograph_id == target)
+        dock.viewer.window._qt_viewer.canvas.native.repaint()
+        QApplication.processEvents()
+        times.append(1e3 * (time.perf_counter() - start))
+    report("step to a micrograph loaded ahead", times)
+
+
+def pick_all(dock: object) -> None:
+    """Measure the pauses of a timer while all micrographs are picked."""
+    beats: list[float] = []
+    timer = QTimer()
+    timer.setInterval(_BEAT_MS)
+    timer.timeout.connect(lambda: beats.append(time.perf_counter()))
+    timer.start()
+    start = time.perf_counter()
+    dock.pick_these("all")
+    while dock.jobs.running:
+        QApplication.processEvents()
+        time.sleep(0.0005)
+    timer.stop()
+    n = len(dock.session.records)
+    print(f"all {n} micrographs picked in {time.perf_counter() - start:.1f} s")
+    report("GUI thread's pauses meanwhile", (1e3 * np.diff(beats)).tolist())
+
+
+def main() -> None:
+    """Open the window and measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("micrographs", type=Path, nargs="?")
+    parser.add_argument("--diameter", type=float, default=180.0)
+    arguments = parser.parse_args()
+    import napari
+
+    from napari_hydrapicker.widgets.dock import HydraPickerWidget
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "micrographs"
+        if arguments.micrographs is None:
+            noise(folder)
+        else:
+            shutil.copytree(arguments.micrographs, folder)
+        viewer = napari.Viewer()
+        viewer.window._qt_window.resize(1600, 1050)
+        dock = HydraPickerWidget(viewer)
+        viewer.window.add_dock_widget(dock, name="HydraPicker")
+        dock.opener.open([str(folder)])
+        until(lambda: dock.canvas.micrograph_id is not None)
+        dock.session.update(diameter_angstrom=arguments.diameter)
+        step(dock)
+        pick_all(dock)
+        for n in (1000, 10_000):
+            slide(dock, n)
+        dock.close_session()
+        viewer.close()
+
+
+if __name__ == "__main__":
+    main()
