@@ -1,5 +1,6 @@
 """Exports: planned, written, read back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,49 @@ def test_every_target_holds_the_picks(tmp_path: Path, preset: str) -> None:
     for picks in back.values():
         order = np.argsort(picks.yx[:, 0])
         np.testing.assert_allclose(picks.yx[order], items[0].picks.yx, atol=PRESETS[preset].rounding_px)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", ["a b", "x.y_1.5", "m1_autopick", "µ_1"])
+def test_unusual_names_come_back(tmp_path: Path, preset: str, name: str) -> None:
+    # run() reads everything back and compares it by name.
+    report = run(plan([_item(tmp_path, name), _item(tmp_path, "m1")], preset, tmp_path / "out"))
+    assert (report.n_picks, report.n_micrographs) == (4, 2)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_frames_of_a_stack_stay_apart(tmp_path: Path, preset: str) -> None:
+    items = [
+        ExportItem(
+            Micrograph(tmp_path / "s.mrcs", (120, 350), 2.0, frame, 3),
+            Picks([[20.0 + frame, 300.0]]),  # type: ignore[arg-type]
+            True,
+            50.0,
+        )
+        for frame in range(3)
+    ]
+    planned = plan(items, preset, tmp_path / "out")
+    assert list(planned.picks) == ["s_0001", "s_0002", "s_0003"]
+    assert run(planned).n_picks == 3
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_micrograph_without_picks_is_counted(tmp_path: Path, preset: str) -> None:
+    bare = replace(_item(tmp_path, "m2"), picks=Picks(np.empty((0, 2))))
+    planned = plan([_item(tmp_path, "m1"), bare], preset, tmp_path / "out")
+    report = run(planned)
+    assert (report.n_picks, report.n_micrographs) == (2, 2)
+    assert set(report.files) == set(planned.files)
+
+
+def test_if_one_file_exists_none_is_written(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(plan([_item(tmp_path, "m2")], "eman", out))
+    before = (out / "m2.box").read_bytes()
+    items = [_item(tmp_path, "m1"), replace(_item(tmp_path, "m2"), picks=Picks(np.empty((0, 2))))]
+    with pytest.raises(CoordinateFileError, match="exists"):
+        run(plan(items, "eman", out))
+    assert [(file.name, file.read_bytes()) for file in out.iterdir()] == [("m2.box", before)]
 
 
 def test_only_complete_micrographs_if_wanted(tmp_path: Path) -> None:

@@ -46,7 +46,8 @@ def test_missing_ones_are_listed_and_the_others_opened(project: Path) -> None:
     micrographs, problems = open_any(
         [project / "MotionCorr" / "job002" / "b.mrc", listing, project / "no*.mrc"]
     )
-    assert [m.name for m in micrographs] == ["b"]
+    assert [m.name for m in micrographs] == ["b", "a"], "one missing file hides no other of its list"
+    assert len(problems) == 2
     assert "gone.mrc" in problems[0]
     assert "no file matches" in problems[1]
 

@@ -120,6 +120,40 @@ def test_edits_and_their_undoing_are_announced(session: Session, a: int) -> None
     assert heard == [(a,)] * 4
 
 
+def test_places_go_to_the_picks_they_were_given_for(session: Session, a: int) -> None:
+    ids = session.labels(a).id
+    session.move(a, ids[[2, 0]], [[71.0, 51.0], [11.0, 201.0]])
+    assert session.labels(a).yx.tolist() == [[11, 201], [30, 90], [71, 51]]
+    with pytest.raises(ParameterError):
+        session.move(a, [ids[0], 999], [[1.0, 2.0], [3.0, 4.0]])
+    assert session.labels(a).yx[0].tolist() == [11, 201]
+
+
+def test_adding_nothing_is_no_error(session: Session, a: int) -> None:
+    assert session.add(a, []).tolist() == []
+    assert session.count(a) == 2
+
+
+def test_a_new_project_keeps_the_settings_it_was_picked_with(session: Session, tmp_path: Path) -> None:
+    session.use(Project.create(tmp_path / "next.hydrapicker"))
+    session.close()
+    again = Session()
+    again.use(Project.open(tmp_path / "next.hydrapicker"))
+    assert again.settings.diameter_angstrom == 42
+    again.close()
+
+
+def test_a_project_of_damaged_settings_is_refused_and_let_go(session: Session, tmp_path: Path) -> None:
+    session.project.set_setting("pick", {"threshold": 9})
+    session.close()
+    with pytest.raises(ProjectError, match="settings are damaged"):
+        session.use(Project.open(tmp_path / "p.hydrapicker"))
+    assert not session.is_open
+    project = Project.open(tmp_path / "p.hydrapicker")
+    assert not project.read_only
+    project.close()
+
+
 def test_picking_again_keeps_corrections(session: Session, a: int) -> None:
     added = session.add(a, [[110.0, 240.0]])
     rejected = session.labels(a).id[0]

@@ -14,7 +14,7 @@ def test_the_least_distance_follows_from_the_diameter() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{"diameter_angstrom": 0}, {"diameter_angstrom": float("nan")}, {"threshold": 1.1}, {"device": "tpu"},
-     {"border_angstrom": -1}],
+     {"threshold": float("nan")}, {"border_angstrom": -1}],
 )  # fmt: skip
 def test_values_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -121,7 +121,7 @@ def plan(items: Sequence[ExportItem], preset: str, folder: Path, only_complete: 
         picks[item.micrograph.name] = _with_diameter(item)
     options = WriteOptions(
         shapes={item.micrograph.name: item.micrograph.shape for item in chosen},
-        micrograph_names={item.micrograph.name: written_name(item.micrograph.path) for item in chosen},
+        micrograph_names={item.micrograph.name: _written_name(item.micrograph) for item in chosen},
         project_dir=relion_project(folder.absolute()),
     )
     target = formats.FORMATS[PRESETS[preset].format]
@@ -164,7 +164,9 @@ def _compare(planned: ExportPlan, written: Sequence[Path]) -> None:
     main = [file for file in written if file.name == target.main]
     read: dict[str, Picks] = {}
     for file in main or written:
-        read.update(formats.read(file, target.name))
+        found = formats.read(file, target.name)
+        # The file of one micrograph is named after it, whatever a reader would guess from that name.
+        read.update(found if target.main else zip([file.stem], found.values(), strict=True))
     for name, picks in planned.picks.items():
         back = read.get(name, Picks.from_xy([], []))
         if len(back) != len(picks):
@@ -180,6 +182,12 @@ def _with_diameter(item: ExportItem) -> Picks:
     pixel_size = item.micrograph.pixel_size_angstrom
     diameter = None if pixel_size is None else item.diameter_angstrom / pixel_size
     return replace(item.picks, diameter_px=diameter)
+
+
+def _written_name(micrograph: Micrograph) -> str:
+    """Name to write; a stack's frames, which RELION knows only as files of their own, get one each."""
+    path = micrograph.path
+    return written_name(path.with_name(f"{micrograph.name}.mrc") if micrograph.n_frames > 1 else path)
 
 
 def written_name(path: Path) -> str:

@@ -40,22 +40,24 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
         except HydraPickerError as error:
             problems.append(str(error))
             continue
-        for file, pixel_size in found:
+        for listing, name, pixel_size in found:
             try:
+                file = name if listing is None else _resolve(listing, str(name))
                 micrographs += _open(file, pixel_size)
             except HydraPickerError as error:
                 problems.append(str(error))
     return micrographs, problems
 
 
-def _named(path: Path) -> Iterator[tuple[Path, float | None]]:
+def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:
+    """Lists that name files, or None for files named directly; the files; and their pixel sizes."""
     if path.suffix.lower() in _LISTS and path.is_file():
         listed = _from_star(path) if path.suffix.lower() == ".star" else _from_cs(path)
         for name, pixel_size in listed:
-            yield _resolve(path, name), pixel_size
+            yield path, Path(name), pixel_size
     else:
         for file in find_micrographs([path]):
-            yield file, None
+            yield None, file, None
 
 
 def _open(path: Path, pixel_size: float | None) -> list[Micrograph]:

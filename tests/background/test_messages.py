@@ -20,7 +20,7 @@ from napari_hydrapicker.background.messages import (
 
 number = st.integers(0, 2**53)
 length = st.floats(0, 1e6)
-text = st.text()
+text = st.text(st.characters())  # lone surrogates too: paths that are not UTF-8
 messages = st.one_of(
     st.builds(
         PickRequest, number, st.lists(st.builds(MicrographRef, number, text, number, length)).map(tuple),
@@ -47,8 +47,40 @@ def test_a_message_is_one_line_and_comes_back_the_same(message: Message) -> None
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"hello\n", b"[1]\n", b'{"type": "Nothing"}\n', b'{"type": "Cancel"}\n']
+    "line",
+    [
+        b"",
+        b"hello\n",
+        b"[1]\n",
+        b"\xff\n",
+        b'{"type": "Nothing"}\n',
+        b'{"type": "Cancel"}\n',
+        b'{"type": "Cancel", "job": "1"}\n',
+        b'{"type": "Cancel", "job": true}\n',
+        b'{"type": "Cancel", "job": 1, "more": 2}\n',
+        b'{"type": ["Cancel"], "job": 1}\n',
+        b'{"type": "Finished", "job": 1, "cancelled": null}\n',
+        b'{"type": "Ready", "device": "CPU", "threshold": "0.5"}\n',
+        b'{"type": "Picked", "job": 1, "micrograph_id": 1, "yx": [[1, 2, 3]], "score": [1], "seconds": 1}\n',
+        b'{"type": "Picked", "job": 1, "micrograph_id": 1, "yx": [], "score": {}, "seconds": 1}\n',
+        to_line(Picked(1, 2, ((1.0, 2.0),), (0.5,), 1.0))[:-9],
+    ],
 )
 def test_what_is_no_message_is_refused(line: bytes) -> None:
+    with pytest.raises(ValueError, match="not a message"):
+        from_line(line)
+
+
+def test_integers_count_as_lengths_and_come_back_as_floats() -> None:
+    message = from_line(
+        b'{"type": "Picked", "job": 1, "micrograph_id": 2, "yx": [[3, 4]], "score": [1], "seconds": 0}'
+    )
+    assert isinstance(message, Picked)
+    assert message == Picked(1, 2, ((3.0, 4.0),), (1.0,), 0.0)
+    assert type(message.yx[0][0]) is type(message.score[0]) is float
+
+
+@given(st.binary(max_size=80))
+def test_noise_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError, match="not a message"):
         from_line(line)

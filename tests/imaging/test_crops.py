@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from napari_hydrapicker.imaging.crops import particle_crops
 from napari_hydrapicker.imaging.display import display_image
@@ -23,6 +25,16 @@ def test_a_particle_is_in_the_middle_of_its_crop(blobs: np.ndarray, side: int) -
     for crop in crops.astype(float):
         centre = (np.indices(crop.shape) * crop).sum(axis=(1, 2)) / crop.sum()
         np.testing.assert_allclose(centre, 15.5, atol=0.25)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(40, 200), st.floats(40, 340), st.sampled_from([400, 200, 134]))
+def test_any_pick_is_in_the_middle(row: float, col: float, side: int) -> None:
+    y, x = np.mgrid[:240, :380]
+    blob = np.exp(-((y - row) ** 2 + (x - col) ** 2) / 50).astype(np.float32)
+    crop = particle_crops(display_image(blob, max_side=side), np.array([[row, col]]), 48.0, 24)[0]
+    centre = (np.indices(crop.shape) * crop.astype(float)).sum(axis=(1, 2)) / crop.sum()
+    np.testing.assert_allclose(centre, 11.5, atol=0.3)
 
 
 def test_up_is_up_and_left_is_left(blobs: np.ndarray) -> None:

@@ -29,6 +29,29 @@ def test_a_spot_is_displayed_where_it_is(rows: int, cols: int, side: int, row: i
     np.testing.assert_allclose(copy.to_display(place[None]), [[i, j]], atol=1e-9)
 
 
+@pytest.mark.parametrize("denoise", [False, True])
+@pytest.mark.parametrize("side", [40, 5000])
+def test_a_copy_is_as_small_as_asked(denoise: bool, side: int) -> None:
+    pixels = np.random.default_rng(3).normal(size=(90, 130)).astype(np.float32)
+    copy = display_image(pixels, 1.5, DisplayFilter(denoise=denoise), max_side=side)
+    assert copy.image.shape == ((23, 33) if side == 40 else (90, 130))
+    assert copy.translate == ((1.5, 1.5) if side == 40 else (0, 0))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(30, 80), st.integers(85, 130), st.integers(33, 130), st.data())
+def test_a_bright_patch_is_found_again(rows: int, cols: int, side: int, data: st.DataObject) -> None:
+    row, col = data.draw(st.integers(6, rows - 7)), data.draw(st.integers(6, cols - 7))
+    pixels = np.zeros((rows, cols), np.float32)
+    pixels[row - 4 : row + 5, col - 4 : col + 5] = 1.0
+    copy = display_image(pixels, max_side=side)
+    grey = copy.image.astype(float)
+    centre = (np.indices(grey.shape) * grey).sum(axis=(1, 2)) / grey.sum()
+    place = centre * np.array(copy.scale) + np.array(copy.translate)
+    # The brightest blocks are clipped; a copy that lay half a block beside would be off by (scale - 1) / 2.
+    np.testing.assert_allclose(place, [row, col], atol=0.15 * copy.scale[0])
+
+
 def test_a_centred_blob_keeps_its_centre() -> None:
     y, x = np.mgrid[:300, :500]
     pixels = np.exp(-((y - 100.0) ** 2 + (x - 320.0) ** 2) / 200).astype(np.float32)
@@ -79,3 +102,33 @@ def test_lengths_mean_nothing_without_a_pixel_size() -> None:
     pixels = np.random.default_rng(2).normal(size=(64, 80))
     filtered = display_image(pixels, None, DisplayFilter(low_pass_angstrom=50))
     np.testing.assert_array_equal(filtered.image, display_image(pixels).image)
+
+
+@pytest.mark.parametrize("filter", [DisplayFilter(20), DisplayFilter(20, 300), DisplayFilter(denoise=True)])
+def test_a_hot_pixel_leaves_no_blot(filter: DisplayFilter) -> None:
+    pixels = np.random.default_rng(3).normal(size=(240, 360)).astype(np.float32)
+    hot = pixels.copy()
+    hot[100, 200] = 1e7
+    images = [display_image(one, 2.0, filter).image.astype(float) for one in (pixels, hot)]
+    assert (np.abs(images[0] - images[1]) > 25).mean() < 0.001
+
+
+def test_a_gradient_leaves_no_bright_edges_behind_a_high_pass() -> None:
+    flat = np.random.default_rng(4).normal(size=(240, 360)).astype(np.float32)
+    tilted = (
+        flat + np.linspace(0, 6, 360, dtype=np.float32) - np.linspace(0, 3, 240, dtype=np.float32)[:, None]
+    )
+    filter = DisplayFilter(8, 200)
+    images = [display_image(one, 2.0, filter).image.astype(float) for one in (flat, tilted)]
+    assert np.abs(images[0] - images[1]).max() < 10
+
+
+@pytest.mark.parametrize("shape", [(97, 131), (64, 128), (1, 50)])
+@pytest.mark.parametrize("side", [30, 64, 200])
+def test_blocks_at_the_edge_are_whole_or_filled_up(shape: tuple[int, int], side: int) -> None:
+    pixels = np.add.outer(np.arange(shape[0]), 2.0 * np.arange(shape[1]))
+    copy = display_image(pixels, max_side=side)
+    block = int(copy.scale[0])
+    assert copy.image.shape == tuple(-(-n // block) for n in shape)
+    assert copy.image[-1, -1] == copy.image.max()
+    assert copy.image[0, 0] == copy.image.min()

@@ -1,10 +1,16 @@
 """Undo and redo, across closing and reopening."""
 
+import tempfile
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.project import corrections
 from napari_hydrapicker.project.edit import Edit, EditKind
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.project import Project
@@ -44,6 +50,61 @@ def test_undoing_all_leads_back_and_redoing_all_leads_forth(project: Project, ch
         assert project.redo(number) is not None
         assert project.labels(number).equals(state)
     assert project.redo(number) is None
+
+
+def _correct(project: Project, number: int, kind: str, place: int) -> None:
+    labels = project.labels(number)
+    alive, dead = labels.id[~labels.deleted], labels.id[labels.deleted]
+    some = (dead if kind == "restore" else alive)[place % 3 :: 2]
+    if kind == "add":
+        project.commit(corrections.added(number, project.new_ids(2), [[place, 2.5 * place], [7, place]]))
+    elif kind == "move":
+        yx = labels.rows(some).yx + np.array([0.25, place])
+        project.commit(corrections.moved(number, labels.rows(some), yx))
+    elif kind == "delete":
+        project.commit(corrections.deleted(number, labels.rows(some)))
+    else:
+        project.commit(corrections.restored(number, labels.rows(some)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["add", "move", "delete", "restore"]), st.integers(0, 400)),
+        min_size=1,
+        max_size=8,
+    ),
+    undone=st.integers(0, 8),
+)
+def test_corrections_are_undone_and_redone_across_reopening(
+    steps: list[tuple[str, int]], undone: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "p.hydrapicker"
+        with closing(Project.create(path)) as project:
+            project.add_micrographs([Micrograph(Path(folder) / "m1.mrc", (300, 470), 1.5)])
+            number = project.micrographs()[0].id
+            first = make_labels(project.new_ids(5).tolist())
+            project.commit(Edit(number, EditKind.PICK, Labels.empty(), first))
+            states = [project.labels(number)]
+            for kind, place in steps:
+                _correct(project, number, kind, place)
+                states.append(project.labels(number))
+            for _ in range(undone):  # some before closing, the rest after
+                project.undo(number)
+        left = max(0, len(steps) - undone)
+        with closing(Project.open(path)) as project:
+            assert project.labels(number).equals(states[left])
+            for state in reversed(states[:left]):
+                project.undo(number)
+                assert project.labels(number).equals(state)
+            assert project.undo(number) is None
+        with closing(Project.open(path)) as project:
+            assert project.labels(number).equals(first)
+            for state in states[1:]:
+                project.redo(number)
+                assert project.labels(number).equals(state)
+            assert project.redo(number) is None
 
 
 def test_undo_survives_reopening(project: Project, reopened: Callable[[], Project]) -> None:

@@ -1,12 +1,17 @@
 """The project file as a whole."""
 
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
 from napari_hydrapicker.micrograph import Micrograph
@@ -75,6 +80,97 @@ def test_a_second_window_reads_only(project: Project) -> None:
     assert not project.read_only
 
 
+def test_a_second_window_can_change_nothing(project: Project) -> None:
+    number = project.micrographs()[0].id
+    edit = Edit(number, EditKind.ADD, Labels.empty(), make_labels([1]))
+    project.commit(edit)
+    second = Project.open(project.path)
+    attempts: list[Callable[[], object]] = [
+        lambda: second.commit(edit),
+        lambda: second.undo(number),
+        lambda: second.redo(number),
+        lambda: second.new_ids(1),
+        lambda: second.set_setting("pick", {}),
+        lambda: second.set_pixel_size([number], 2.0),
+        lambda: second.add_micrographs([]),
+    ]
+    for attempt in attempts:
+        with pytest.raises(ProjectError, match="another window"):
+            attempt()
+    second.close()
+    assert project.labels(number).equals(make_labels([1]))
+
+
+def test_a_failed_edit_leaves_nothing_behind(project: Project) -> None:
+    number = project.micrographs()[0].id
+    project.commit(Edit(number, EditKind.ADD, Labels.empty(), make_labels([1])))
+    with sqlite3.connect(project.path) as other:
+        other.execute("CREATE TRIGGER full BEFORE INSERT ON edit BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    other.close()
+    with pytest.raises(ProjectError, match=r"cannot be written \(no room\)"):
+        project.commit(Edit(number, EditKind.ADD, Labels.empty(), make_labels([2])))
+    assert project.labels(number).equals(make_labels([1]))
+
+
+DAMAGES = {
+    "picks": "UPDATE micrograph SET labels = x'010203'",
+    "status": "UPDATE micrograph SET status = 'lost'",
+    "kind": "UPDATE edit SET kind = 'guess'",
+    "setting": "UPDATE setting SET value = '{'",
+    "tables": "DROP TABLE edit; DROP TABLE setting; DROP TABLE micrograph",
+    "type": "UPDATE micrograph SET labels = 7",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_we_have_never_written_is_called_damaged(
+    project: Project, reopened: Callable[[], Project], damage: str
+) -> None:
+    number = project.micrographs()[0].id
+    project.new_ids(1)
+    project.commit(Edit(number, EditKind.ADD, Labels.empty(), make_labels([1])))
+    project.close()
+    db = sqlite3.connect(project.path)
+    db.executescript(DAMAGES[damage])
+    db.close()
+    again = reopened()
+    with pytest.raises(ProjectError, match=r"work\.hydrapicker: cannot be read"):
+        again.micrographs(), list(again.all_labels()), again.edits(number), again.setting("next_pick_id", 1)
+    if damage != "setting" and damage != "status":
+        with pytest.raises(ProjectError, match="cannot be"):
+            again.undo(number)
+
+
+@pytest.fixture
+def written(project: Project) -> bytes:
+    """A project's file with picks and edits in it."""
+    number = project.micrographs()[0].id
+    for kind, ids in ((EditKind.PICK, range(1, 40)), (EditKind.ADD, [50]), (EditKind.ADD, [51])):
+        project.commit(Edit(number, kind, Labels.empty(), make_labels(list(ids))))
+    project.undo(number)
+    project.close()
+    return project.path.read_bytes()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_file_with_wrong_bytes_opens_or_is_refused_in_words(
+    written: bytes, tmp_path: Path, changes: list[tuple[float, int]]
+) -> None:
+    content = bytearray(written)
+    for place, value in changes:
+        content[int(place * len(content))] = value
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    (folder / "p.hydrapicker").write_bytes(content)
+    try:
+        with closing(Project.open(folder / "p.hydrapicker")) as damaged:
+            assert not damaged.read_only
+            list(damaged.all_labels()), [damaged.edits(r.id) for r in damaged.micrographs()]
+            [damaged.undo(r.id) for r in damaged.micrographs()]
+    except ProjectError as error:
+        assert "p.hydrapicker" in str(error)
+
+
 def test_the_first_window_closed_the_next_may_write(
     project: Project, reopened: Callable[[], Project]
 ) -> None:
@@ -112,6 +208,41 @@ def test_a_pixel_size_must_be_positive(project: Project) -> None:
 
 def test_the_default_place_is_beside_the_micrographs(tmp_path: Path) -> None:
     assert Project.default_path(tmp_path) == tmp_path / f"{tmp_path.name}.hydrapicker"
+
+
+# Dies within a transaction of which a part is on the disk already: the cache holds one page.
+DEATH = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from napari_hydrapicker.project import edit_log
+from napari_hydrapicker.project.corrections import added
+from napari_hydrapicker.project.project import Project
+project = Project.open(Path(sys.argv[1]))
+project._db.execute("PRAGMA cache_size = 1")
+number = project.micrographs()[0].id
+with project._writing() as db:
+    edit_log.commit(db, added(number, np.arange(10_000, 30_000), np.zeros((20_000, 2))))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a matter of POSIX")
+def test_half_an_edit_is_none(project: Project, reopened: Callable[[], Project]) -> None:
+    number = project.micrographs()[0].id
+    project.commit(Edit(number, EditKind.PICK, Labels.empty(), make_labels(list(range(1, 5000)))))
+    project.close()
+
+    def on_disk() -> int:
+        return sum(file.stat().st_size for file in project.path.parent.glob(f"{project.path.name}*"))
+
+    before = on_disk()
+    assert subprocess.run([sys.executable, "-c", DEATH, str(project.path)], check=False).returncode == -9
+    assert on_disk() > before + 400_000, "something was written"
+    again = reopened()
+    assert again.labels(number).equals(make_labels(list(range(1, 5000))))
+    assert len(again.edits(number)) == 1
+    assert again._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a matter of POSIX")

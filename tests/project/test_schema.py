@@ -62,6 +62,17 @@ def test_a_cut_off_file_is_refused(path: Path) -> None:
         Project.open(path)
 
 
+def test_a_name_that_is_no_text_is_damage_and_leaves_no_lock(path: Path) -> None:
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"CREATE TABLE edit", b"CREATE T\xffBLE edit"))
+    with pytest.raises(ProjectError, match="damaged"):
+        Project.open(path)
+    path.write_bytes(whole)
+    again = Project.open(path)
+    assert not again.read_only
+    again.close()
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match=r"gone\.hydrapicker: no such"):
         Project.open(tmp_path / "gone.hydrapicker")

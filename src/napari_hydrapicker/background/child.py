@@ -1,149 +1,136 @@
-"""The window's end of the worker process: starts it, talks to it, ends it."""
+"""The window's end of the worker process: starts it, gives it jobs, ends it."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import queue
-import signal
-import subprocess
 import sys
-import threading
 import time
-from collections import deque
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
 
-from napari_hydrapicker.background.messages import Broken, Cancel, Finished, Message, from_line, to_line
+from napari_hydrapicker.background.messages import Broken, Cancel, Finished, Message, PickRequest
+from napari_hydrapicker.background.process import MessageProcess
 
-_PATIENCE_SECONDS = 0.8  # for a job to end by itself once it is cancelled
-_STDERR_LINES = 20
+PATIENCE_SECONDS = 0.8  # for a job to end by itself once it is cancelled
 
 
 class Child:
-    """One worker process, started when first needed and kept until `close`.
+    """One worker process, started when first needed, kept until `close`, and given one job at a time.
 
-    All methods return at once, but `close`, which takes up to about a second.
+    All methods return at once, but `close`, which takes a fraction of a second.
+
+    Parameters
+    ----------
+    command
+        The program, with arguments, that speaks `messages`; by default this package's own.
     """
 
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._threads: list[threading.Thread] = []
-        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._errors: deque[str] = deque(maxlen=_STDERR_LINES)
-        self._impatient: tuple[int, float] | None = None  # job being cancelled, and until when
+    def __init__(self, command: Sequence[str] | None = None) -> None:
+        self._command = command
+        self._process: MessageProcess | None = None
+        self._dying: list[MessageProcess] = []
+        self._job: int | None = None
+        self._impatient_at: float | None = None
+        self._unsaid: list[Message] = []
 
     @property
     def running(self) -> bool:
         """Whether there is a process."""
         return self._process is not None and self._process.poll() is None
 
-    def send(self, message: Message) -> None:
-        """Send a request; starts the process if there is none."""
-        if not self.running:
-            self._start()
+    @property
+    def job(self) -> int | None:
+        """The job under way: until `poll` has returned `Finished` or `Broken`."""
+        return self._job
+
+    def start(self) -> None:
+        """Start the process, if there is none: it loads its libraries until the first request comes.
+
+        What goes wrong is told by `poll` once a request was sent.
+        """
+        if self.running:
+            return
+        self._drop()
         try:
-            self._write(message)
-        except OSError:
-            self._inbox.put(Broken(self._obituary()))
+            self._process = MessageProcess(self._command or _own_command())
+        except OSError as error:
+            self._unsaid.append(Broken(f"the picking process cannot be started ({error})"))
+
+    def send(self, request: PickRequest) -> None:
+        """Send a request; starts the process if there is none.
+
+        Raises
+        ------
+        RuntimeError
+            If a job is under way still.
+        """
+        if self._job is not None:
+            raise RuntimeError(f"job {self._job} is under way: cancel it first, and wait for its end")
+        self._unsaid.clear()
+        self.start()
+        self._job = request.job
+        if self._process is not None:
+            self._process.send(request)
 
     def poll(self) -> list[Message]:
         """Return what has come since the last call."""
-        self._lose_patience()
-        messages: list[Message] = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                messages.append(self._inbox.get_nowait())
+        if self._job is None:
+            return []
+        messages, self._unsaid = self._unsaid, []
+        process = self._process
+        if process is not None:
+            ended = process.ended  # asked first: then nothing can come in after `receive`
+            messages += process.receive()
+            late = self._impatient_at is not None and time.monotonic() > self._impatient_at
+            if (ended or late) and not any(map(self._is_last, messages)):
+                cancelled = self._impatient_at is not None
+                end = Finished(self._job, True) if cancelled else Broken(process.obituary())
+                messages.append(end)
+                self._drop()
+        if any(map(self._is_last, messages)):
+            self._job = self._impatient_at = None
         return messages
 
     def cancel(self, job: int) -> None:
-        """Stop a job: kindly, and after a moment by ending the process."""
-        if not self.running:
+        """Stop a job: kindly, and after `PATIENCE_SECONDS` by ending the process.
+
+        `poll` returns `Finished` either way; a job that is not under way is none to cancel.
+        """
+        if job != self._job or self._process is None or self._impatient_at is not None:
             return
-        with contextlib.suppress(OSError):  # it died just now: its reader says so
-            self._write(Cancel(job))
-        self._impatient = (job, time.monotonic() + _PATIENCE_SECONDS)
+        self._process.send(Cancel(job))
+        self._impatient_at = time.monotonic() + PATIENCE_SECONDS
 
     def close(self) -> None:
-        """End the process; when this returns neither it nor a thread is left."""
-        self._impatient = None
-        self._end()
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._inbox.get_nowait()
+        """End the process; when this returns neither it nor a thread is left. A new request restarts it."""
+        self._drop()
+        for process in self._dying:
+            process.close()
+        self._dying.clear()
+        self._unsaid.clear()
+        self._job = self._impatient_at = None
 
-    def _start(self) -> None:
-        self._end()
-        self._errors.clear()
-        # Not multiprocessing: it would run an unguarded script of the user's a second time.
-        process = self._process = subprocess.Popen(
-            [sys.executable, "-m", "napari_hydrapicker.background"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        )
-        inbox = self._inbox = queue.SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._read_errors, args=(process,), daemon=True),
-            threading.Thread(target=self._read_answers, args=(process, inbox), daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+    def __enter__(self) -> Self:
+        return self
 
-    def _write(self, message: Message) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(to_line(message))
-        self._process.stdin.flush()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
-    def _read_errors(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stderr is not None
-        for line in process.stderr:
-            self._errors.append(line.decode(errors="replace").rstrip())
+    def _is_last(self, message: Message) -> bool:
+        return isinstance(message, Broken) or (isinstance(message, Finished) and message.job == self._job)
 
-    def _read_answers(self, process: subprocess.Popen[bytes], inbox: queue.SimpleQueue[Message]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            message = from_line(line)
-            if isinstance(message, Finished) and self._impatient and self._impatient[0] == message.job:
-                self._impatient = None
-            inbox.put(message)
-        process.wait()
-        self._threads[0].join(timeout=1)
-        if process is self._process:  # not ended by us
-            inbox.put(Broken(self._obituary()))
+    def _drop(self) -> None:
+        """Kill the process, and leave it to die in peace: freeing its memory takes a while."""
+        self._dying = [process for process in self._dying if not process.ended]
+        if self._process is not None:
+            self._process.kill()
+            self._dying.append(self._process)
+            self._process = None
 
-    def _lose_patience(self) -> None:
-        if self._impatient is not None and time.monotonic() > self._impatient[1]:
-            job, _ = self._impatient
-            self._impatient = None
-            inbox = self._inbox
-            self._end()
-            inbox.put(Finished(job, cancelled=True))
 
-    def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(0.5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        for thread in self._threads:
-            thread.join(timeout=1)
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            if pipe is not None:
-                with contextlib.suppress(OSError):  # flushing into a process that is gone
-                    pipe.close()
-
-    def _obituary(self) -> str:
-        """Say in words how the process ended."""
-        code = self._process.poll() if self._process is not None else None
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name
-            hint = ": memory may have run out; close other programs" if name == "SIGKILL" else ""
-            return f"the picking process was ended from outside ({name}{hint}); pick again to go on"
-        last = next((line for line in reversed(self._errors) if line.strip()), "no message")
-        return f"the picking process stopped (exit code {code}: {last}); pick again to go on"
+def _own_command() -> tuple[str, ...]:
+    # Not multiprocessing: it would run an unguarded script of the user's a second time. -P: a file called
+    # torch.py in the current folder is none of ours.
+    return (sys.executable, "-P", "-m", "napari_hydrapicker.background")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True)
 class MicrographRef:
-    """A micrograph to be picked."""
+    """A micrograph to be picked: frame `frame`, from 0, of the file at `path`."""
 
     id: int
     path: str
@@ -19,7 +20,10 @@ class MicrographRef:
 
 @dataclass(frozen=True)
 class PickRequest:
-    """Pick these micrographs, one after the other."""
+    """Pick these micrographs, one after the other.
+
+    Of the lengths None stands for what follows from the diameter, of the weights for the bundled network.
+    """
 
     job: int
     micrographs: tuple[MicrographRef, ...]
@@ -34,7 +38,7 @@ class PickRequest:
 
 @dataclass(frozen=True)
 class Cancel:
-    """Stop a job after the micrograph that is under way."""
+    """Stop a job at once; what was picked already stays valid."""
 
     job: int
 
@@ -49,7 +53,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class Picked:
-    """Picks of one micrograph: centres (N, 2), pixels, and probabilities (N,)."""
+    """Picks of one micrograph: centres (N, 2), pixels, and probabilities (N,), falling."""
 
     job: int
     micrograph_id: int
@@ -77,20 +81,21 @@ class Finished:
 
 @dataclass(frozen=True)
 class Broken:
-    """The worker process is gone, or cannot work at all; in words."""
+    """The job has ended since the worker is gone, or cannot work at all; in words."""
 
     text: str
 
 
 Message = PickRequest | Cancel | Ready | Picked | Failed | Finished | Broken
-_TYPES: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (PickRequest, Cancel, Ready, Picked, Failed, Finished, Broken)
-}
+_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Message)}
+_HINTS: dict[type[Any], dict[str, Any]] = {kind: get_type_hints(kind) for kind in _TYPES.values()}
+_HINTS[MicrographRef] = get_type_hints(MicrographRef)
 
 
 def to_line(message: Message) -> bytes:
-    """Return a message as a line."""
-    return json.dumps({"type": type(message).__name__, **asdict(message)}).encode() + b"\n"
+    """Return a message as a line of ASCII, whatever its paths are made of."""
+    fields = {"type": type(message).__name__, **vars(message)}
+    return json.dumps(fields, default=vars).encode("ascii") + b"\n"
 
 
 def from_line(line: bytes) -> Message:
@@ -99,17 +104,42 @@ def from_line(line: bytes) -> Message:
     Raises
     ------
     ValueError
-        If it is no message: something else has written into the pipe.
+        If it is no message: something else has written into the pipe, or it was cut.
     """
     try:
         fields = json.loads(line)
-        kind = _TYPES[fields.pop("type")]
-        if kind is PickRequest:
-            fields["micrographs"] = tuple(MicrographRef(**one) for one in fields["micrographs"])
-        if kind is Picked:
-            fields["yx"] = tuple((y, x) for y, x in fields["yx"])
-            fields["score"] = tuple(fields["score"])
-        message: Message = kind(**fields)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"not a message: {line[:80]!r}") from error
+        message: Message = _made(_TYPES[fields.pop("type")], fields)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not a message: {line[:80]!r} ({error})") from error
     return message
+
+
+def _made(kind: type[Any], fields: dict[str, Any]) -> Any:
+    """Make a dataclass from the fields of a JSON object, which must be just its own."""
+    hints = _HINTS[kind]
+    if fields.keys() != hints.keys():
+        raise TypeError(f"{kind.__name__} has fields {list(hints)}, not {list(fields)}")
+    return kind(**{name: _typed(fields[name], hint) for name, hint in hints.items()})
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """Return a JSON value as what the type hint of its field says, or raise TypeError."""
+    if hint is float and type(value) is int:  # an integer is a number, but True is none
+        return float(value)
+    if type(value) is hint:
+        return value
+    if get_origin(hint) is UnionType:  # the only unions here: something, or None
+        return None if value is None else _typed(value, get_args(hint)[0])
+    if get_origin(hint) is tuple and isinstance(value, list):
+        return _typed_tuple(value, get_args(hint))
+    if hint in _HINTS:
+        return _made(hint, value)
+    raise TypeError(f"{value!r:.40} is not of type {hint}")
+
+
+def _typed_tuple(values: list[Any], hints: tuple[Any, ...]) -> tuple[Any, ...]:
+    if hints[-1] is Ellipsis:
+        return tuple([_typed(value, hints[0]) for value in values])
+    if len(values) != len(hints):
+        raise TypeError(f"{len(values)} values, not {len(hints)}")
+    return tuple([_typed(value, hint) for value, hint in zip(values, hints, strict=True)])

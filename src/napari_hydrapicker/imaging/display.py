@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from napari_hydrapicker.errors import MicrographError
+from napari_hydrapicker.imaging.normalise import Cleaner
+
 MAX_SIDE = 2048
 _PERCENTILES = (0.2, 99.8)  # beyond these all is black or white: hot pixels would flatten the rest
 _SAMPLES_PER_AXIS = 512
+_SLAB_PIXELS = 2**19
 _DENOISE_SIDE = 1024
 _DENOISE_WEIGHT = 0.35  # of total-variation denoising, for an image of standard deviation 1
 _DENOISE_SIGMA = 1.0
@@ -71,7 +75,7 @@ def display_image(
         The copy is made by averaging blocks, as small as to have no longer side than this.
     """
     wanted = filter or DisplayFilter()
-    side = _DENOISE_SIDE if wanted.denoise else max_side
+    side = min(max_side, _DENOISE_SIDE) if wanted.denoise else max_side
     block = max(1, math.ceil(max(pixels.shape) / side))
     image = _block_mean(pixels, block)
     if pixel_size_angstrom is not None:
@@ -84,36 +88,51 @@ def display_image(
 
 
 def _block_mean(pixels: NDArray[Any], block: int) -> NDArray[np.float32]:
-    rows, cols = pixels.shape
-    image = np.asarray(pixels, np.float32)
-    if not np.isfinite(image.sum(dtype=np.float64)):
-        finite = np.isfinite(image)
-        image = np.where(finite, image, np.median(image[finite]) if finite.any() else 0).astype(np.float32)
-    if block == 1:
-        return image
-    image = np.pad(image, ((0, -rows % block), (0, -cols % block)), mode="edge")
-    h, w = image.shape[0] // block, image.shape[1] // block
-    # (h * b, w * b) -> (h, b, w, b), averaged over the blocks' rows first: that is contiguous
-    image = image.reshape(h, block, w * block).mean(axis=1)
-    return np.asarray(image.reshape(h, w, block).mean(axis=2), np.float32)
+    """Average blocks of clean pixels: filters would make a blot of a hot one."""
+    try:
+        clean = Cleaner.estimate(pixels)
+    except MicrographError:  # without contrast there is nothing to see, which is no error
+        return np.zeros([math.ceil(n / block) for n in pixels.shape], np.float32)
+    rows, cols = (math.ceil(n / block) for n in pixels.shape)
+    image = np.empty((rows, cols), np.float32)
+    step = max(1, _SLAB_PIXELS // (block * pixels.shape[1]))
+    for start in range(0, rows, step):  # in slabs that stay in the cache
+        slab = clean(pixels[start * block : (start + step) * block])
+        slab = np.pad(slab, ((0, -len(slab) % block), (0, -slab.shape[1] % block)), mode="edge")
+        # (h * b, w * b) -> (h, b, w * b) -> (h, w, b); the blocks' rows first: that is contiguous
+        slab = slab.reshape(-1, block, cols * block).mean(axis=1)
+        image[start : start + step] = slab.reshape(-1, cols, block).mean(axis=2)
+    return image
 
 
 def _pass_band(
     image: NDArray[np.float32], pixel_angstrom: float, wanted: DisplayFilter
 ) -> NDArray[np.float32]:
-    """Gaussian low- and high-pass that fall to one half at the given lengths."""
+    """Gaussian low- and high-pass that fall to one half at the given lengths.
+
+    The cosine transform, unlike Fourier's, does not join opposite edges, which gradients make differ.
+    """
     if not (wanted.low_pass_angstrom or wanted.high_pass_angstrom):
         return image
-    rows, cols = image.shape
-    fy, fx = fft.fftfreq(rows)[:, None], fft.rfftfreq(cols)[None]
-    square = ((fy**2 + fx**2) / pixel_angstrom**2).astype(np.float32)  # 1/A^2
+    square_y, square_x = ((np.arange(n) / (2 * n * pixel_angstrom)) ** 2 for n in image.shape)  # 1/A^2
+    square = np.add.outer(square_y, square_x).astype(np.float32)
     gain = np.ones_like(square)
     if wanted.low_pass_angstrom:
-        gain *= np.exp2(-square * wanted.low_pass_angstrom**2)
+        gain *= np.exp2(-square * np.float32(wanted.low_pass_angstrom**2))
     if wanted.high_pass_angstrom:
-        gain *= 1 - np.exp2(-square * wanted.high_pass_angstrom**2)
-    spectrum = fft.rfft2(image - image.mean(), workers=1) * gain
-    return np.asarray(fft.irfft2(spectrum, s=image.shape, workers=1), np.float32)
+        gain *= 1 - np.exp2(-square * np.float32(wanted.high_pass_angstrom**2))
+        image = image - _plane(image)  # mirrored at the edges it would have kinks there, which pass
+    spectrum = fft.dctn(image, workers=1) * gain
+    return np.asarray(fft.idctn(spectrum, workers=1, overwrite_x=True), np.float32)
+
+
+def _plane(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The plane nearest to an image, by least squares."""
+    y, x = (np.arange(n) - (n - 1) / 2 for n in image.shape)
+    along_y, along_x = (
+        line * ((line @ image.mean(axis=axis)) / max(line @ line, 1.0)) for line, axis in ((y, 1), (x, 0))
+    )
+    return np.asarray(np.add.outer(along_y, along_x + image.mean()), np.float32)
 
 
 def _denoised(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -99,8 +99,9 @@ class Project:
 
     def micrographs(self) -> list[MicrographRecord]:
         """Return all micrographs, in the natural order of their names."""
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM micrograph").fetchall()
-        return sorted((self._record(row) for row in rows), key=lambda record: _natural(record.name))
+        with self._reading():
+            rows = self._db.execute(f"SELECT {_COLUMNS} FROM micrograph").fetchall()
+            return sorted((self._record(row) for row in rows), key=lambda record: _natural(record.name))
 
     def add_micrographs(self, micrographs: Sequence[Micrograph]) -> int:
         """Add those that are not in the project yet; returns how many these were."""
@@ -158,12 +159,14 @@ class Project:
 
     def labels(self, micrograph_id: int) -> Labels:
         """Return a micrograph's picks."""
-        return edit_log.labels(self._db, micrograph_id)
+        with self._reading():
+            return edit_log.labels(self._db, micrograph_id)
 
     def all_labels(self) -> Iterator[tuple[int, Labels]]:
         """Return the picks of every micrograph that has some."""
-        for number, data in self._db.execute("SELECT id, labels FROM micrograph WHERE length(labels) > 0"):
-            yield number, Labels.from_bytes(data)
+        with self._reading():
+            rows = self._db.execute("SELECT id, labels FROM micrograph WHERE length(labels) > 0")
+            yield from [(number, Labels.from_bytes(data)) for number, data in rows]
 
     def new_ids(self, n: int) -> NDArray[np.int64]:
         """Return numbers (n,) for new picks; none is ever given twice."""
@@ -179,22 +182,24 @@ class Project:
 
     def undo(self, micrograph_id: int) -> Edit | None:
         """Take back the last edit by hand; returns what was applied, or None if there is none."""
-        with self._writing() as db:
+        with self._reading(), self._writing() as db:
             return edit_log.undo(db, micrograph_id)
 
     def redo(self, micrograph_id: int) -> Edit | None:
         """Apply again what was undone last; returns it, or None if there is nothing."""
-        with self._writing() as db:
+        with self._reading(), self._writing() as db:
             return edit_log.redo(db, micrograph_id)
 
     def edits(self, micrograph_id: int) -> list[Edit]:
         """Return all edits that were made on a micrograph, also those undone, in order."""
-        return edit_log.edits(self._db, micrograph_id)
+        with self._reading():
+            return edit_log.edits(self._db, micrograph_id)
 
     def setting(self, name: str, default: Any) -> Any:
         """Return a stored setting."""
-        row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
-        return default if row is None else json.loads(row[0])
+        with self._reading():
+            row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+            return default if row is None else json.loads(row[0])
 
     def set_setting(self, name: str, value: Any) -> None:
         """Store a setting, anything that JSON can hold."""
@@ -203,6 +208,14 @@ class Project:
 
     def _put(self, name: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Say which file it is if a row cannot be read, or holds what we have never written."""
+        try:
+            yield
+        except (sqlite3.Error, ParameterError, TypeError, ValueError) as error:
+            raise ProjectError(f"{self.path}: cannot be read ({error}); restore it from a backup") from error
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -88,7 +88,7 @@ def connect(path: Path, read_only: bool) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:  # ValueError: a damaged name in SQLite's own message
         connection.close()
         raise ProjectError(f"{path}: is damaged or no project file ({error}); open a copy of it") from error
     except ProjectError:

@@ -1,0 +1,103 @@
+"""Processes that do not keep to the rules."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from napari_hydrapicker.background.child import Child
+from napari_hydrapicker.background.messages import Broken, Message, PickRequest
+
+Make = Callable[..., PickRequest]
+Run = Callable[[str], Child]
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Makes children that run a script; none leaves a thread."""
+    threads = set(threading.enumerate())
+    children: list[Child] = []
+
+    def make(script: str) -> Child:
+        children.append(Child((sys.executable, "-c", script)))
+        return children[-1]
+
+    yield make
+    for child in children:
+        child.close()
+    assert set(threading.enumerate()) <= threads
+
+
+def _end(child: Child) -> Message:
+    deadline = time.monotonic() + 20
+    while not (heard := child.poll()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return heard[-1]
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("import sys; sys.exit('no module named torch')", "exit code 1: no module named torch"),
+        ("print('hello', flush=True); input()", "not a message"),
+        ('import sys; sys.stdout.write(\'{"type": "Fin\'); sys.exit(3)', "exit code 3"),
+        ("raise ValueError('deep inside')", "ValueError: deep inside"),
+        ("import os; print('a\\xff', file=__import__('sys').stderr); os._exit(0)", "stopped by itself"),
+    ],
+)
+def test_an_end_is_told_with_its_reason(run: Run, request_of: Make, script: str, words: str) -> None:
+    child = run(script)
+    child.send(request_of(1))
+    broken = _end(child)
+    assert isinstance(broken, Broken)
+    assert words in broken.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize(
+    ("signal", "words"),
+    [
+        ("SIGKILL", "memory may have run out"),
+        ("SIGSEGV", "crashed (SIGSEGV)"),
+        ("SIGTERM", "from outside (SIGTERM)"),
+    ],
+)
+def test_signals_are_told_in_words(run: Run, request_of: Make, signal: str, words: str) -> None:
+    child = run(f"import os, signal; os.kill(os.getpid(), signal.{signal})")
+    child.send(request_of(1))
+    broken = _end(child)
+    assert isinstance(broken, Broken)
+    assert words in broken.text
+
+
+def test_a_program_that_is_not_there_is_told(request_of: Make) -> None:
+    with Child(("no-such-program-here",)) as child:
+        child.send(request_of(1))
+        broken = _end(child)
+        assert isinstance(broken, Broken)
+        assert "cannot be started" in broken.text
+        assert child.job is None
+
+
+def test_a_long_request_does_not_wait_for_the_process_to_read(run: Run, request_of: Make) -> None:
+    child = run("import time; time.sleep(60)")
+    request = request_of(1, [None] * 20_000)
+    start = time.monotonic()
+    child.send(request)
+    assert time.monotonic() - start < 1
+    start = time.monotonic()
+    child.close()
+    assert time.monotonic() - start < 1
+
+
+def test_much_that_is_written_to_the_standard_error_blocks_nothing(run: Run, request_of: Make) -> None:
+    child = run("import sys; sys.stderr.write('noise\\n' * 100_000); sys.exit('the end')")
+    child.send(request_of(1))
+    broken = _end(child)
+    assert isinstance(broken, Broken)
+    assert broken.text.endswith("the end)")
