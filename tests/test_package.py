@@ -99,12 +99,19 @@ def test_every_dependency_is_locked() -> None:
 
 
 def documented_options() -> list[tuple[str, str]]:
-    """List (sub-command, option) for the calls of `hydrapicker` in code blocks, and the table of `pick`."""
+    """List (sub-command, option) for calls of `hydrapicker` in code blocks, and for the tables of options.
+
+    A table belongs to the command that its section is named after.
+    """
     guide = (ROOT / "docs" / "command-line.md").read_text()
-    text = (ROOT / "README.md").read_text() + guide
+    text = ((ROOT / "README.md").read_text() + guide).replace("\\\n", "")
     calls = [call.split() for call in re.findall(r"^hydrapicker (.*)$", text, re.MULTILINE)]
     found = {(call[0], word) for call in calls for word in call[1:] if word.startswith("--")}
-    found |= {("pick", option) for option in re.findall(r"^\| `(--[\w-]+)`", guide, re.MULTILINE)}
+    for section in guide.split("\n## ")[1:]:
+        command = section.splitlines()[0].lower()
+        cells = re.findall(r"^\| (`--[^|]*)\|", section, re.MULTILINE)
+        found |= {(command, option) for cell in cells for option in re.findall(r"`(--[\w-]+)", cell)}
+    assert {"pick", "simulate", "train", "evaluate"} <= {command for command, _ in found}
     return sorted(found)
 
 

@@ -260,13 +260,11 @@ def test_a_hundred_mutated_headers_are_refused_or_load_cleanly(copied: Path, mod
 
 
 def test_the_bundled_network_can_be_loaded() -> None:
-    try:
-        path = weights.bundled_path()
-    except WeightsError:
-        pytest.skip("this source tree has no weights/generic.safetensors")
-    model, meta = weights.load(path)
+    model, meta = weights.load(weights.bundled_path())
     assert meta.architecture == Architecture()
     assert model.head_names[0] == "generic"
+    assert meta.calibration.keys() == meta.thresholds.keys() == {"generic"}
+    assert meta.training["simulated"]
 
 
 def test_a_missing_bundled_network_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_hydrapicker.errors import MicrographError
 from napari_hydrapicker.imaging.prepare import Prepared
+from napari_hydrapicker.simulation.cloud import from_atoms
+from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.procedural import procedural_complex
 from napari_hydrapicker.simulation.projection import make_species
+from napari_hydrapicker.training import sources
 from napari_hydrapicker.training.sources import (
     Crop,
     LabelledMicrograph,
@@ -103,14 +109,18 @@ def simulated() -> SimulatedSource:
     return SimulatedSource(make_species(procedural_complex(2, 150.0), 8))
 
 
+def clean(**change: float) -> Conditions:
+    quiet = Conditions(
+        density=0.25, dose_per_square_angstrom=100, structural_noise=0.2, drift_noise=0,
+        thickness_gradient=0, fragments=0, blobs=0, crystals=0,
+    )  # fmt: skip
+    return replace(quiet, **change)  # type: ignore[arg-type]
+
+
 def test_a_simulated_crop_has_its_particles_inside(
     simulated: SimulatedSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_hydrapicker.simulation.conditions import Conditions
-    from napari_hydrapicker.training import sources
-
-    clean = Conditions(density=0.4, dose_per_square_angstrom=100, fragments=0, blobs=0, crystals=0)
-    monkeypatch.setattr(sources, "draw_conditions", lambda rng: clean)
+    monkeypatch.setattr(sources, "draw_conditions", lambda rng: clean(density=0.4))
     assert simulated.name == "procedural-2"
     found = 0
     for seed in range(8):
@@ -125,11 +135,59 @@ def test_a_simulated_crop_has_its_particles_inside(
     assert found > 30
 
 
+def mean_patch(crops: list[Crop], half: int = 15) -> np.ndarray:
+    """Average of the images around all centres, shape (2 * half + 1, 2 * half + 1)."""
+    offsets = np.mgrid[-half : half + 1, -half : half + 1].astype(float)
+    patches = [
+        ndimage.map_coordinates(crop.image, offsets + centre[:, None, None], order=1)
+        for crop in crops
+        for centre in crop.yx
+        if ((centre > half) & (centre < len(crop.image) - 1 - half)).all()
+    ]
+    assert len(patches) > 50
+    return np.asarray(np.mean(patches, axis=0))
+
+
+@pytest.fixture(scope="module")
+def solid() -> SimulatedSource:
+    """Balls: procedural complexes may be hollow, and a whitened shell is no darker in its middle."""
+    xyz = np.random.default_rng(0).normal(size=(20000, 3))
+    xyz *= 75 * np.random.default_rng(1).random((20000, 1)) ** (1 / 3) / np.linalg.norm(xyz, axis=1)[:, None]
+    return SimulatedSource(make_species(from_atoms("ball", xyz, np.full(20000, 7)), 4), (1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        clean(),
+        clean(defocus_um=4.0),
+        clean(defocus_um=0.5, phase_shift=2.2),  # strongest plate that is drawn: still dark
+        clean(carbon=1.0),
+    ],
+    ids=["usual", "far from focus", "phase plate", "carbon"],
+)
+def test_particles_lie_dark_where_the_labels_say(
+    conditions: Conditions, solid: SimulatedSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "draw_conditions", lambda rng: conditions)
+    crops = [solid.crop(np.random.default_rng(seed), 160) for seed in range(12)]
+    patch = mean_patch(crops)
+    rows, cols = np.mgrid[-15:16, -15:16]
+    radius = np.hypot(rows, cols)
+    ball = np.sqrt(np.clip(1 - (radius / 10.5) ** 2, 0, None))  # its projection
+    assert np.corrcoef(patch.ravel(), -ball.ravel())[0, 1] > 0.7
+    assert patch[radius < 8].mean() < patch[(radius > 12) & (radius < 15)].mean() - 0.1
+    darkness = np.clip(-patch, 0, None) * (radius < 11)
+    centre = np.array([(darkness * rows).sum(), (darkness * cols).sum()]) / darkness.sum()
+    assert np.abs(centre).max() < 0.25
+
+    swapped = [Crop(crop.image, crop.yx[:, ::-1], crop.ignore_yx) for crop in crops]
+    assert np.corrcoef(mean_patch(swapped).ravel(), -ball.ravel())[0, 1] < 0.4
+
+
 def test_a_draw_without_background_is_drawn_again(
     simulated: SimulatedSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_hydrapicker.training import sources
-
     calls = []
 
     def fails_twice(*arguments: object) -> object:

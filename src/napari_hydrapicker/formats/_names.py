@@ -68,8 +68,8 @@ class StemIndex:
         if known is not None:
             return known
         stem = micrograph_stem(name)
-        if self._prefix is not None:
-            stem = self._prefix.sub("", stem)
+        if self._prefix is not None and (start := self._prefix.match(stem)):
+            stem = stem[start.end() :]
         if not stem or _CONTROL.search(stem):
             raise CoordinateFileError(f"{self._path}, {where}: {name!r:.80} is not a micrograph's name")
         other = self._name_of.setdefault(stem, name)

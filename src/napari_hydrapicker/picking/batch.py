@@ -164,9 +164,10 @@ def write_tables(rows: Sequence[Row], settings: Settings) -> None:
         If a file cannot be written.
     """
     picks = {row.name: row.picks for row in rows if row.picks is not None}
+    shapes = {row.name: row.shape for row in rows if row.shape is not None}
     for name in settings.formats:
         if formats.FORMATS[name].main is not None and picks:
-            formats.write(picks, settings.out, name, overwrite=settings.overwrite)
+            formats.write(picks, settings.out, name, overwrite=settings.overwrite, shapes=shapes)
     path = settings.out / SUMMARY
     try:
         with path.open("w", newline="", encoding="utf-8") as file:

@@ -155,7 +155,7 @@ def train_single_head(
         ap = None
         if done % p.validate_every == 0 or last:
             ap = validation_ap(averaged, validation)
-            if ap > best_ap:
+            if ap > best_ap or not validation:  # with nothing held out the last state is the best guess
                 best_ap, best = ap, copy.deepcopy(averaged)
                 save_checkpoint(best_path, best, torch.optim.SGD(best.parameters()), {"ap": ap, "step": done})
             save_checkpoint(path, both, optimiser, {"step": done, "parameters": asdict(p)})
