@@ -158,7 +158,7 @@ def test_picking_again_keeps_corrections(session: Session, a: int) -> None:
     added = session.add(a, [[110.0, 240.0]])
     rejected = session.labels(a).id[0]
     session.delete(a, [rejected])
-    # 8/21 of 42 Angstrom at 2 A/px: picks within 8 px of the user's are his business.
+    # A third of 42 Angstrom at 2 A/px: picks within 7 px of the user's are his business.
     session.put_picks(a, Picks([[12.0, 203.0], [109.0, 236.0], [60.0, 60.0]], [0.9, 0.9, 0.8]))  # type: ignore[arg-type]
     labels = session.labels(a)
     assert labels.deleted.tolist() == [True, False, False]

@@ -7,7 +7,7 @@ from napari_hydrapicker.settings import PickSettings
 
 
 def test_the_least_distance_follows_from_the_diameter() -> None:
-    assert PickSettings(diameter_angstrom=210).distance_angstrom == pytest.approx(80)
+    assert PickSettings(diameter_angstrom=210).distance_angstrom == pytest.approx(70)
     assert PickSettings(min_distance_angstrom=0.0).distance_angstrom == 0
 
 

@@ -82,8 +82,9 @@ def test_candidates_under_the_floor_are_left_out() -> None:
 
 
 def test_of_neighbouring_cells_only_the_best_stays() -> None:
-    picks = picker({(5, 7): 1.0, (5, 8): 2.0, (5, 9): 1.5}).pick(prepared())
-    assert picks.x.tolist() == [4 * (7.5 + 64)]
+    neighbours = picker({(5, 7): 1.0, (5, 8): 2.0, (5, 9): 1.5})  # 8 working pixels apart
+    assert neighbours.pick(prepared(), min_distance_wpx=8.0).x.tolist() == [4 * (7.5 + 64)]
+    assert len(neighbours.pick(prepared())) == 3, "a third of the diameter apart, they are two particles"
 
 
 def test_no_pick_lands_in_masked_pixels() -> None:

@@ -126,7 +126,7 @@ class HydraNetPicker:
         floor : float
             Least probability.
         min_distance_angstrom : float, optional
-            Of two picks nearer than this the less probable is left out; 8/21 of the diameter by default.
+            Of two picks nearer than this the less probable is left out; a third of the diameter by default.
 
         Returns
         -------

@@ -12,14 +12,14 @@ from napari_hydrapicker.evaluation.curves import average_precision
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.hydra.anchors import BOX_WPX, decode
 from napari_hydrapicker.hydra.model import HydraPicker
-from napari_hydrapicker.picking.suppress import suppress
+from napari_hydrapicker.picking.suppress import SUPPRESSION_WPX, suppress
 from napari_hydrapicker.training.sources import Crop
 
 DENSE_STRIDE = 8
 
 
 def candidates(
-    model: HydraPicker, crop: Crop, distance_wpx: float = 8.0, floor: float = -7.0
+    model: HydraPicker, crop: Crop, distance_wpx: float = SUPPRESSION_WPX, floor: float = -7.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pick a crop: centres (N, 2) in working pixels and logits (N,), duplicates suppressed."""
     device = next(model.parameters()).device
