@@ -11,12 +11,17 @@ from typing import Any
 import mrcfile
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.simulation.sample import Sample, sample_micrograph
+from napari_hydrapicker.widgets.canvas import camera_of
 
 Wait = Callable[..., None]
+LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture(scope="session")
@@ -69,19 +74,29 @@ def qapp_exists() -> Iterator[None]:
 
 
 @pytest.fixture
-def dock(make_napari_viewer: Any, folder: Path, samples: list[Sample], wait: Wait) -> Iterator[Any]:
-    """The dock in a viewer, with the folder open and its particle's diameter set."""
+def viewer(request: pytest.FixtureRequest, qapp_exists: None) -> Any:
+    """A viewer: with a window for tests with a hand, else without, which takes a tenth of the time."""
+    if "hand" in request.fixturenames:
+        return request.getfixturevalue("make_napari_viewer")(show=False)
+    return ViewerModel()
+
+
+@pytest.fixture
+def dock(viewer: Any, folder: Path, samples: list[Sample], wait: Wait) -> Iterator[Any]:
+    """The dock of a viewer, with the folder open and its particle's diameter set."""
     from napari_hydrapicker.widgets.dock import HydraPickerWidget
 
-    viewer = make_napari_viewer(show=False)
+    window = getattr(viewer, "window", None)
     made = HydraPickerWidget(viewer)
-    viewer.window.add_dock_widget(made, name="HydraPicker")
+    if window is not None:
+        window.add_dock_widget(made, name="HydraPicker")
     made.opener.open([str(folder)])
     wait(lambda: made.canvas.micrograph_id is not None)
     made.session.update(diameter_angstrom=samples[0].diameter_angstrom)
     yield made
     made.close_session()
-    viewer.window.remove_dock_widget(made)
+    if window is not None:
+        window.remove_dock_widget(made)
     made.deleteLater()
 
 
@@ -91,3 +106,48 @@ def picked(dock: Any) -> Any:
     picks = Picks(np.array([[100.0, 500.0], [300.0, 200.0], [400.0, 600.0]]), np.array([0.9, 0.7, 0.3]))
     dock.session.put_picks(dock.session.records[0].id, picks)
     return dock
+
+
+class Hand:
+    """Real mouse and key events on the canvas of a viewer; places are (row, column) of the micrograph."""
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer = viewer
+        self.canvas = viewer.window._qt_viewer.canvas.native
+
+    def key(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE) -> None:
+        """Press and release a key."""
+        QTest.keyClick(self.canvas, key, modifiers)
+        QApplication.processEvents()
+
+    def click(self, y: float, x: float) -> None:
+        """Click on a place."""
+        self.drag((y, x))
+
+    def drag(self, *places: tuple[float, float]) -> None:
+        """Press at the first place, move over the others, let go at the last."""
+        points = [self._point(*place) for place in places]
+        QTest.mouseMove(self.canvas, points[0])
+        QTest.mousePress(self.canvas, LEFT, NONE, points[0])
+        for point in points[1:]:
+            QTest.mouseMove(self.canvas, point)
+            QApplication.processEvents()
+        QTest.mouseRelease(self.canvas, LEFT, NONE, points[-1])
+        QApplication.processEvents()
+
+    def _point(self, y: float, x: float) -> QPoint:
+        camera = camera_of(self.viewer)
+        middle = np.array([self.canvas.height(), self.canvas.width()]) / 2
+        row, column = (np.array([y, x]) - np.array(camera.center[-2:])) * camera.zoom + middle
+        return QPoint(round(column), round(row))
+
+
+@pytest.fixture
+def hand(picked: Any) -> Hand:
+    """A hand on the picked dock's canvas; the window is on the screen."""
+    picked.viewer.window._qt_window.resize(1300, 800)
+    picked.viewer.window.show()
+    QApplication.processEvents()
+    picked.viewer.reset_view()
+    QApplication.processEvents()
+    return Hand(picked.viewer)

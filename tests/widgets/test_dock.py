@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_hydrapicker import formats
@@ -17,6 +19,8 @@ from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.simulation.sample import Sample
 from napari_hydrapicker.widgets import dock as dock_module
+from napari_hydrapicker.widgets.canvas import camera_of
+from napari_hydrapicker.widgets.tools import Tool
 
 Wait = Callable[..., None]
 
@@ -238,3 +242,110 @@ def test_excluding_goes_back_and_forth(picked: Any) -> None:
     assert picked.session.total() == 0
     picked.toggle_excluded()
     assert picked.session.records[0].status is Status.PICKED
+
+
+def test_keys_and_clicks_on_the_canvas(picked: Any, hand: Any, wait: Wait, tmp_path: Path) -> None:
+    session, control = picked.session, Qt.KeyboardModifier.ControlModifier
+    first, second, _ = (r.id for r in session.records)
+    tolerance = 1.5 / camera_of(picked.viewer).zoom  # the mouse goes from one pixel of the screen to another
+
+    def last() -> np.ndarray:
+        return np.asarray(session.labels(first).yx[-1])
+
+    hand.key(Qt.Key.Key_2)
+    assert picked.tools.tool is Tool.ADD
+    hand.click(120.0, 560.0)
+    np.testing.assert_allclose(last(), [120, 560], atol=tolerance)
+    hand.key(Qt.Key.Key_Z, control)
+    assert last().tolist() == [400, 600]
+    hand.key(Qt.Key.Key_Z, control | Qt.KeyboardModifier.ShiftModifier)
+    np.testing.assert_allclose(last(), [120, 560], atol=tolerance)
+    hand.key(Qt.Key.Key_3)
+    hand.drag((120.0, 560.0), (122.0, 540.0), (60.0, 330.0))
+    np.testing.assert_allclose(last(), [60, 330], atol=2 * tolerance)
+    hand.key(Qt.Key.Key_Q)
+    assert session.record(first).status is Status.COMPLETE
+    hand.key(Qt.Key.Key_Period)
+    wait(lambda: picked.canvas.micrograph_id == second)
+    picked.export.folder.setText(str(tmp_path / "out"))
+    picked.export.write.click()
+    wait(lambda: not picked.tasks.busy)
+    written = formats.read(tmp_path / "out" / "m0_autopick.star")["m0"].yx
+    np.testing.assert_allclose(written, session.picks(first).yx, atol=1e-3)
+    assert np.abs(written - [60, 330]).max(axis=1).min() <= 2 * tolerance
+
+
+def test_a_complete_micrograph_keeps_its_picks_whatever_the_slider_does(picked: Any, wait: Wait) -> None:
+    layer, first = picked.canvas.picks.layer, picked.session.current
+    picked.session.update(threshold=0.8)
+    picked.toggle_complete()
+    picked.pick.slider.field.setValue(0.1)
+    assert layer.data.tolist() == [[100, 500]]
+    wait(lambda: picked.micrographs.table.model.index(0, 1).data() == "1")
+    assert [len(item.picks) for item in picked._export_items()] == [1, 0, 0]
+    picked.toggle_complete()
+    assert len(layer.data) == 3
+    assert picked.session.current == first
+
+
+def test_a_read_only_project_takes_no_correction_and_no_mark(
+    picked: Any, folder: Path, make_napari_viewer: Any, wait: Wait, told: list[str]
+) -> None:
+    second = dock_module.HydraPickerWidget(make_napari_viewer(show=False))
+    second.opener.open([str(folder)])
+    wait(lambda: second.canvas.micrograph_id is not None)
+    layer = second.canvas.picks.layer
+    before = layer.data.tolist()
+    assert len(before) == 2
+    picks = second.canvas.picks
+    picks.hide({int(picks.ids[0])})
+    assert not second.canvas.delete(second.session.labels(second.session.current).id[:1])
+    assert layer.data.tolist() == before, "what the eraser had hidden is back"
+    del told[:]
+    QTest.mouseClick(second.correct.complete, Qt.MouseButton.LeftButton)
+    assert "read-only" in told[-1]
+    assert not second.correct.complete.isChecked()
+    second.close_session()
+    second.deleteLater()
+
+
+def test_a_dock_that_is_closed_lets_go_of_everything(
+    make_napari_viewer: Any, folder: Path, wait: Wait, told: list[str]
+) -> None:
+    viewer = make_napari_viewer(show=False)
+    widget = dock_module.HydraPickerWidget(viewer)
+    frame = viewer.window.add_dock_widget(widget, name="HydraPicker")
+    widget.opener.open([str(folder)])
+    _until_shown(widget, wait)
+    widget.pick_these("this")
+    process, layer = widget.jobs._child._process, widget.canvas.picks.layer
+    frame.destroyOnClose()  # as its title bar's button does
+    assert process.poll() is not None
+    assert not viewer.keymap
+    for _ in range(3):
+        QApplication.processEvents()
+    layer.mode = "add"
+    layer.add([[3.0, 4.0]])
+    assert layer.data.tolist() == [[3, 4]], "an ordinary layer now"
+    again = dock_module.HydraPickerWidget(viewer)
+    again.opener.open([str(folder)])
+    _until_shown(again, wait)
+    assert not again.session.read_only
+    assert told == []
+    again.close_session()
+    again.deleteLater()
+
+
+def test_another_project_ends_the_picking_of_this_one(
+    dock: Any, folder: Path, tmp_path: Path, wait: Wait, told: list[str]
+) -> None:
+    dock.pick_these("all")
+    other = tmp_path / "other"
+    other.mkdir()
+    (folder / "m2.mrc").rename(other / "n.mrc")
+    dock.opener.open([str(other)])
+    wait(lambda: dock.session.project.path.name == "other.hydrapicker")
+    assert not dock.jobs.running
+    wait(lambda: dock.canvas.micrograph_id is not None)
+    assert dock.canvas.display.extent_px == (640, 480)
+    assert len(dock.session.labels(dock.session.current)) == 0

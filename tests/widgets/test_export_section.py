@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from napari_hydrapicker.export import PRESETS
 
 
@@ -32,3 +34,17 @@ def test_without_micrographs_there_is_nothing_to_export(picked: Any) -> None:
     picked.session.close()
     picked.export.export()
     assert told == ["nothing to export: there are no micrographs"]
+
+
+def test_nothing_is_written_where_the_user_has_not_said(
+    picked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    picked.export.problem.disconnect()
+    picked.export.problem.connect(told.append)
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    picked.export.export()
+    assert "choose a folder" in told[0]
+    assert not picked.tasks.busy
+    assert set(tmp_path.iterdir()) == before

@@ -26,15 +26,30 @@ def test_the_gallery_shows_what_the_threshold_shows(picked: Any, wait: Wait) -> 
     wait(lambda: items.rowCount() == 3)
 
 
+def _click(dock: Any, row: int) -> None:
+    gallery = dock.correct.gallery
+    where = gallery.visualRect(gallery.items.index(row)).center()
+    QTest.mouseClick(gallery.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, where)
+
+
 def test_a_click_rejects_and_another_takes_back(picked: Any, wait: Wait) -> None:
     items = _open(picked, wait, 2)
-    number = int(items.ids[0])
-    picked.correct.gallery.toggled.emit(number, True)
+    number = int(items.ids[1])
+    _click(picked, 1)
     assert picked.session.labels(picked.session.current).rows([number]).deleted.all()
-    assert len(picked.canvas.picks.layer.data) == 1
+    assert picked.canvas.picks.layer.data.tolist() == [[100, 500]], "the other one"
     wait(lambda: bool(items.rejected.any()))
-    picked.correct.gallery.toggled.emit(number, False)
+    _click(picked, 1)
     assert len(picked.canvas.picks.layer.data) == 2
+
+
+def test_a_second_click_before_the_first_is_shown_is_no_edit(picked: Any, wait: Wait) -> None:
+    _open(picked, wait, 2)
+    _click(picked, 0)
+    _click(picked, 0)
+    assert picked.session.labels(picked.session.current).deleted.sum() == 1
+    picked.undo()
+    assert len(picked.canvas.picks.layer.data) == 2, "one step"
 
 
 def test_a_particle_is_found_on_the_micrograph(picked: Any, wait: Wait) -> None:

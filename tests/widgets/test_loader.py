@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import mrcfile
@@ -79,3 +80,15 @@ def test_old_copies_make_room(loader: DisplayLoader, records: list[MicrographRec
         loader.request(records[0], DisplayFilter(low_pass_angstrom=10.0 + n))
         wait(lambda: not loader._pending)
     assert len(loader._images) == 9
+
+
+def test_micrographs_of_another_project_are_not_confused(
+    loader: DisplayLoader, records: list[MicrographRecord], wait: Wait
+) -> None:
+    heard: list[DisplayImage] = []
+    loader.loaded.connect(lambda _, image: heard.append(image))
+    loader.request(records[0], DisplayFilter())
+    wait(lambda: not loader._pending)
+    loader.request(replace(records[1], id=records[0].id), DisplayFilter())
+    wait(lambda: len(heard) == 2)
+    assert not np.array_equal(heard[0].image, heard[1].image)

@@ -66,3 +66,24 @@ def test_five_thousand_rows_follow_a_slider(table: MicrographTable) -> None:
     # A bound against quadratic work, not a figure: it takes some 20 ms.
     assert time.perf_counter() - start < 2
     assert table.proxy.index(4998, 1).data() == "6"
+
+
+def test_a_filter_does_not_walk_the_user_on(table: MicrographTable) -> None:
+    heard: list[int] = []
+    table.activated.connect(heard.append)
+    table.status.setCurrentText("picked")
+    _click(table, 2)
+    assert heard == [5]
+    corrected = TableRow(5, "m5", 6, 0.5, "corrected", 1.5)
+    table.update_rows([corrected])
+    assert table.proxy.rowCount() == 5, "it has left the list"
+    assert heard == [5], "and stays the current micrograph"
+    _click(table, 2)
+    assert heard == [5, 7], "the row that took its place can be clicked on"
+    table.set_current(5)
+    table.status.setCurrentText("all")
+    assert (table.selected_ids(), heard) == ([5], [5, 7])
+    QTest.keyClicks(table.text, "m12")
+    assert (table.selected_ids(), heard) == ([], [5, 7])
+    table.text.clear()
+    assert (table.selected_ids(), heard) == ([5], [5, 7])

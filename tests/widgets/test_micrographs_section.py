@@ -51,3 +51,9 @@ def test_a_pixel_size_holds_for_all_selected(picked: Any) -> None:
 
 def test_the_project_is_named(picked: Any) -> None:
     assert picked.micrographs.project_name.text() == "micrographs.hydrapicker"
+
+
+def test_showing_a_diameter_does_not_round_it(picked: Any) -> None:
+    picked.session.update(diameter_angstrom=187.4)
+    assert picked.session.settings.diameter_angstrom == 187.4
+    assert picked.micrographs.diameter.value() == 187

@@ -5,7 +5,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel
 
-from napari_hydrapicker.widgets.parts import button, choice, length, row
+from napari_hydrapicker.widgets.parts import button, choice, length, row, show_value
 
 pytestmark = pytest.mark.usefixtures("qapp_exists")
 
@@ -46,3 +46,11 @@ def test_widgets_in_a_row_stand_side_by_side() -> None:
     assert (a.y(), a.width()) == (b.y(), b.width())
     assert a.x() < b.x()
     holder.deleteLater()
+
+
+def test_showing_a_value_is_no_signal() -> None:
+    field, heard = length(0, 500, 5, 0, "tip"), []
+    field.valueChanged.connect(heard.append)
+    show_value(field, 187.4)
+    assert (field.value(), heard) == (187, [])
+    field.deleteLater()

@@ -135,3 +135,21 @@ def test_one_job_at_a_time(jobs: PickJobs, session: Session) -> None:
     jobs.pick([session.records[0].id])
     jobs.pick([session.records[1].id])
     assert len(jobs._child.sent) == 1  # type: ignore[attr-defined]
+
+
+def test_another_projects_micrographs_get_none_of_the_answers(
+    jobs: PickJobs, session: Session, tmp_path: Path, wait: Wait
+) -> None:
+    a = session.records[0].id
+    jobs.pick([a])
+    session.add_micrographs([Micrograph(tmp_path / "d.mrc", (100, 200), 1.0)])
+    assert jobs.running, "more micrographs are no other project"
+    ended: list[bool] = []
+    jobs.finished.connect(lambda cancelled, _: ended.append(cancelled))
+    session.use(Project.create(tmp_path / "q.hydrapicker"))
+    session.add_micrographs([Micrograph(tmp_path / "other.mrc", (100, 200), 1.0)])
+    assert (ended, jobs._child.cancelled) == ([True], [1])  # type: ignore[attr-defined]
+    assert session.records[0].id == a
+    jobs.pick([a])
+    _finish(jobs, wait, Picked(1, a, ((1.0, 2.0),), (0.5,), 1.0), Finished(1, True), Finished(2, False))
+    assert len(session.labels(a)) == 0

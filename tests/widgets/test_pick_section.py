@@ -51,3 +51,11 @@ def test_while_picking_there_is_progress_and_cancel(dock: Any) -> None:
     assert section.progress.isHidden()
     assert section.buttons[0].isEnabled()
     assert told == ["Not picked: a.mrc: truncated (and 1 more)"]
+
+
+def test_showing_settings_does_not_change_them(dock: Any) -> None:
+    dock.session.update(min_distance_angstrom=33.3, border_angstrom=12.5)
+    settings = dock.session.settings
+    assert (settings.min_distance_angstrom, settings.border_angstrom) == (33.3, 12.5)
+    dock.session.update(min_distance_angstrom=0.0)
+    assert dock.session.settings.min_distance_angstrom == 0

@@ -1,4 +1,4 @@
-"""Opening micrographs in napari: the reader and the sample data."""
+"""Opening micrographs in napari."""
 
 from __future__ import annotations
 
@@ -127,29 +127,3 @@ def test_napari_opens_a_file_through_the_manifest(tmp_path: Path, image: np.ndar
     [layer] = viewer_model.layers
     np.testing.assert_array_equal(layer.data, image)
     np.testing.assert_array_equal(layer.scale, [1, 1])
-
-
-def test_sample_data_shows_particles_where_they_are() -> None:
-    pytest.importorskip("torch")
-    from napari_hydrapicker.widgets.sample import sample_micrograph
-
-    (image, image_options, image_kind), (points, point_options, points_kind) = sample_micrograph()
-    assert (image_kind, points_kind) == ("image", "points")
-    assert image.ndim == 2
-    assert image.shape[0] != image.shape[1]
-    assert len(points) > 10
-    assert (points >= 0).all()
-    assert (points <= np.array(image.shape) - 1).all()
-    metadata = image_options["metadata"]
-    expected = metadata["diameter_angstrom"] / metadata["pixel_size_angstrom"]
-    assert point_options["size"] == pytest.approx(expected)
-    assert_brightness_marks(image, points, radius=expected / 2)
-
-
-def assert_brightness_marks(image: np.ndarray, points: np.ndarray, radius: float) -> None:
-    """Check that grey levels at the points differ from those elsewhere, and not from the wrong axes."""
-    rows, columns = np.indices(image.shape)
-    inside = np.zeros(image.shape, bool)
-    for row, column in points:
-        inside |= (rows - row) ** 2 + (columns - column) ** 2 < (radius / 2) ** 2
-    assert abs(image[inside].mean() - image[~inside].mean()) > 0.1 * image.std()

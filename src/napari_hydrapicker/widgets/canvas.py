@@ -97,6 +97,7 @@ class Canvas(QObject):
     def close(self) -> None:
         """Stop loading; the layers stay for the user to keep or delete."""
         self._on_canvas = None
+        self.picks.release()
         self._loader.close()
 
     def _request(self) -> None:
@@ -181,5 +182,6 @@ class Canvas(QObject):
             edit(self._on_canvas)
         except HydraPickerError as error:
             self.problem.emit(str(error))
+            self._refresh_picks(self._on_canvas)  # a tool may have hidden what it was to delete
             return False
         return True

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_hydrapicker.errors import HydraPickerError
@@ -42,6 +42,7 @@ class HydraPickerWidget(QWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.viewer = napari_viewer
+        self._docked = self._closed = False
         self.session = Session(preferred_settings())
         self.jobs = PickJobs(self.session, self)
         self.tasks = Tasks(self)
@@ -73,6 +74,15 @@ class HydraPickerWidget(QWidget):
     def dropEvent(self, event: Any) -> None:
         """Open what was dropped."""
         self.opener.open([url.toLocalFile() for url in event.mimeData().urls()])
+
+    def changeEvent(self, event: Any) -> None:
+        """Close with the dock: napari takes the widget out of it and then leaves it alone."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange:
+            if self._docked and self.parent() is None:
+                self.close_session()
+                self.deleteLater()
+            self._docked = self.parent() is not None
 
     def pick_these(self, which: str) -> None:
         """Pick "this" micrograph, the "selected" ones, or "all" that are neither complete nor excluded."""
@@ -108,12 +118,14 @@ class HydraPickerWidget(QWidget):
         """Mark the current micrograph as corrected throughout, or take the mark back."""
         current = self.session.current
         if current is None:
+            self.correct.complete.setChecked(False)
             return
         complete = self.session.record(current).status is Status.COMPLETE
         if complete:
             self._attempt(lambda: self.session.unmark(current))
         else:
             self._attempt(lambda: self.session.set_status(current, Status.COMPLETE))
+        self._follow()  # the button shows what came of it
 
     def toggle_excluded(self) -> None:
         """Exclude the selected micrographs, or take them back if all are excluded."""
@@ -125,6 +137,9 @@ class HydraPickerWidget(QWidget):
 
     def close_session(self) -> None:
         """Stop all work and close the project; the widget can be thrown away afterwards."""
+        if self._closed:
+            return
+        self._closed = True
         unbind_keys(self.viewer, self._actions())
         self.tools.close()
         _closer(self.session, self.jobs, self.tasks, self.canvas)()

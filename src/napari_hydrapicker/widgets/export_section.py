@@ -73,6 +73,9 @@ class ExportSection(Section):
         except HydraPickerError as error:
             self.problem.emit(str(error))
             return
+        if not self.folder.text().strip():
+            self.problem.emit("choose a folder to export to first")
+            return
         overwrite = bool(planned.existing)
         if overwrite and not self._confirm(planned):
             return

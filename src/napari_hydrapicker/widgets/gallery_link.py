@@ -69,6 +69,9 @@ class GalleryLink(QObject):
         number = self._canvas.micrograph_id
         if number is None:
             return
+        row = self._session.labels(number).rows([pick_id])
+        if not len(row) or bool(row.deleted[0]) == reject:
+            return  # the gallery is a moment behind: it is done, or of another micrograph
         change = self._session.delete if reject else self._session.restore
         try:
             change(number, [pick_id])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -13,7 +14,7 @@ from napari_hydrapicker.imaging.display import DisplayFilter, DisplayImage, disp
 from napari_hydrapicker.project.records import MicrographRecord
 
 _KEPT = 9  # display copies held; 4 to 16 MB each
-_Key = tuple[int, float | None, DisplayFilter]
+_Key = tuple[int, Path, int, float | None, DisplayFilter]
 
 
 class DisplayLoader(QObject):
@@ -91,7 +92,8 @@ class DisplayLoader(QObject):
 
 
 def _key(record: MicrographRecord, filter: DisplayFilter) -> _Key:
-    return (record.id, record.pixel_size_angstrom, filter)
+    # The path too: another project numbers its micrographs from 1 again.
+    return (record.id, record.path, record.frame, record.pixel_size_angstrom, filter)
 
 
 def _make(record: MicrographRecord, filter: DisplayFilter) -> DisplayImage:

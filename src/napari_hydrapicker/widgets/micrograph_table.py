@@ -48,6 +48,10 @@ class MicrographTable(QWidget):
         self.model.setParent(self)
         self.proxy = MicrographFilter(self.model)
         self.proxy.setParent(self)
+        self._current: int | None = None
+        self._losing_rows = False
+        # Before the view is there, and with it the selection, which hears of lost rows in its turn.
+        self.proxy.rowsAboutToBeRemoved.connect(self._before_loss)
         self.view = _make_view(self.proxy)
         self.text = QLineEdit()
         self.text.setPlaceholderText("filter by name")
@@ -65,6 +69,8 @@ class MicrographTable(QWidget):
         self.text.textChanged.connect(lambda _: self._filter())
         self.status.currentTextChanged.connect(lambda _: self._filter())
         self.view.selectionModel().currentRowChanged.connect(self._on_current)
+        self.proxy.rowsRemoved.connect(self._after_loss)
+        self.proxy.rowsInserted.connect(self._show_current)
         self.model.pixel_size_edited.connect(self.pixel_size_edited)
 
     def set_rows(self, rows: Sequence[TableRow]) -> None:
@@ -82,7 +88,11 @@ class MicrographTable(QWidget):
 
     def set_current(self, number: int) -> None:
         """Make a micrograph the current one, without a signal; others stay selected with it."""
-        place = self.model.place_of(number)
+        self._current = number
+        self._show_current()
+
+    def _show_current(self, *_: object) -> None:
+        place = None if self._current is None else self.model.place_of(self._current)
         if place is None:
             return
         index = self.proxy.mapFromSource(self.model.index(place, NAME))
@@ -99,10 +109,24 @@ class MicrographTable(QWidget):
     def _filter(self) -> None:
         status = self.status.currentText()
         self.proxy.set_filter(self.text.text(), "" if status == "all" else status)
+        self._show_current()
 
     def _on_current(self, index: QModelIndex, _previous: QModelIndex) -> None:
-        if index.isValid():
-            self.activated.emit(int(index.data(ID_ROLE)))
+        if index.isValid() and not self._losing_rows:
+            self._current = int(index.data(ID_ROLE))
+            self.activated.emit(self._current)
+
+    def _before_loss(self, *_: object) -> None:
+        self._losing_rows = True
+
+    def _after_loss(self, *_: object) -> None:
+        """Let no row be current where Qt would walk on to the next: the filter hides, it does not step."""
+        self._losing_rows = False
+        chosen = self.view.selectionModel()
+        if chosen.currentIndex().isValid() and chosen.currentIndex().data(ID_ROLE) != self._current:
+            blocked = chosen.blockSignals(True)
+            chosen.clearCurrentIndex()
+            chosen.blockSignals(blocked)
 
 
 def _make_view(proxy: MicrographFilter) -> QTableView:

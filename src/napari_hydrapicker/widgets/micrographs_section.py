@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLabel
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.micrograph_table import MicrographTable, TableRow
-from napari_hydrapicker.widgets.parts import button, length, row
+from napari_hydrapicker.widgets.parts import button, length, row, show_value
 from napari_hydrapicker.widgets.section import Section
 
 
@@ -98,7 +98,7 @@ class MicrographsSection(Section):
 
     def _follow_settings(self, names: frozenset[str]) -> None:
         if "diameter_angstrom" in names:
-            self.diameter.setValue(self._session.settings.diameter_angstrom)
+            show_value(self.diameter, self._session.settings.diameter_angstrom)
 
     def _step(self, by: int) -> None:
         number = self._session.neighbour(by)

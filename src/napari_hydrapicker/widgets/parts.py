@@ -41,6 +41,13 @@ def length(low: float, high: float, step: float, decimals: int, tip: str, unset:
     return field
 
 
+def show_value(field: QDoubleSpinBox, value: float) -> None:
+    """Show a value without a signal: the field rounds, and what it shows must not become the setting."""
+    blocked = field.blockSignals(True)
+    field.setValue(value)
+    field.blockSignals(blocked)
+
+
 def choice(tip: str) -> QComboBox:
     """Return a drop-down list that does not widen the dock to its longest entry."""
     box = QComboBox()

@@ -21,6 +21,7 @@ from napari_hydrapicker.background.messages import (
 )
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.session import Session
 
 _POLL_MS = 25
@@ -56,6 +57,8 @@ class PickJobs(QObject):
         self._problems: list[str] = []
         self._began = 0.0
         self._waiting: list[Message] = []
+        self._project: Project | None = None  # whose micrographs are being picked
+        session.micrographs_changed.connect(self._follow_project)
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -81,6 +84,7 @@ class PickJobs(QObject):
             if r.pixel_size_angstrom is not None
         )
         self._job += 1
+        self._project = self._session.project if records else None
         self._total, self._done, self._began = len(references), 0, time.monotonic()
         self.started.emit(self._total)
         if not references:
@@ -104,6 +108,13 @@ class PickJobs(QObject):
         """End the child process; nothing is left running when this returns."""
         self._timer.stop()
         self._child.close()
+
+    def _follow_project(self) -> None:
+        """End the job if its project is gone: another project's micrographs have the same numbers."""
+        here = self._session.project if self._session.is_open else None
+        if self.running and here is not self._project:
+            self.cancel()
+            self._end(cancelled=True)
 
     def _poll(self) -> None:
         self._waiting += self._child.poll()

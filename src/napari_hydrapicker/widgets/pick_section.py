@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QLabel
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.live_progress import LiveProgress
-from napari_hydrapicker.widgets.parts import button, choice, length, row
+from napari_hydrapicker.widgets.parts import button, choice, length, row, show_value
 from napari_hydrapicker.widgets.pick_jobs import PickJobs
 from napari_hydrapicker.widgets.score_slider import ScoreSlider
 from napari_hydrapicker.widgets.section import Section
@@ -59,9 +59,9 @@ class PickSection(Section):
         if "threshold" in names:
             self.slider.set_value(settings.threshold)
         if "min_distance_angstrom" in names:
-            self.distance.setValue(settings.min_distance_angstrom or 0)
+            show_value(self.distance, settings.min_distance_angstrom or 0)
         if "border_angstrom" in names:
-            self.border.setValue(-1 if settings.border_angstrom is None else settings.border_angstrom)
+            show_value(self.border, -1 if settings.border_angstrom is None else settings.border_angstrom)
         if "use_mask" in names:
             self.mask.setChecked(settings.use_mask)
         if "device" in names:

@@ -124,6 +124,10 @@ class PicksLayer:
         order = np.argsort(gap, kind="stable")
         return np.asarray(self._labels.id[order[gap[order] <= radius_px]], np.int64)
 
+    def release(self) -> None:
+        """Follow the layer no longer: from now on it is one like any other."""
+        self.layer.events.data.disconnect(self._on_data)
+
     def _set_rows(self, labels: Labels, diameter_px: float) -> None:
         self._labels = labels
         with self._silence(), self.layer.lock:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 RING = "HydraPicker diameter"
+BROWSE_KEY = "4"
 _RING_MS = 2500  # how long the ring stays after the diameter was changed
 _ERASER = 0.4  # radius of the eraser over the diameter
 
@@ -59,7 +60,10 @@ class Tools(QObject):
         self._hide_ring.setInterval(_RING_MS)
         self._hide_ring.timeout.connect(self.hide_ring)
         viewer.mouse_drag_callbacks.append(self._on_drag)
-        canvas.picks.layer.events.mode.connect(self._on_mode)
+        layer = canvas.picks.layer
+        layer.events.mode.connect(self._on_mode)
+        # For napari erasing and measuring are panning too, so that its own key for that does nothing.
+        layer.bind_key(BROWSE_KEY, lambda _: self.choose(Tool.BROWSE), overwrite=True)
 
     def choose(self, tool: Tool) -> None:
         """Take up a tool."""
@@ -73,19 +77,25 @@ class Tools(QObject):
         self.tool_changed.emit(tool.value)
 
     def show_ring(self, diameter_px: float, centre_yx: NDArray[np.float64] | None = None) -> None:
-        """Draw a ring as wide as the particle, by default in the middle of the canvas, for a while."""
+        """Draw a ring as wide as the particle for a while.
+
+        By default it stays where it is, or begins in the middle of the canvas.
+        """
         if self._canvas.micrograph_id is None:
             return
-        centre = np.asarray(camera_of(self._viewer).center[-2:] if centre_yx is None else centre_yx)
-        if self._ring is None or self._ring not in self._viewer.layers:
-            self._ring = Points(
+        ring = self._ring if self._ring in self._viewer.layers else None
+        if centre_yx is None:
+            centre_yx = ring.data[0] if ring else camera_of(self._viewer).center[-2:]
+        centre = np.asarray(centre_yx, np.float64)
+        if ring is None:
+            ring = self._ring = Points(
                 centre[None], name=RING, face_color="transparent", border_color="red", border_width=0.03
             )
             active = self._viewer.layers.selection.active
-            self._viewer.add_layer(self._ring)
+            self._viewer.add_layer(ring)
             self._viewer.layers.selection.active = active
-        self._ring.data, self._ring.size = centre[None], np.array([diameter_px])
-        self._ring.visible = True
+        ring.data, ring.size = centre[None], np.array([diameter_px])
+        ring.visible = True
         self._hide_ring.start()
 
     def hide_ring(self) -> None:
@@ -101,6 +111,7 @@ class Tools(QObject):
         if self._on_drag in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_drag)
         self._canvas.picks.layer.events.mode.disconnect(self._on_mode)
+        self._canvas.picks.layer.bind_key(BROWSE_KEY, None, overwrite=True)
 
     def _on_mode(self, event: Any) -> None:
         """Follow napari's own buttons and keys."""
