@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import mrcfile
@@ -23,7 +24,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sample]:
 
 
 @pytest.fixture
-def request_of(simulated: tuple[Path, Sample]) -> RequestMaker:
+def request_of(simulated: tuple[Path, Sample]) -> Callable[..., PickRequest]:
     """Makes requests to pick that micrograph, or other paths."""
     path, sample = simulated
 
@@ -41,11 +42,3 @@ def request_of(simulated: tuple[Path, Sample]) -> RequestMaker:
         return PickRequest(**(fields | changes))  # type: ignore[arg-type]
 
     return make
-
-
-class RequestMaker:
-    """Type of `request_of`."""
-
-    def __call__(self, job: int, paths: list[Path] | None = None, **changes: object) -> PickRequest:
-        """Make a request."""
-        raise NotImplementedError

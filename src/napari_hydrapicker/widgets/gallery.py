@@ -105,6 +105,7 @@ class Gallery(QListView):
         self.items = GalleryModel()
         self.items.setParent(self)
         self.setModel(self.items)
+        self.set_items = self.items.set_items
         self._painter = _CropPainter(self)
         self.setItemDelegate(self._painter)
         self.setViewMode(QListView.ViewMode.IconMode)
@@ -112,16 +113,6 @@ class Gallery(QListView):
         self.setMovement(QListView.Movement.Static)
         self.setUniformItemSizes(True)  # else all sizes are asked for at once
         self.setSelectionMode(QListView.SelectionMode.NoSelection)
-
-    def set_items(
-        self,
-        ids: NDArray[np.int64],
-        crops: NDArray[np.uint8],
-        scores: NDArray[np.float32],
-        rejected: NDArray[np.bool_],
-    ) -> None:
-        """Show particles: numbers (N,), crops (N, S, S), scores (N,), and which are rejected (N,)."""
-        self.items.set_items(ids, crops, scores, rejected)
 
     def mouseReleaseEvent(self, event: Any) -> None:
         """Reject or restore with the left button, find with the right."""
