@@ -117,10 +117,8 @@ def clean(**change: float) -> Conditions:
     return replace(quiet, **change)  # type: ignore[arg-type]
 
 
-def test_a_simulated_crop_has_its_particles_inside(
-    simulated: SimulatedSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sources, "draw_conditions", lambda rng: clean(density=0.4))
+def test_a_simulated_crop_has_its_particles_inside(simulated: SimulatedSource) -> None:
+    simulated = replace(simulated, conditions=lambda rng: clean(density=0.4))
     assert simulated.name == "procedural-2"
     found = 0
     for seed in range(8):
@@ -166,11 +164,9 @@ def solid() -> SimulatedSource:
     ],
     ids=["usual", "far from focus", "phase plate", "carbon"],
 )
-def test_particles_lie_dark_where_the_labels_say(
-    conditions: Conditions, solid: SimulatedSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sources, "draw_conditions", lambda rng: conditions)
-    crops = [solid.crop(np.random.default_rng(seed), 160) for seed in range(12)]
+def test_particles_lie_dark_where_the_labels_say(conditions: Conditions, solid: SimulatedSource) -> None:
+    taken = replace(solid, conditions=lambda rng: conditions)
+    crops = [taken.crop(np.random.default_rng(seed), 160) for seed in range(12)]
     patch = mean_patch(crops)
     rows, cols = np.mgrid[-15:16, -15:16]
     radius = np.hypot(rows, cols)

@@ -39,6 +39,11 @@ class Assignment:
     index: Tensor
     ignore: Tensor
 
+    def to(self, device: torch.device) -> Assignment:
+        """Return the same on another device."""
+        parts = (self.positive, self.target_yx, self.index, self.ignore)
+        return Assignment(*(part.to(device) for part in parts))
+
 
 def cell_centres(
     grid_shape: tuple[int, int], stride: int = CELL_WPX, device: torch.device | str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,9 +14,10 @@ from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.normalise import flatten, normalise
 from napari_hydrapicker.imaging.prepare import Prepared
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
-from napari_hydrapicker.simulation.conditions import draw_conditions
+from napari_hydrapicker.simulation.conditions import Conditions, draw_conditions
 from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.projection import Species
+from napari_hydrapicker.training.turns import TURNS, turn
 
 WHITEN_STRENGTH = 0.5
 _MARGIN_WPX = 16  # simulated around a crop, so that particles straddle its edges
@@ -39,18 +40,9 @@ class Crop:
     ignore_yx: NDArray[np.float64]
 
     def turned(self, rng: np.random.Generator) -> Crop:
-        """Return the crop after a random one of the eight flips and quarter turns of a square."""
-        image, centres, ignored = self.image, self.yx, self.ignore_yx
-        last = len(image) - 1
-        if rng.random() < 0.5:
-            image, centres, ignored = image.T, centres[:, ::-1], ignored[:, ::-1]
-        for axis in (0, 1):
-            if rng.random() < 0.5:
-                image = np.flip(image, axis)
-                sign = np.where(np.arange(2) == axis, -1, 1)
-                shift = np.where(np.arange(2) == axis, last, 0)
-                centres, ignored = centres * sign + shift, ignored * sign + shift
-        return Crop(np.ascontiguousarray(image), centres, ignored)
+        """Return the crop after a random one of the eight flips and quarter turns."""
+        image, (yx, ignore_yx) = turn(self.image, (self.yx, self.ignore_yx), int(rng.integers(TURNS)))
+        return Crop(image, yx, ignore_yx)
 
 
 class Source(Protocol):
@@ -71,11 +63,14 @@ class SimulatedSource:
     """Micrographs of one species, simulated anew for each crop under random conditions.
 
     The user's idea of the diameter differs from the largest extent, so the scale is drawn from
-    `scale_range`: the ratio of the stated diameter to the largest extent.
+    `scale_range`: the ratio of the stated diameter to the largest extent. Each micrograph is taken under
+    other `conditions`, and its background whitened with strength `whiten`.
     """
 
     species: Species
     scale_range: tuple[float, float] = (0.75, 1.35)
+    conditions: Callable[[np.random.Generator], Conditions] = draw_conditions
+    whiten: float = WHITEN_STRENGTH
 
     @property
     def name(self) -> str:
@@ -94,9 +89,9 @@ class SimulatedSource:
         ratio = float(np.exp(rng.uniform(*np.log(self.scale_range))))
         pixel = self.species.diameter_angstrom * ratio / DIAMETER_WPX
         side = size + 2 * _MARGIN_WPX
-        made = simulate(self.species, (side, side), pixel, draw_conditions(rng), int(rng.integers(2**31)))
+        made = simulate(self.species, (side, side), pixel, self.conditions(rng), int(rng.integers(2**31)))
         image = normalise(flatten(made.image.numpy()))
-        image = network_input(image, None, WHITEN_STRENGTH)
+        image = network_input(image, None, self.whiten)
         inner = image[_MARGIN_WPX:-_MARGIN_WPX, _MARGIN_WPX:-_MARGIN_WPX]
         return _cut(inner, made.yx - _MARGIN_WPX, made.ignore_yx - _MARGIN_WPX)
 

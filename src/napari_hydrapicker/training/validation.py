@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
 
 from napari_hydrapicker.evaluation.curves import average_precision
 from napari_hydrapicker.evaluation.matching import Criterion, match
@@ -16,10 +19,12 @@ from napari_hydrapicker.picking.suppress import SUPPRESSION_WPX, suppress
 from napari_hydrapicker.training.sources import Crop
 
 DENSE_STRIDE = 8
+PRIOR_PICKS = 10
+FLOOR = -7.0  # logits below it are not candidates
 
 
 def candidates(
-    model: HydraPicker, crop: Crop, distance_wpx: float = SUPPRESSION_WPX, floor: float = -7.0
+    model: HydraPicker, crop: Crop, distance_wpx: float = SUPPRESSION_WPX, floor: float = FLOOR
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pick a crop: centres (N, 2) in working pixels and logits (N,), duplicates suppressed."""
     device = next(model.parameters()).device
@@ -27,20 +32,39 @@ def candidates(
     model.eval()
     with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16):
         raw = model(image.contiguous(memory_format=torch.channels_last), dense=True).float()
-    logit, yx = decode(raw, DENSE_STRIDE)
-    scores, centres = logit[0].reshape(-1).cpu().numpy(), yx[0].reshape(-1, 2).cpu().numpy()
-    limit = np.array(crop.image.shape) - 0.5
+    return read_answer(raw, crop.image.shape, crop.yx, crop.ignore_yx, distance_wpx, floor)
+
+
+def read_answer(
+    raw: Tensor,
+    shape: tuple[int, ...],
+    yx: NDArray[np.float64],
+    ignore_yx: NDArray[np.float64],
+    distance_wpx: float = SUPPRESSION_WPX,
+    floor: float = FLOOR,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Picks in a dense answer (1, 3, h, w) for an image of `shape`: centres (N, 2) and logits (N,).
+
+    Left out are picks nearer to a point of `ignore_yx` (M, 2) than to a particle of `yx` (K, 2).
+    """
+    logit, decoded = decode(raw, DENSE_STRIDE)
+    scores, centres = logit[0].reshape(-1).cpu().numpy(), decoded[0].reshape(-1, 2).cpu().numpy()
+    limit = np.array(shape) - 0.5
     keep = (scores > floor) & (centres > -0.5).all(axis=1) & (centres < limit).all(axis=1)
     scores, centres = scores[keep].astype(np.float64), centres[keep].astype(np.float64)
-    if len(crop.ignore_yx) and len(centres):
-        gap = np.linalg.norm(centres[:, None] - crop.ignore_yx[None], axis=2).min(axis=1)
-        near = np.full(len(centres), np.inf)
-        if len(crop.yx):
-            near = np.linalg.norm(centres[:, None] - crop.yx[None], axis=2).min(axis=1)
+    if len(ignore_yx) and len(centres):
+        gap, near = distance_to(centres, ignore_yx), distance_to(centres, yx)
         counted = (gap > BOX_WPX / 2) | (near < gap)
         scores, centres = scores[counted], centres[counted]
     kept = suppress(centres, scores, distance_wpx)
     return centres[kept], scores[kept]
+
+
+def distance_to(centres: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance of each centre (N, 2) to the nearest of the points (M, 2); infinite if there is none."""
+    if len(points) == 0:
+        return np.full(len(centres), np.inf)
+    return np.asarray(cKDTree(points).query(centres)[0], np.float64)
 
 
 def pooled(model: HydraPicker, crops: Sequence[Crop]) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
@@ -60,25 +84,35 @@ def validation_ap(model: HydraPicker, crops: Sequence[Crop]) -> float:
     return average_precision(logits, truth, total) if total else 0.0
 
 
-def calibrate(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[float, float]:
+def calibrate(
+    logits: NDArray[np.float64],
+    truth: NDArray[np.bool_],
+    prior: tuple[float, float] | None = None,
+) -> tuple[float, float]:
     """Fit probability = sigmoid(a * logit + b) by maximum likelihood (Platt 1999), a > 0.
 
     Parameters
     ----------
     logits, truth : ndarray, shape (N,)
         Of validation picks.
+    prior : (float, float), optional
+        An earlier (a, b), returned where there are too few picks, and otherwise weighed like
+        `PRIOR_PICKS` picks: with few picks alone a fit would be far too sure.
     """
     if len(logits) < 10 or truth.all() or not truth.any():
-        return 1.0, 0.0
+        return prior or (1.0, 0.0)
     x = torch.from_numpy(np.asarray(logits, np.float64))
     y = torch.from_numpy(truth.astype(np.float64))
-    parameters = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    earlier = torch.tensor((math.log(prior[0]), prior[1]) if prior else (0.0, 0.0), dtype=torch.float64)
+    strength = PRIOR_PICKS / len(logits) if prior else 0.0
+    parameters = earlier.clone().requires_grad_()
     optimiser = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
         logit = parameters[0].exp() * x + parameters[1]
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, y)
+        loss = loss + strength * (parameters - earlier).square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 

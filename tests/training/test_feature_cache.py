@@ -1,0 +1,116 @@
+"""Features of corrected micrographs: the windows' features and marks are those of the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.imaging.padding import pad_with_noise
+from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
+from napari_hydrapicker.training.feature_cache import (
+    batch,
+    cached_windows,
+    precision,
+    window_bytes,
+    windows,
+)
+
+NONE = np.empty((0, 2))
+
+
+@pytest.fixture(scope="module")
+def model() -> HydraPicker:
+    torch.manual_seed(0)
+    return HydraPicker(Architecture(channels=8, groups=4)).eval()
+
+
+@pytest.fixture(scope="module")
+def micrograph() -> CorrectedMicrograph:
+    rng = np.random.default_rng(1)
+    image = rng.normal(size=(90, 200)).astype(np.float32)
+    yx = rng.uniform(0, 1, (40, 2)) * (90, 200) - 0.5
+    return CorrectedMicrograph("m", image, Marks(yx, yx[:5] + 3, NONE, True))
+
+
+def test_windows_are_parts_of_the_whole(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
+    (whole,) = windows(model, micrograph)
+    assert whole.shape == (96, 208)  # padded to whole cells
+    parts = list(windows(model, micrograph, side=80))
+    assert [part.shape for part in parts] == [(48, 64), (48, 64), (48, 80)] * 2
+    top = torch.cat([p.features for p in parts[:3]], dim=2)
+    bottom = torch.cat([p.features for p in parts[3:]], dim=2)
+    joined = torch.cat([top, bottom], dim=1)
+    # GroupNorm's statistics are those of what the body is shown: close to the whole's, not equal.
+    error = (joined - whole.features).float().abs().mean() / whole.features.float().abs().mean()
+    shifted = (joined.roll(1, 2) - whole.features).float().abs().mean() / whole.features.float().abs().mean()
+    assert error < 0.15 < shifted
+
+
+def test_features_are_the_networks_own(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
+    (whole,) = windows(model, micrograph)
+    image = torch.from_numpy(pad_with_noise(micrograph.image)[0])[None, None]
+    with torch.inference_mode(), precision(torch.device("cpu")):
+        expected = model.features(image)[0]
+    torch.testing.assert_close(whole.features.float(), expected.float(), atol=0.05, rtol=0.05)
+    assert whole.features.dtype == torch.bfloat16
+
+
+def test_every_mark_is_in_one_window(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
+    parts = list(windows(model, micrograph, side=80))
+    corners = [(top, left) for top in (0, 48) for left in (0, 64, 128)]
+    found = [part.marks.yx + corner for part, corner in zip(parts, corners, strict=True)]
+    joined, expected = np.concatenate(found), micrograph.marks.yx
+    np.testing.assert_allclose(joined[np.lexsort(joined.T)], expected[np.lexsort(expected.T)])
+
+
+@pytest.mark.parametrize(("granted", "turns"), [(0, 1), (3, 3), (100, 8)])
+def test_memory_decides_on_the_orientations(
+    model: HydraPicker, micrograph: CorrectedMicrograph, granted: int, turns: int
+) -> None:
+    told: list[tuple[int, int]] = []
+    once = window_bytes(model, micrograph)
+    made = cached_windows(model, [micrograph], granted * once, lambda *now: told.append(now))
+    assert len(made) == turns
+    assert told == [(i, turns) for i in range(turns + 1)]
+    assert sum(2 * window.features.numel() for window in made) == turns * once
+    assert made[0].shape == (96, 208)
+    assert turns < 8 or {window.shape for window in made} == {(96, 208), (208, 96)}
+
+
+def test_cancelling_keeps_what_is_there(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
+    asked = iter([False, True])
+    assert len(cached_windows(model, [micrograph], 10**9, cancelled=lambda: next(asked))) == 1
+
+
+def test_without_micrographs_it_says_so(model: HydraPicker) -> None:
+    with pytest.raises(ParameterError, match="no corrected micrograph"):
+        cached_windows(model, [], 10**9)
+
+
+def test_a_batch_has_features_and_marks_of_the_same_place(model: HydraPicker) -> None:
+    image = np.zeros((96, 160), np.float32)
+    yx = np.array([[30.0, 100.0], [70.0, 40.0]])
+    for y, x in yx.astype(int):
+        image[y - 4 : y + 5, x - 4 : x + 5] = 8
+    made = list(windows(model, CorrectedMicrograph("m", image, Marks(yx, NONE, NONE, True))))
+    flat = made[0].features[:, 5, 5].float()
+    features, marks = batch(made, np.random.default_rng(0), 12, 64)
+    assert features.shape == (12, 8, 64, 64)
+    seen = 0
+    for one, mark in zip(features.float(), marks, strict=True):
+        for y, x in mark.yx.round().astype(int):
+            inside = 8 <= y < 56 and 8 <= x < 56
+            if inside:
+                assert (one[:, y, x] - flat).abs().max() > 0.2
+                seen += 1
+    assert seen > 3
+
+
+def test_crops_are_no_larger_than_the_smallest_window(
+    model: HydraPicker, micrograph: CorrectedMicrograph
+) -> None:
+    features, _ = batch(list(windows(model, micrograph)), np.random.default_rng(0), 2, 192)
+    assert features.shape == (2, 8, 96, 96)
