@@ -1,6 +1,7 @@
-"""What each part of the simulator's realism is worth on real micrographs: equal short trainings, one part left out.
+"""What each part of the simulator's realism is worth on real micrographs: equal short trainings.
 
-Run as ``python benchmarks/realism.py --structures FOLDER... --real NAME:MICROGRAPHS:COORDINATES:DIAMETER...``.
+Run as ``python benchmarks/realism.py --structures FOLDER --real NAME:MICROGRAPHS:COORDINATES:DIAMETER``,
+both repeatable. In every variant but the first one part is left out or changed.
 Every variant starts from the same weights and sees as many crops, drawn with the same seeds, of the same
 molecules; none sees a real micrograph. The table gives the AP (box IoU > 0.6) on each real data set. The
 trainings are far shorter than the bundled network's: compare rows with one another only.

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from napari_hydrapicker.background.messages import (
     Broken,
     Cancel,
+    CorrectedRef,
     Failed,
     Finished,
     Message,
@@ -14,6 +15,9 @@ from napari_hydrapicker.background.messages import (
     Picked,
     PickRequest,
     Ready,
+    Trained,
+    Training,
+    TrainRequest,
     from_line,
     to_line,
 )
@@ -21,11 +25,27 @@ from napari_hydrapicker.background.messages import (
 number = st.integers(0, 2**53)
 length = st.floats(0, 1e6)
 text = st.text(st.characters())  # lone surrogates too: paths that are not UTF-8
+points = st.lists(st.tuples(length, length)).map(tuple)
 messages = st.one_of(
     st.builds(
         PickRequest, number, st.lists(st.builds(MicrographRef, number, text, number, length)).map(tuple),
         length, st.none() | text, text, text, st.none() | length, st.booleans(), st.none() | length,
+        st.lists(text).map(tuple),
     ),
+    st.builds(
+        TrainRequest, number, text,
+        st.lists(
+            st.builds(
+                CorrectedRef, st.builds(MicrographRef, number, text, number, length), points, points,
+                st.booleans(),
+            )
+        ).map(tuple),
+        length, st.none() | text, text, st.lists(text).map(tuple), st.booleans(),
+    ),
+    st.builds(
+        Training, number, text, number, number, length, st.none() | length, st.none() | length
+    ),
+    st.builds(Trained, number, text, length, length, st.booleans(), number, length),
     st.builds(Cancel, number),
     st.builds(Ready, text, length),
     st.builds(

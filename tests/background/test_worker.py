@@ -7,24 +7,40 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from napari_hydrapicker.background.messages import (
     Broken,
+    CorrectedRef,
     Failed,
     Finished,
     Message,
     MicrographRef,
     Picked,
     PickRequest,
+    Ready,
+    Trained,
+    Training,
+    TrainRequest,
     from_line,
 )
-from napari_hydrapicker.background.worker import Cancelled, Worker, pick_one
+from napari_hydrapicker.background.picking import pick_one
+from napari_hydrapicker.background.worker import Cancelled, Worker
+from napari_hydrapicker.heads.library import HeadLibrary
+from napari_hydrapicker.heads.record import HeadRecord
+from napari_hydrapicker.hydra import weights
+from napari_hydrapicker.hydra.metadata import Metadata
+from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import bundled_path
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.simulation.sample import Sample
+from napari_hydrapicker.training import finetune as finetune_module
+from napari_hydrapicker.training.few_shot import FewShotParameters
 
 Make = Callable[..., PickRequest]
 
@@ -129,3 +145,81 @@ def test_only_the_cancelled_job_is_interrupted(request_of: Make, monkeypatch: py
         signal.signal(signal.SIGINT, before)
     last = from_line(answers.getvalue().splitlines(keepends=True)[-1])
     assert last == Finished(1, cancelled=False)
+
+
+@pytest.fixture
+def train_request(simulated: tuple[Path, Sample], tmp_path: Path) -> TrainRequest:
+    """Two steps' worth of work on a network small enough for it."""
+    path, sample = simulated
+    torch.manual_seed(0)
+    small = HydraPicker(Architecture(channels=4, groups=4))
+    network = tmp_path / "net.safetensors"
+    weights.save(small, network, Metadata())
+    reference = MicrographRef(1, str(path), 0, sample.pixel_size_angstrom)
+    yx = tuple((y, x) for y, x in sample.picks.yx.tolist())
+    corrected = CorrectedRef(reference, yx, ((20.0, 30.0),), True)
+    folders = (str(tmp_path / "a"), str(tmp_path / "b"))
+    return TrainRequest(
+        1, "mine", (corrected,), sample.diameter_angstrom, str(network), "cpu", folders, False
+    )
+
+
+def _told(worker: Worker, request: TrainRequest, answers: _Open) -> list[Message]:
+    worker._serve(request)
+    return [from_line(line) for line in answers.getvalue().splitlines(keepends=True)]
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = partial(FewShotParameters, steps=2, batch_size=1, crop_wpx=64, memory_bytes=0)
+    monkeypatch.setattr(finetune_module, "FewShotParameters", few)
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_a_head_is_trained_and_saved_in_every_library(train_request: TrainRequest) -> None:
+    answers = _Open()
+    told = _told(Worker(io.BytesIO(), answers), train_request, answers)
+    assert {m.stage for m in told if isinstance(m, Training)} == {"features", "training"}
+    *_, trained, finished = told
+    assert isinstance(trained, Trained)
+    assert (trained.name, trained.held_out, trained.steps) == ("mine", False, 2)
+    assert finished == Finished(1, cancelled=False)
+    for folder in train_request.libraries:
+        assert HeadLibrary(Path(folder)).names() == ["mine"]
+    refused = _Open()
+    *_, broken = _told(Worker(io.BytesIO(), refused), train_request, refused)
+    assert isinstance(broken, Broken)
+    assert "already" in broken.text
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_a_cancelled_training_saves_nothing(train_request: TrainRequest) -> None:
+    answers = _Open()
+    worker = Worker(io.BytesIO(), answers)
+    worker._cancelled.add(1)
+    assert _told(worker, train_request, answers) == [Finished(1, cancelled=True)]
+    assert not Path(train_request.libraries[0]).exists()
+
+
+def test_what_cannot_be_trained_is_said(train_request: TrainRequest) -> None:
+    answers = _Open()
+    (broken,) = _told(Worker(io.BytesIO(), answers), replace(train_request, micrographs=()), answers)
+    assert isinstance(broken, Broken)
+    assert "no corrected micrographs" in broken.text
+
+
+def test_a_head_from_a_project_is_picked_with(request_of: Make, tmp_path: Path) -> None:
+    model, metadata = weights.load(bundled_path())
+    record = HeadRecord(
+        name="mine", diameter_angstrom=100, created="now", parent=weights.body_hash(model), threshold=0.77,
+        preprocessing=metadata.preprocessing, calibration=metadata.calibration["generic"],
+        **model.architecture.model_dump(),
+    )  # fmt: skip
+    HeadLibrary(tmp_path).add(model.head(), record)
+    ready, mine, _ = _answers(request_of(1, head="mine", libraries=(str(tmp_path),)))
+    assert isinstance(ready, Ready)
+    assert ready.threshold == 0.77
+    _, generic, _ = _answers(request_of(1))
+    assert isinstance(mine, Picked)
+    assert isinstance(generic, Picked)
+    assert (mine.yx, mine.score) == (generic.yx, generic.score)  # the same weights, to the bit

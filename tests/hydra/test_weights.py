@@ -113,7 +113,7 @@ def test_a_folder_that_is_not_there(model: HydraPicker, tmp_path: Path) -> None:
         weights.save(model, tmp_path / "missing" / "a.safetensors", Metadata())
 
 
-def test_body_hash_knows_body_and_generic_head_only(model: HydraPicker, saved: Path) -> None:
+def test_body_hash_knows_the_body_alone(model: HydraPicker, saved: Path) -> None:
     loaded, _ = weights.load(saved)
     first = weights.body_hash(model)
     assert len(first) == 64
@@ -122,6 +122,8 @@ def test_body_hash_knows_body_and_generic_head_only(model: HydraPicker, saved: P
         loaded.head("ribosome").output.bias += 1
         assert weights.body_hash(loaded) == first
         loaded.head("generic").output.bias += 1
+        assert weights.body_hash(loaded) == first
+        loaded.body.stem[0].weight[0, 0, 0, 0] += 1
         assert weights.body_hash(loaded) != first
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_it_learns_which_discs_are_meant(model: HydraPicker) -> None:
     assert not result.head.training
     assert not any(p.requires_grad for p in result.head.parameters())
     assert all(torch.equal(tensor, kept[name]) for name, tensor in model.state_dict().items())
-    assert [p.stage for p in told][0] == "features"
+    assert next(p.stage for p in told) == "features"
     assert told[-1].done <= told[-1].total == 30
     assert told[-1].validation_ap is not None
 
@@ -153,4 +154,4 @@ def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[10] == 1.0
     assert rates[100] == pytest.approx(0.0)
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from napari_hydrapicker.background.messages import Broken, Cancel, Finished, Message, PickRequest
+from napari_hydrapicker.background.messages import Broken, Cancel, Finished, Message, Request
 from napari_hydrapicker.background.process import MessageProcess
 
 PATIENCE_SECONDS = 0.8  # for a job to end by itself once it is cancelled
@@ -56,7 +56,7 @@ class Child:
         except OSError as error:
             self._unsaid.append(Broken(f"the picking process cannot be started ({error})"))
 
-    def send(self, request: PickRequest) -> None:
+    def send(self, request: Request) -> None:
         """Send a request; starts the process if there is none.
 
         Raises

@@ -34,6 +34,64 @@ class PickRequest:
     border_angstrom: float | None
     use_mask: bool
     min_distance_angstrom: float | None
+    libraries: tuple[str, ...] = ()  # folders with heads, beside the user's own
+
+
+@dataclass(frozen=True)
+class CorrectedRef:
+    """A corrected micrograph: particles (N, 2) and deleted picks (M, 2), (row, column), pixels."""
+
+    micrograph: MicrographRef
+    yx: tuple[tuple[float, float], ...]
+    negative_yx: tuple[tuple[float, float], ...]
+    complete: bool
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """Train a head on corrected micrographs, and save it in these libraries, folders all."""
+
+    job: int
+    name: str
+    micrographs: tuple[CorrectedRef, ...]
+    diameter_angstrom: float
+    weights: str | None
+    device: str
+    libraries: tuple[str, ...]
+    replace: bool
+
+
+@dataclass(frozen=True)
+class Training:
+    """How far a training is: of "features", then of "training", so much is done.
+
+    ``validation_ap`` and ``loss`` are None where they were not measured just now.
+    """
+
+    job: int
+    stage: str
+    done: int
+    total: int
+    seconds: float
+    loss: float | None
+    validation_ap: float | None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A head is saved.
+
+    The figures are AP of the head it started from and of its own, on held-out micrographs if
+    ``held_out``, else on those that it was trained on.
+    """
+
+    job: int
+    name: str
+    ap_before: float
+    ap_after: float
+    held_out: bool
+    steps: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -86,10 +144,13 @@ class Broken:
     text: str
 
 
-Message = PickRequest | Cancel | Ready | Picked | Failed | Finished | Broken
+Request = PickRequest | TrainRequest
+Message = (
+    PickRequest | TrainRequest | Cancel | Ready | Picked | Failed | Training | Trained | Finished | Broken
+)
 _TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Message)}
 _HINTS: dict[type[Any], dict[str, Any]] = {kind: get_type_hints(kind) for kind in _TYPES.values()}
-_HINTS[MicrographRef] = get_type_hints(MicrographRef)
+_HINTS |= {kind: get_type_hints(kind) for kind in (MicrographRef, CorrectedRef)}
 
 
 def to_line(message: Message) -> bytes:

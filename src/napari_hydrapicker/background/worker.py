@@ -8,40 +8,42 @@ import queue
 import signal
 import sys
 import threading
-import time
 import traceback
-import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from napari_hydrapicker.background.messages import (
     Broken,
     Cancel,
-    Failed,
     Finished,
     Message,
-    MicrographRef,
-    Picked,
     PickRequest,
     Ready,
+    Request,
+    TrainRequest,
     from_line,
     to_line,
 )
-from napari_hydrapicker.errors import HydraPickerError, MicrographError
+from napari_hydrapicker.background.picking import pick_one
+from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.heads.library import HeadLibrary, find, user_library
 
 if TYPE_CHECKING:
     from napari_hydrapicker.picking.hydra import HydraNetPicker
 
+T = TypeVar("T")
 _NICENESS = 5  # the window comes first
 
 
 class Cancelled(BaseException):
-    """Raised in the middle of picking; no `except Exception` on the way may stop it."""
+    """Raised in the middle of work; no `except Exception` on the way may stop it."""
 
 
 class Worker:
-    """Picks what it is asked for; keeps the network it used last.
+    """Picks and trains what it is asked for; keeps the network it picked with last.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ class Worker:
 
     def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
         self._requests, self._answers = requests, answers
-        self._inbox: queue.SimpleQueue[PickRequest] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
         self._interruptible: int | None = None  # the job, while it may be broken off anywhere
         self._loaded: tuple[object, HydraNetPicker] | None = None
@@ -73,7 +75,7 @@ class Worker:
             if isinstance(message, Cancel):
                 self._cancelled.add(message.job)
                 signal.raise_signal(signal.SIGINT)  # Python runs the handler in the main thread
-            elif isinstance(message, PickRequest):
+            elif isinstance(message, Request):
                 self._inbox.put(message)
         os._exit(0)  # the window is gone: nobody waits for the micrograph that is under way
 
@@ -83,7 +85,27 @@ class Worker:
             self._interruptible = None
             raise Cancelled
 
-    def _serve(self, request: PickRequest) -> None:
+    def _serve(self, request: Request) -> None:
+        if isinstance(request, TrainRequest):
+            self._train(request)
+        else:
+            self._pick_all(request)
+
+    def _train(self, request: TrainRequest) -> None:
+        """Train a head; what is saved is saved before a cancellation can break anything off."""
+        from napari_hydrapicker.background.training import save, train
+
+        try:
+            made = self._unless_cancelled(request.job, lambda: train(request, self._say))
+            if made is not None:
+                self._say(save(request, *made))
+        except (HydraPickerError, OSError, RuntimeError, MemoryError) as error:
+            traceback.print_exc()
+            self._say(Broken(f"the head was not trained: {error or 'memory ran out'}"))
+            return
+        self._say(Finished(request.job, request.job in self._cancelled))
+
+    def _pick_all(self, request: PickRequest) -> None:
         try:
             picker = self._picker(request)
         except (HydraPickerError, OSError, RuntimeError, MemoryError) as error:
@@ -91,7 +113,7 @@ class Worker:
             return
         self._say(Ready(_device_name(picker), picker.threshold))
         for reference in request.micrographs:
-            answer = self._pick(picker, reference, request)
+            answer = self._unless_cancelled(request.job, partial(pick_one, picker, reference, request))
             if answer is None:
                 break
             self._say(answer)
@@ -103,21 +125,20 @@ class Worker:
         weights = None if request.weights is None else Path(request.weights)
         # A head that was trained meanwhile may have been saved under the same name.
         changed = weights.stat().st_mtime_ns if weights is not None and weights.exists() else None
-        key = (weights, changed, request.head, request.device)
+        libraries = [HeadLibrary(Path(folder)) for folder in request.libraries]
+        key = (weights, changed, request.head, _head_version(request.head, libraries), request.device)
         if self._loaded is None or self._loaded[0] != key:
             self._loaded = None  # two networks at a time may not fit into the memory of a GPU
-            self._loaded = (key, HydraNetPicker.load(weights, request.head, request.device))
+            self._loaded = (key, HydraNetPicker.load(weights, request.head, request.device, None, libraries))
         return self._loaded[1]
 
-    def _pick(
-        self, picker: HydraNetPicker, reference: MicrographRef, request: PickRequest
-    ) -> Picked | Failed | None:
-        """Pick one micrograph; None if the job is cancelled, before or meanwhile."""
+    def _unless_cancelled(self, job: int, work: Callable[[], T]) -> T | None:
+        """Do work that a cancellation breaks off wherever it is; None if the job is cancelled."""
         try:
-            self._interruptible = request.job
-            if request.job in self._cancelled:  # before it could have been interrupted
+            self._interruptible = job
+            if job in self._cancelled:  # before it could have been interrupted
                 return None
-            return pick_one(picker, reference, request)
+            return work()
         except Cancelled:
             return None
         finally:
@@ -129,30 +150,10 @@ class Worker:
             self._answers.flush()
 
 
-def pick_one(picker: HydraNetPicker, reference: MicrographRef, request: PickRequest) -> Picked | Failed:
-    """Pick one micrograph as the request says, down to the picker's own floor of probability."""
-    from napari_hydrapicker.micrograph import MicrographWarning, open_micrographs
-
-    start = time.perf_counter()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MicrographWarning)  # told when the file was opened
-            frames = open_micrographs(reference.path)
-        if not 0 <= reference.frame < len(frames):
-            raise MicrographError(f"{reference.path}: has no frame {reference.frame + 1} any more")
-        picks = picker.pick_micrograph(
-            frames[reference.frame], request.diameter_angstrom,
-            reference.pixel_size_angstrom, request.border_angstrom, request.use_mask,
-            min_distance_angstrom=request.min_distance_angstrom,
-        )  # fmt: skip
-    except HydraPickerError as error:
-        return Failed(request.job, reference.id, str(error))
-    except Exception as error:  # one micrograph must not stop five thousand; the trace is for a bug report
-        traceback.print_exc()
-        return Failed(request.job, reference.id, f"{reference.path}: {type(error).__name__}: {error}")
-    yx = tuple((y, x) for y, x in picks.yx.tolist())
-    seconds = time.perf_counter() - start
-    return Picked(request.job, reference.id, yx, tuple(picks.score.tolist()), seconds)
+def _head_version(name: str, libraries: list[HeadLibrary]) -> int | None:
+    """Tell a head from one that was saved under the same name later."""
+    library = find(name, [*libraries, user_library()])
+    return None if library is None else library.path(name).stat().st_mtime_ns
 
 
 def _leave_a_core_free() -> None:

@@ -9,9 +9,9 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, Any, TextIO
+from typing import Annotated, TextIO
 
 import typer
 
@@ -25,6 +25,8 @@ COMMANDS = {
     "evaluate": "Score picks against known particle positions.",
     "convert": "Convert coordinate files between formats.",
     "simulate": "Simulate micrographs with known particle positions.",
+    "finetune": "Train a head for one protein on corrected micrographs.",
+    "heads": "List and manage the heads that you keep.",
     "train": "Train a network on simulated and real micrographs.",
     "demo": "Simulate a micrograph, pick it and score the picks.",
 }
@@ -64,15 +66,19 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, summary in COMMANDS.items():
         if name == called:
-            app.command(name)(_function(name))
+            _add(app, name)
         else:
             app.command(name, help=summary)(lambda: None)
     return app
 
 
-def _function(name: str) -> Callable[..., Any]:
-    function: Callable[..., Any] = getattr(import_module(f"napari_hydrapicker.cli.{name}"), name)
-    return function
+def _add(app: typer.Typer, name: str) -> None:
+    """Import a sub-command, or a group of them, and add it."""
+    command = getattr(import_module(f"napari_hydrapicker.cli.{name}"), name)
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command(name)(command)
 
 
 def _print_version(wanted: bool) -> None:

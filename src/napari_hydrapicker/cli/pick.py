@@ -41,7 +41,7 @@ def pick(
         str, typer.Option(help=f"One or more of {','.join(_FORMATS)}, comma separated.")
     ] = "star",
     overlay: Annotated[bool, typer.Option("--overlay", help="Draw a picture of each micrograph.")] = False,
-    head: Annotated[str, typer.Option(help="Head of the network.")] = "generic",
+    head: Annotated[str, typer.Option(help="Head: generic, one of your library, or its file.")] = "generic",
     weights: Annotated[Path | None, typer.Option(help="Network file; default: the bundled one.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     no_mask: Annotated[

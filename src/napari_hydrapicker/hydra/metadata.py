@@ -7,7 +7,9 @@ from typing import Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.hydra.model import GENERIC, Architecture, check_head_name
+from napari_hydrapicker.heads.names import check_head_name
+from napari_hydrapicker.heads.record import HeadRecord
+from napari_hydrapicker.hydra.model import GENERIC, Architecture
 
 FORMAT: Final = "napari-hydrapicker"
 FORMAT_VERSION: Final = 1
@@ -71,5 +73,16 @@ class Metadata(BaseModel):
                 "heads": heads,
                 "calibration": {k: v for k, v in self.calibration.items() if k in heads},
                 "thresholds": {k: v for k, v in self.thresholds.items() if k in heads},
+            }
+        )
+
+    def with_head(self, record: HeadRecord) -> Metadata:
+        """The same for a network with a head added: its images are prepared as the head wants them."""
+        return self.model_copy(
+            update={
+                "heads": (*self.heads, record.name),
+                "calibration": {**self.calibration, record.name: record.calibration},
+                "thresholds": {**self.thresholds, record.name: record.threshold},
+                "preprocessing": record.preprocessing,
             }
         )

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import copy
-import re
 from typing import Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.heads.names import check_head_name
 from napari_hydrapicker.hydra.body import Body
 from napari_hydrapicker.hydra.head import Head
 
 GENERIC = "generic"
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Architecture(BaseModel):
@@ -141,22 +140,3 @@ class HydraPicker(nn.Module):
                 f"The head {GENERIC!r} cannot be removed: new heads start from it. Remove another one."
             )
         del self.heads[name]
-
-
-def check_head_name(name: str) -> None:
-    """Refuse names that cannot stand in a file or in a module dictionary.
-
-    Raises
-    ------
-    ParameterError
-        If `name` is not 1 to 64 letters, digits, hyphens or underscores, or is reserved.
-    """
-    if not _NAME.fullmatch(name):
-        raise ParameterError(
-            f"{name!r} cannot be the name of a head: use 1 to 64 letters (A-Z), digits, '-' and '_'."
-        )
-    if hasattr(nn.ModuleDict(), name):
-        # torch keeps the heads as attributes, so "type" or "train" would hide one of its methods.
-        raise ParameterError(
-            f"{name!r} cannot be the name of a head: the word is reserved. Add to it, as in '{name}-1'."
-        )

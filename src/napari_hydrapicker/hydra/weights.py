@@ -39,15 +39,14 @@ def bundled_path() -> Path:
 
 
 def body_hash(model: HydraPicker) -> str:
-    """Identity of the network a head was made for: SHA-256 of the body and the generic head.
+    """Identity of the body that a head was made for: SHA-256 of its weights.
 
     Taken over the float16 values, so that it is the same before saving and after loading.
     """
     digest = hashlib.sha256()
-    for part in (model.body, model.head(GENERIC)):
-        for name, tensor in part.named_parameters():
-            digest.update(name.encode())
-            digest.update(_stored(tensor).numpy().tobytes())
+    for name, tensor in model.body.named_parameters():
+        digest.update(name.encode())
+        digest.update(stored(tensor).numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -76,7 +75,7 @@ def save(model: HydraPicker, path: Path, meta: Metadata) -> Metadata:
         If `meta` speaks of heads that the network does not have.
     """
     meta = _described(model, meta)
-    tensors = {name: _stored(tensor) for name, tensor in model.state_dict().items()}
+    tensors = {name: stored(tensor) for name, tensor in model.state_dict().items()}
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise WeightsError(
@@ -132,7 +131,8 @@ def load(path: Path, heads: Sequence[str] | None = None) -> tuple[HydraPicker, M
     return model.eval(), meta.only(wanted)
 
 
-def _stored(tensor: Tensor) -> Tensor:
+def stored(tensor: Tensor) -> Tensor:
+    """Return a tensor as it is written to a file."""
     return tensor.detach().to("cpu", torch.float16).contiguous()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -11,8 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
+from napari_hydrapicker.heads.library import SUFFIX, HeadLibrary, find, user_library
+from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra import weights as network_file
 from napari_hydrapicker.hydra.anchors import decode
+from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.head_file import attach, load_head
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
 from napari_hydrapicker.imaging.network_input import network_input
@@ -76,19 +81,40 @@ class HydraNetPicker:
         head: str = GENERIC,
         device: str = "auto",
         tile_wpx: int | None = None,
+        libraries: Sequence[HeadLibrary] = (),
     ) -> Self:
         """Read a network, the bundled one by default, and bring it to a device.
+
+        Parameters
+        ----------
+        weights
+            File of the network.
+        head
+            One of the network's own, one kept in a library, or a head's file (``*.safetensors``).
+        device
+            "auto", "cpu", "cuda" or "mps".
+        tile_wpx
+            Side of the tiles, working pixels.
+        libraries
+            Searched for the head before the user's own.
 
         Raises
         ------
         WeightsError
-            If the file is not a network of ours or is damaged.
+            If a file is none of ours or is damaged, or the head belongs to another network.
         ParameterError
             If there is no such head or device, or tiles cannot have this size.
         """
         target = choose_device(device)
         path = network_file.bundled_path() if weights is None else Path(weights)
-        model, metadata = network_file.load(path, [head])
+        own = network_file.read_metadata(path).heads
+        if head in own:
+            model, metadata = network_file.load(path, [head])
+        else:
+            made, record = _kept_head(head, own, [*libraries, user_library()])
+            model, metadata = network_file.load(path, [])
+            attach(model, made, record)
+            metadata, head = metadata.with_head(record), record.name
         model = model.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(model, metadata, head, tile_wpx)
 
@@ -191,6 +217,18 @@ class HydraNetPicker:
         slope, intercept = known.get(self.head, known.get(GENERIC, (1.0, 0.0)))
         # The sigmoid written as tanh does not overflow.
         return np.asarray(0.5 + 0.5 * np.tanh((slope * logit + intercept) / 2))
+
+
+def _kept_head(head: str, own: Sequence[str], libraries: Sequence[HeadLibrary]) -> tuple[Head, HeadRecord]:
+    """Read a head from its file or from the first library that has it."""
+    if head.endswith(SUFFIX):
+        return load_head(Path(head))
+    library = find(head, libraries)
+    if library is None:
+        kept = {name: None for library in libraries for name in library.names()}
+        known = ", ".join((*own, *kept))
+        raise ParameterError(f"There is no head called {head!r}. Choose one of: {known}.")
+    return library.load(head)
 
 
 def _inside(yx_px: NDArray[np.float64], shape_px: tuple[int, int], border_px: float) -> NDArray[np.bool_]:

@@ -45,7 +45,7 @@ class Marks:
         """Return the marks in a window, in its own coordinates."""
 
         def cut(yx: NDArray[np.float64]) -> NDArray[np.float64]:
-            moved = yx - np.array(top_left)
+            moved = np.asarray(yx - np.array(top_left), np.float64)
             return moved[((moved >= -0.5) & (moved < np.array(shape) - 0.5)).all(axis=1)]
 
         return replace(

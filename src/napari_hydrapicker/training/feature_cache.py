@@ -7,6 +7,7 @@ fit into the memory granted.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -84,13 +85,13 @@ def _parts(length: int, side: int) -> list[tuple[int, int]]:
     cells = length // CELL_WPX
     count = -(-length // side)
     edges = [cells * i // count * CELL_WPX for i in range(count + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 def window_bytes(model: HydraPicker, micrograph: CorrectedMicrograph) -> int:
     """Memory that the features of a micrograph take in one orientation."""
     rows, cols = (-(-n // CELL_WPX) * CELL_WPX for n in micrograph.image.shape)
-    return 2 * model.architecture.channels * rows * cols
+    return int(2 * model.architecture.channels * rows * cols)
 
 
 def cached_windows(

@@ -34,7 +34,7 @@ def turn(
     """
     if which & 4:
         image, points = image.T, [p[:, ::-1] for p in points]
-    axes = [axis for axis in (0, 1) if which & (1 << axis)]
+    axes = tuple(axis for axis in (0, 1) if which & (1 << axis))
     sign = np.where(np.isin((0, 1), axes), -1.0, 1.0)
     last = np.where(np.isin((0, 1), axes), np.array(image.shape) - 1.0, 0.0)
     return np.ascontiguousarray(np.flip(image, axes)), [p * sign + last for p in points]

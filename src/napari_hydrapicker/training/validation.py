@@ -14,7 +14,7 @@ from torch import Tensor
 from napari_hydrapicker.evaluation.curves import average_precision
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.hydra.anchors import BOX_WPX, decode
-from napari_hydrapicker.hydra.model import HydraPicker
+from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
 from napari_hydrapicker.picking.suppress import SUPPRESSION_WPX, suppress
 from napari_hydrapicker.training.sources import Crop
 
@@ -27,12 +27,18 @@ def candidates(
     model: HydraPicker, crop: Crop, distance_wpx: float = SUPPRESSION_WPX, floor: float = FLOOR
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pick a crop: centres (N, 2) in working pixels and logits (N,), duplicates suppressed."""
+    raw = dense_answer(model, crop.image)
+    return read_answer(raw, crop.image.shape, crop.yx, crop.ignore_yx, distance_wpx, floor)
+
+
+def dense_answer(model: HydraPicker, image: NDArray[np.float32], head: str = GENERIC) -> Tensor:
+    """Raw dense answer (1, 3, h, w) of a head, float32 on the CPU, for an image (H, W)."""
     device = next(model.parameters()).device
-    image = torch.from_numpy(crop.image)[None, None].to(device)
+    batch = torch.from_numpy(image)[None, None].to(device)
     model.eval()
     with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16):
-        raw = model(image.contiguous(memory_format=torch.channels_last), dense=True).float()
-    return read_answer(raw, crop.image.shape, crop.yx, crop.ignore_yx, distance_wpx, floor)
+        raw: Tensor = model(batch.contiguous(memory_format=torch.channels_last), head, dense=True)
+        return raw.float().cpu()
 
 
 def read_answer(

@@ -1,0 +1,66 @@
+"""Training a head in the worker process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_hydrapicker.background.messages import CorrectedRef, Trained, Training, TrainRequest
+from napari_hydrapicker.background.picking import open_reference
+from napari_hydrapicker.heads.library import HeadLibrary
+from napari_hydrapicker.heads.record import HeadRecord
+from napari_hydrapicker.hydra import weights as network_file
+from napari_hydrapicker.picking.device import choose_device
+from napari_hydrapicker.training.few_shot import FewShotProgress, FewShotResult
+from napari_hydrapicker.training.finetune import Example, finetune
+
+
+def train(request: TrainRequest, say: Callable[[Training], None]) -> tuple[FewShotResult, HeadRecord]:
+    """Train a head as the request says, telling of the progress.
+
+    Raises
+    ------
+    HydraPickerError
+        If the network or a micrograph cannot be used, or memory is too short.
+    """
+    path = network_file.bundled_path() if request.weights is None else Path(request.weights)
+    model, metadata = network_file.load(path, [])
+
+    def tell(p: FewShotProgress) -> None:
+        loss = None if math.isnan(p.loss) else p.loss
+        say(Training(request.job, p.stage, p.done, p.total, p.seconds, loss, p.validation_ap))
+
+    examples = [_example(one) for one in request.micrographs]
+    model = model.to(choose_device(request.device))
+    return finetune(model, metadata, examples, request.diameter_angstrom, request.name, report=tell)
+
+
+def save(request: TrainRequest, result: FewShotResult, record: HeadRecord) -> Trained:
+    """Save the head in every library that the request names.
+
+    Raises
+    ------
+    HydraPickerError
+        If there is a head of that name that may not be replaced, or a folder cannot be written.
+    """
+    for folder in request.libraries:
+        HeadLibrary(Path(folder)).add(result.head, record, overwrite=request.replace)
+    return Trained(
+        request.job, record.name, result.before.ap, result.after.ap, result.held_out, result.steps,
+        result.seconds,
+    )  # fmt: skip
+
+
+def _example(corrected: CorrectedRef) -> Example:
+    reference = corrected.micrograph
+    micrograph = open_reference(reference)
+    yx, negative_yx = _centres(corrected.yx), _centres(corrected.negative_yx)
+    return Example(micrograph, yx, negative_yx, corrected.complete, reference.pixel_size_angstrom)
+
+
+def _centres(yx: tuple[tuple[float, float], ...]) -> NDArray[np.float64]:
+    return np.array(yx, np.float64).reshape(-1, 2)

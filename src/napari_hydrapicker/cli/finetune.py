@@ -1,0 +1,186 @@
+"""`hydrapicker finetune`: train a head for one protein on corrected micrographs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_hydrapicker.errors import ParameterError
+
+if TYPE_CHECKING:
+    from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotResult
+    from napari_hydrapicker.training.finetune import Example
+
+_LISTED = 3
+
+
+def finetune(
+    micrographs: Annotated[list[str], typer.Option(help="Corrected micrographs: file, folder or pattern.")],
+    picks: Annotated[Path, typer.Option(help="Coordinate file, or folder of them, with the particles.")],
+    diameter: Annotated[float, typer.Option(help="The particle's longest diameter, Angstrom.")],
+    name: Annotated[str, typer.Option(help="Of the new head: letters, digits, '-' and '_'.")],
+    more: Annotated[list[str] | None, typer.Argument(metavar="[MICROGRAPH]...", show_default=False)] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Some particles are unmarked: only the marks count.")
+    ] = False,
+    rejected: Annotated[
+        Path | None, typer.Option(help="Coordinate file or folder with deleted picks: what is no particle.")
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(help="Leave out picks whose figure of merit is lower than this.")
+    ] = 0.0,
+    pixel_size: Annotated[
+        float | None, typer.Option(help="Angstrom per pixel; default: what the files state.")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Network file; default: the bundled one.")] = None,
+    library: Annotated[
+        Path | None, typer.Option(help="Folder to keep the head in; default: your heads library.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Most optimisation steps.")] = None,
+    memory: Annotated[float | None, typer.Option(help="Gigabytes for cached features.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a head of this name.")] = False,
+) -> None:
+    """Train a head for one protein on a few corrected micrographs.
+
+    The micrographs' particles are read from --picks. They count as complete, all else as background, unless
+    --partial is given. With two or more micrographs one in five, at least one, is held out, and decides when
+    to stop. `hydrapicker pick --head NAME` then picks with the head.
+    """
+    _check(diameter, pixel_size, threshold)
+    from napari_hydrapicker.heads.library import HeadLibrary, user_library
+    from napari_hydrapicker.heads.names import check_head_name
+
+    check_head_name(name)
+    kept = user_library() if library is None else HeadLibrary(library)
+    examples = _examples([*micrographs, *(more or [])], picks, rejected, threshold, not partial, pixel_size)
+    if not overwrite and any(one.name == name for one in kept.records()):
+        raise ParameterError(
+            f"there is a head called {name!r} already; choose another --name, or --overwrite"
+        )
+
+    # Not before the arguments are known to make sense: torch takes a second or two to load.
+    from napari_hydrapicker.hydra.weights import bundled_path, load
+    from napari_hydrapicker.picking.device import choose_device
+    from napari_hydrapicker.training import finetune as job
+
+    model, metadata = load(weights or bundled_path(), [])
+    parameters = _parameters(steps, memory, seed)
+    target = choose_device(device)
+    with _Display() as display:
+        result, record = job.finetune(
+            model.to(target), metadata, examples, diameter, name, parameters, report=display.show
+        )
+    path = kept.add(result.head, record, overwrite)
+    _report(result, examples, path)
+
+
+def _check(diameter: float, pixel_size: float | None, threshold: float) -> None:
+    for option, value in (("--diameter", diameter), ("--pixel-size", pixel_size)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise ParameterError(f"{option} {value:g}: give a positive number of Angstrom")
+    if not 0 <= threshold <= 1:
+        raise ParameterError(f"--threshold {threshold:g}: give a number from 0 to 1")
+
+
+def _parameters(steps: int | None, memory_gb: float | None, seed: int) -> FewShotParameters:
+    from napari_hydrapicker.training.few_shot import FewShotParameters
+
+    given: dict[str, int] = {"seed": seed}
+    if steps is not None:
+        if steps < 1:
+            raise ParameterError(f"--steps {steps}: give 1 or more")
+        given["steps"] = steps
+    if memory_gb is not None:
+        if not memory_gb > 0:
+            raise ParameterError(f"--memory {memory_gb:g}: give a positive number of gigabytes")
+        given["memory_bytes"] = int(memory_gb * 1e9)
+    return FewShotParameters(**given)
+
+
+def _examples(
+    paths: Sequence[str],
+    picks: Path,
+    rejected: Path | None,
+    threshold: float,
+    complete: bool,
+    pixel_size: float | None,
+) -> list[Example]:
+    """Join micrographs with their picks, by name."""
+    import numpy as np
+
+    from napari_hydrapicker.evaluation.loading import read_folder
+    from napari_hydrapicker.micrograph import find_micrographs, open_micrographs
+    from napari_hydrapicker.training.finetune import Example
+
+    particles = {key.name: one for key, one in read_folder(picks).items()}
+    negative = {} if rejected is None else {key.name: one for key, one in read_folder(rejected).items()}
+    opened = [one for path in find_micrographs(paths) for one in open_micrographs(path)]
+    unknown = [one.name for one in opened if one.name not in particles]
+    if unknown:
+        names = ", ".join(unknown[:_LISTED]) + (" and others" if len(unknown) > _LISTED else "")
+        raise ParameterError(f"{picks}: no picks for {names}; add them, or leave the micrograph out")
+    sizeless = [one.path for one in opened if (pixel_size or one.pixel_size_angstrom) is None]
+    if sizeless:
+        raise ParameterError(f"{sizeless[0]}: the file states no pixel size; give it with --pixel-size")
+    nothing = np.empty((0, 2))
+    return [
+        Example(
+            one,
+            particles[one.name].above(threshold).yx if threshold else particles[one.name].yx,
+            negative[one.name].yx if one.name in negative else nothing,
+            complete,
+            pixel_size,
+        )
+        for one in opened
+    ]
+
+
+class _Display:
+    """A line of progress that is written over and over."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        console = Console(stderr=True)
+        hidden = not console.is_terminal  # in a log it would leave an empty line
+        self._progress = Progress(*columns, console=console, transient=True, disable=hidden)
+        self._task = self._progress.add_task("reading micrographs", total=None)
+
+    def __enter__(self) -> _Display:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, p: object) -> None:
+        from napari_hydrapicker.training.few_shot import FewShotProgress
+
+        assert isinstance(p, FewShotProgress)
+        text = f"{p.stage}, loss {p.loss:.2f}" if math.isfinite(p.loss) else p.stage
+        if p.validation_ap is not None:
+            text += f", AP {p.validation_ap:.3f}"
+        self._progress.update(self._task, description=text, completed=p.done, total=p.total)
+
+
+def _report(result: FewShotResult, examples: Sequence[Example], path: Path) -> None:
+    before, after = result.before.ap, result.after.ap
+    on = "held-out micrographs" if result.held_out else "the micrographs it was trained on"
+    typer.echo(
+        f"{len(examples)} micrographs, {sum(len(one.yx) for one in examples)} particles, "
+        f"{result.steps} steps, {result.seconds:.0f} s"
+    )
+    typer.echo(f"AP on {on}: generic head {before:.3f}, new head {after:.3f}")
+    if result.better is False:
+        typer.echo(
+            "The new head is no better than the generic one: correct more, or pick with the generic head"
+        )
+    typer.echo(f"head written to {path}")

@@ -1,0 +1,171 @@
+"""From corrected micrographs to a head that can be kept: preparing, splitting, training, describing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.heads.names import check_head_name
+from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
+from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.metadata import Metadata
+from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
+from napari_hydrapicker.hydra.weights import body_hash
+from napari_hydrapicker.imaging.prepare import prepare
+from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.training.corrections import CorrectedMicrograph
+from napari_hydrapicker.training.few_shot import (
+    FewShotParameters,
+    FewShotProgress,
+    FewShotResult,
+    train_head,
+)
+from napari_hydrapicker.training.head_validation import HeadScores
+
+TRAINING: Final = "training"
+VALIDATION: Final = "validation"
+_PART = 1 << 24
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A micrograph that a user corrected.
+
+    Attributes
+    ----------
+    micrograph : Micrograph
+        The file.
+    yx : ndarray of float64, shape (N, 2)
+        Particles, (row, column), micrograph pixels.
+    negative_yx : ndarray of float64, shape (M, 2)
+        Deleted picks.
+    complete : bool
+        Whether every particle is marked.
+    pixel_size_angstrom : float or None
+        Takes precedence over what the file states.
+    """
+
+    micrograph: Micrograph
+    yx: NDArray[np.float64]
+    negative_yx: NDArray[np.float64]
+    complete: bool = True
+    pixel_size_angstrom: float | None = None
+
+
+def split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+    """Hold out micrographs to validate on: none of one, one of two to five, then one in five.
+
+    Of those with particles the ones in the middle by their number are held out, so that neither the
+    richest is lost to training, nor the verdict rests on a handful of particles.
+    """
+    ranked = sorted((e for e in examples if len(e.yx)), key=lambda e: (len(e.yx), e.micrograph.name))
+    count = 0 if len(ranked) < 2 else max(1, len(ranked) // 5)
+    first = (len(ranked) - count) // 2
+    held = ranked[first : first + count]
+    return [e for e in examples if e not in held], held
+
+
+def finetune(
+    model: HydraPicker,
+    metadata: Metadata,
+    examples: Sequence[Example],
+    diameter_angstrom: float,
+    name: str,
+    parameters: FewShotParameters | None = None,
+    start: Head | None = None,
+    report: Callable[[FewShotProgress], None] = lambda progress: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[FewShotResult, HeadRecord]:
+    """Train a head on corrected micrographs.
+
+    Parameters
+    ----------
+    model, metadata
+        The network, on the device to compute on, and what its file says.
+    examples
+        Corrected micrographs; some are held out if there are two or more (`split`).
+    diameter_angstrom
+        The particle's long diameter.
+    name
+        Of the new head.
+    parameters, start, report, cancelled
+        As for `few_shot.train_head`.
+
+    Raises
+    ------
+    ParameterError
+        If the name cannot be a head's, there are no examples, or no particle is marked.
+    MicrographError
+        If a micrograph cannot be read.
+    OutOfMemoryError
+        If the smallest batch does not fit into memory.
+    """
+    check_head_name(name)
+    if name == GENERIC:
+        raise ParameterError(f"{GENERIC!r} is the name of the network's own head; choose another name")
+    if not examples:
+        raise ParameterError("there are no corrected micrographs to train on")
+    p = parameters or FewShotParameters()
+    whiten = float(metadata.preprocessing.get("whiten", 0.0))  # type: ignore[arg-type]
+
+    def corrected(some: Sequence[Example]) -> list[CorrectedMicrograph]:
+        return [_corrected(e, diameter_angstrom, whiten) for e in some if not cancelled()]
+
+    training, held_out = split(examples)
+    result = train_head(model, corrected(training), corrected(held_out), p, start, report, cancelled)
+    uses = [_use(e, TRAINING) for e in training] + [_use(e, VALIDATION) for e in held_out]
+    prior = metadata.calibration.get(GENERIC, (1.0, 0.0))
+    calibration = result.after.calibration(prior) if result.held_out else prior
+    default = metadata.thresholds.get(GENERIC, 0.5)
+    sizes = {e.pixel_size_angstrom or e.micrograph.pixel_size_angstrom for e in examples}
+    record = HeadRecord(
+        name=name,
+        diameter_angstrom=diameter_angstrom,
+        pixel_size_angstrom=sizes.pop() if len(sizes) == 1 else None,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        parent=body_hash(model),
+        **model.architecture.model_dump(),
+        preprocessing=metadata.preprocessing,
+        calibration=calibration,
+        threshold=result.after.threshold(calibration, default) if result.held_out else default,
+        micrographs=tuple(uses),
+        figures_before=_figures(result, result.before),
+        figures_after=_figures(result, result.after),
+        training={"steps": result.steps, "seconds": round(result.seconds, 1), "parameters": asdict(p)},
+        partial=not all(e.complete for e in examples),
+    )
+    return result, record
+
+
+def _corrected(example: Example, diameter_angstrom: float, whiten: float) -> CorrectedMicrograph:
+    prepared = prepare(example.micrograph, diameter_angstrom, example.pixel_size_angstrom)
+    return CorrectedMicrograph.from_prepared(
+        example.micrograph.name, prepared, example.yx, example.negative_yx, example.complete, whiten
+    )
+
+
+def _figures(result: FewShotResult, scores: HeadScores) -> dict[str, float]:
+    """AP and F1 under names that say what they were measured on."""
+    on = VALIDATION if result.held_out else TRAINING
+    return {f"{on}_ap": round(scores.ap, 4), f"{on}_f1": round(scores.f1, 4)}
+
+
+def _use(example: Example, use: Literal["training", "validation"]) -> MicrographUse:
+    path = example.micrograph.path
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while part := file.read(_PART):
+                digest.update(part)
+    except OSError as error:
+        raise MicrographError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return MicrographUse(
+        name=example.micrograph.name, sha256=digest.hexdigest(), use=use, particles=len(example.yx)
+    )

@@ -1,0 +1,116 @@
+"""`hydrapicker finetune`, then `pick --head`, with a tiny network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+import torch
+
+from napari_hydrapicker import formats
+from napari_hydrapicker.cli.main import run
+from napari_hydrapicker.heads.library import HOME_VARIABLE, user_library
+from napari_hydrapicker.hydra import weights
+from napari_hydrapicker.hydra.metadata import Metadata
+from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.picks import Picks, Source
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two micrographs with picks, a network, and a library of one's own."""
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    torch.manual_seed(0)
+    small = HydraPicker(Architecture(channels=4, groups=4))
+    weights.save(small, tmp_path / "net.safetensors", Metadata(calibration={"generic": (1.0, 6.0)}))
+    (tmp_path / "picks").mkdir()
+    for i in (1, 2):
+        rng = np.random.default_rng(i)
+        with mrcfile.new(tmp_path / f"m{i}.mrc") as mrc:
+            mrc.set_data(rng.normal(size=(160, 240)).astype(np.float32))
+            mrc.voxel_size = 2.0
+        yx, score = rng.uniform(20, 140, (12, 2)), np.linspace(0.1, 0.99, 12, dtype=np.float32)
+        picks = Picks(yx, score, np.full(12, Source.PICKER))
+        formats.write({f"m{i}": picks}, tmp_path / "picks", "star")
+    return tmp_path
+
+
+def finetune(folder: Path, *options: str, micrographs: tuple[str, ...] = ("m1.mrc", "m2.mrc")) -> int:
+    paths = [str(folder / name) for name in micrographs]
+    fixed = [
+        "--picks", str(folder / "picks"), "--diameter", "84", "--name", "mine", "--steps", "2",
+        "--weights", str(folder / "net.safetensors"), "--device", "cpu", "--memory", "0.001",
+    ]  # fmt: skip
+    return run(["finetune", "--micrographs", *paths, *fixed, *options])
+
+
+def test_a_head_is_made_kept_and_picked_with(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert finetune(folder) == 0
+    said = capsys.readouterr().out
+    assert "2 micrographs, 24 particles" in said
+    assert "AP on held-out micrographs: generic head" in said
+    record = user_library().record("mine")
+    assert record.diameter_angstrom == 84
+    assert not record.partial
+    out = folder / "out"
+    pick = ["pick", str(folder / "m1.mrc"), "--diameter", "84", "--device", "cpu", "--threshold", "0"]
+    pick += ["--weights", str(folder / "net.safetensors")]
+    assert run([*pick, "--out", str(out), "--head", "mine"]) == 0
+    file = str(user_library().path("mine"))
+    assert run([*pick, "--out", str(folder / "out2"), "--head", file]) == 0
+    first, second = ((folder / name / "m1_autopick.star").read_bytes() for name in ("out", "out2"))
+    assert first == second
+
+
+def test_a_name_that_is_taken_costs_no_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert finetune(folder) == 0
+    capsys.readouterr()
+    assert finetune(folder) == 2
+    assert "already" in capsys.readouterr().err
+    assert finetune(folder, "--overwrite", "--partial", micrographs=("m1.mrc",)) == 0
+    assert user_library().record("mine").partial
+
+
+def test_a_threshold_leaves_picks_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert finetune(folder, "--threshold", "0.5", "--rejected", str(folder / "picks")) == 0
+    assert "2 micrographs, 14 particles" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "micrographs", "message"),
+    [
+        (["--diameter", "-3"], ("m1.mrc",), "--diameter -3"),
+        (["--threshold", "2"], ("m1.mrc",), "--threshold 2"),
+        (["--steps", "0"], ("m1.mrc",), "--steps 0"),
+        (["--memory", "0"], ("m1.mrc",), "--memory 0"),
+        (["--name", "a b"], ("m1.mrc",), "name"),
+        (["--picks", "nowhere"], ("m1.mrc",), "nowhere"),
+        (["--weights", "none.safetensors"], ("m1.mrc",), "none.safetensors"),
+        ([], ("m3.mrc",), "m3.mrc"),
+    ],
+)
+def test_bad_input_exits_with_2_and_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], micrographs: tuple[str, ...],
+    message: str,
+) -> None:  # fmt: skip
+    assert finetune(folder, *options, micrographs=micrographs) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert not user_library().folder.exists()
+
+
+def test_a_micrograph_without_picks_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "m3.mrc").write_bytes((folder / "m1.mrc").read_bytes())
+    assert finetune(folder, micrographs=("m1.mrc", "m3.mrc")) == 2
+    assert "no picks for m3" in capsys.readouterr().err
+
+
+def test_a_micrograph_without_pixel_size_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with mrcfile.open(folder / "m1.mrc", "r+") as mrc:
+        mrc.voxel_size = 0
+    assert finetune(folder) == 2
+    assert "--pixel-size" in capsys.readouterr().err
+    assert finetune(folder, "--pixel-size", "2") == 0

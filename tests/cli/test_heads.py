@@ -1,0 +1,78 @@
+"""`hydrapicker heads` on a library of two."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from napari_hydrapicker.cli.main import run
+from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary, user_library
+from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
+from napari_hydrapicker.hydra.head import Head
+
+
+@pytest.fixture(autouse=True)
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HeadLibrary:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "140")
+    torch.manual_seed(0)
+    kept = user_library()
+    for name, after in (("ribosome", 0.91), ("tiny", 0.5)):
+        use = MicrographUse(name="m1", sha256="0" * 64, use="training", particles=83)
+        record = HeadRecord(
+            name=name, diameter_angstrom=300, created="2026-01-02T03:04:05+00:00", parent="a" * 64,
+            channels=4, groups=4, dropout=0.3, micrographs=(use,),
+            figures_before={"validation_ap": 0.7}, figures_after={"validation_ap": after},
+        )  # fmt: skip
+        kept.add(Head(4, 4, 0.3), record)
+    return kept
+
+
+def test_list(capsys: pytest.CaptureFixture[str], library: HeadLibrary) -> None:
+    (library.folder / "bad.safetensors").write_bytes(b"no")
+    assert run(["heads", "list"]) == 0
+    said = capsys.readouterr()
+    for word in ("ribosome", "tiny", "300", "83", "0.700", "0.910", "held-out", "2026-01-02 03:04"):
+        assert word in said.out
+    assert "bad.safetensors" in said.err
+    assert run(["heads", "list", "--json"]) == 0
+    assert [one["name"] for one in json.loads(capsys.readouterr().out)] == ["ribosome", "tiny"]
+
+
+def test_an_empty_library_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["heads", "list", "--library", str(tmp_path / "none")]) == 0
+    assert "finetune" in capsys.readouterr().out
+
+
+def test_show_and_compare(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["heads", "show", "tiny"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures_after"] == {"validation_ap": 0.5}
+    assert run(["heads", "compare", "tiny", "ribosome"]) == 0
+    said = capsys.readouterr().out
+    assert said.index("tiny") < said.index("ribosome")
+
+
+def test_rename_and_delete(library: HeadLibrary, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["heads", "rename", "tiny", "small"]) == 0
+    assert library.names() == ["ribosome", "small"]
+    assert run(["heads", "delete", "small", "--yes"]) == 0
+    assert library.names() == ["ribosome"]
+    capsys.readouterr()
+    assert run(["heads", "delete", "small", "--yes"]) == 2
+    assert "no head called 'small'" in capsys.readouterr().err
+
+
+def test_export_and_import(tmp_path: Path, library: HeadLibrary, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["heads", "export", "tiny", str(tmp_path)]) == 0
+    assert run(["heads", "export", "tiny", str(tmp_path)]) == 2
+    copy = str(tmp_path / "tiny.safetensors")
+    assert run(["heads", "import", copy]) == 2  # the name is taken
+    assert run(["heads", "import", copy, "--name", "mine"]) == 0
+    assert library.names() == ["mine", "ribosome", "tiny"]
+    capsys.readouterr()
+    (tmp_path / "a.safetensors").write_text("no head")
+    assert run(["heads", "import", str(tmp_path / "a.safetensors")]) == 2
+    assert "a.safetensors" in capsys.readouterr().err

@@ -1,0 +1,25 @@
+"""Names that heads can have."""
+
+import pytest
+from torch import nn
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.heads.names import check_head_name
+
+
+@pytest.mark.parametrize("name", ["a", "EMPIAR-10017_b", "0", "x" * 64])
+def test_names_that_can_be_used(name: str) -> None:
+    check_head_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a b", "a/b", "../a", "é", "x" * 65, "a\n", "__init__"])
+def test_names_that_cannot_be_used(name: str) -> None:
+    with pytest.raises(ParameterError, match="cannot be the name of a head"):
+        check_head_name(name)
+
+
+def test_no_head_can_hide_an_attribute_of_torch() -> None:
+    for name in dir(nn.ModuleDict()):
+        if not name.startswith("_"):
+            with pytest.raises(ParameterError, match="reserved"):
+                check_head_name(name)

@@ -1,0 +1,96 @@
+"""Heads on disk, and on the body that they were trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from napari_hydrapicker.errors import ParameterError, WeightsError
+from napari_hydrapicker.heads.record import HeadRecord
+from napari_hydrapicker.hydra import container
+from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.head_file import attach, load_head, save_head
+from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra.weights import body_hash
+
+SMALL = Architecture(channels=4, groups=4)
+
+
+@pytest.fixture
+def model() -> HydraPicker:
+    torch.manual_seed(0)
+    return HydraPicker(SMALL).eval()
+
+
+@pytest.fixture
+def record(model: HydraPicker) -> HeadRecord:
+    return HeadRecord(
+        name="mine", diameter_angstrom=180, created="now", parent=body_hash(model), **SMALL.model_dump()
+    )
+
+
+@pytest.fixture
+def head() -> Head:
+    torch.manual_seed(1)
+    return Head(4, 4, 0.3).half().float().eval()
+
+
+def test_a_head_comes_back(tmp_path: Path, head: Head, record: HeadRecord) -> None:
+    path = tmp_path / "a.safetensors"
+    save_head(path, head, record)
+    loaded, found = load_head(path)
+    assert found == record
+    assert not loaded.training
+    image = torch.randn(1, 4, 48, 80)
+    assert torch.equal(loaded.dense(image), head.dense(image))
+
+
+def test_attached_heads_answer_and_change_nothing_else(
+    model: HydraPicker, head: Head, record: HeadRecord
+) -> None:
+    image = torch.randn(1, 1, 48, 80)
+    generic = model(image)
+    attach(model, head, record)
+    first = model(image, "mine")
+    assert torch.equal(first, head(model.features(image)))
+    for name in ("second", "third"):
+        attach(model, Head(4, 4, 0.3).eval(), record.model_copy(update={"name": name}))
+    assert torch.equal(model(image, "mine"), first)
+    assert torch.equal(model(image), generic)
+    with pytest.raises(ParameterError, match="already"):
+        attach(model, head, record)
+
+
+def test_another_body_is_refused(head: Head, record: HeadRecord) -> None:
+    torch.manual_seed(7)
+    other = HydraPicker(SMALL)
+    with pytest.raises(WeightsError, match=r"another network .*train it again"):
+        attach(other, head, record)
+    assert other.head_names == ("generic",)
+
+
+def test_infinite_weights_are_not_written(tmp_path: Path, head: Head, record: HeadRecord) -> None:
+    with torch.no_grad():
+        head.output.weight[0, 0, 0, 0] = 1e6
+    with pytest.raises(WeightsError, match="not finite"):
+        save_head(tmp_path / "a.safetensors", head, record)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_with_other_tensors_are_refused(tmp_path: Path, head: Head, record: HeadRecord) -> None:
+    path = tmp_path / "a.safetensors"
+    good = {name: tensor.detach().half() for name, tensor in head.state_dict().items()}
+    header = {"format": "napari-hydrapicker head", "record": record.model_dump_json()}
+    name = "output.bias"
+    cases = [
+        ({k: v for k, v in good.items() if k != name}, "lacks"),
+        ({**good, name: torch.zeros(4).half()}, "of shape"),
+        ({**good, name: torch.zeros(3)}, "float32"),
+        ({**good, name: torch.full((3,), torch.nan).half()}, "NaN"),
+    ]
+    for tensors, message in cases:
+        container.write(path, tensors, header)
+        with pytest.raises(WeightsError, match=message):
+            load_head(path)

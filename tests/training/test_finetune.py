@@ -1,0 +1,103 @@
+"""From corrected files to a head with its record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+import torch
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.heads.record import HeadRecord
+from napari_hydrapicker.hydra.metadata import Metadata
+from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra.weights import body_hash
+from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.training.few_shot import FewShotParameters
+from napari_hydrapicker.training.finetune import Example, finetune, split
+
+NONE = np.empty((0, 2))
+QUICK = FewShotParameters(steps=2, batch_size=1, crop_wpx=64, validate_every=1, memory_bytes=0)
+
+
+@pytest.fixture(scope="module")
+def model() -> HydraPicker:
+    torch.manual_seed(0)
+    return HydraPicker(Architecture(channels=4, groups=4)).eval()
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> list[Example]:
+    made = []
+    for i in range(3):
+        rng = np.random.default_rng(i)
+        path = tmp_path / f"m{i}.mrc"
+        with mrcfile.new(path) as mrc:
+            mrc.set_data(rng.normal(size=(160, 240)).astype(np.float32))
+            mrc.voxel_size = 2.0
+        yx = rng.uniform(20, 140, (4 + i, 2))
+        made.append(Example(open_micrograph(path), yx, yx[:1] + 15))
+    return made
+
+
+def test_one_alone_is_trained_on(examples: list[Example]) -> None:
+    assert split(examples[:1]) == (examples[:1], [])
+
+
+def test_the_middle_one_is_held_out(examples: list[Example]) -> None:
+    training, held = split(examples[::-1])
+    assert held == [examples[1]]
+    assert training == [examples[2], examples[0]]
+    assert split(examples[:2])[1] == [examples[0]]  # the richer one is for training
+
+
+def test_one_in_five_is_held_out_and_never_one_without_particles(examples: list[Example]) -> None:
+    training, held = split(examples * 1 + [replace(examples[i % 3]) for i in range(8)])
+    assert (len(training), len(held)) == (9, 2)
+    bare = replace(examples[0], yx=NONE)
+    assert split([examples[0], bare]) == ([examples[0], bare], [])
+
+
+def test_the_record_tells_how_the_head_came_to_be(model: HydraPicker, examples: list[Example]) -> None:
+    metadata = Metadata(calibration={"generic": (2.0, 0.5)}, preprocessing={"whiten": 0.5})
+    result, record = finetune(model, metadata, examples, 84.0, "mine", QUICK)
+    assert record.name == "mine"
+    assert record.parent == body_hash(model)
+    assert (record.channels, record.groups) == (4, 4)
+    assert record.diameter_angstrom == 84
+    assert record.pixel_size_angstrom == 2
+    assert record.preprocessing == {"whiten": 0.5}
+    assert [(one.name, one.use, one.particles) for one in record.micrographs] == [
+        ("m0", "training", 4), ("m2", "training", 6), ("m1", "validation", 5),
+    ]  # fmt: skip
+    assert len({one.sha256 for one in record.micrographs}) == 3
+    assert record.figures_before.keys() == record.figures_after.keys() == {"validation_ap", "validation_f1"}
+    assert record.training["steps"] == result.steps
+    assert not record.partial
+    assert HeadRecord.model_validate_json(record.model_dump_json()) == record
+
+
+def test_with_one_micrograph_the_calibration_stays(model: HydraPicker, examples: list[Example]) -> None:
+    metadata = Metadata(calibration={"generic": (2.0, 0.5)}, thresholds={"generic": 0.33})
+    one = [replace(examples[0], complete=False, pixel_size_angstrom=4.0)]
+    result, record = finetune(model, metadata, one, 168.0, "mine", QUICK)
+    assert not result.held_out
+    assert record.calibration == (2.0, 0.5)
+    assert record.threshold == 0.33
+    assert record.partial
+    assert record.pixel_size_angstrom == 4
+    assert record.figures_after.keys() == {"training_ap", "training_f1"}
+
+
+@pytest.mark.parametrize("name", ["generic", "a b"])
+def test_names_that_cannot_be(model: HydraPicker, examples: list[Example], name: str) -> None:
+    with pytest.raises(ParameterError, match="name"):
+        finetune(model, Metadata(), examples, 84.0, name, QUICK)
+
+
+def test_nothing_to_train_on(model: HydraPicker) -> None:
+    with pytest.raises(ParameterError, match="no corrected micrographs"):
+        finetune(model, Metadata(), [], 84.0, "mine", QUICK)
