@@ -10,6 +10,7 @@ import pytest
 
 from napari_hydrapicker import formats
 from napari_hydrapicker.cli.main import run
+from napari_hydrapicker.hydra import head as head_module
 from napari_hydrapicker.hydra import model as model_module
 from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.model import Architecture
@@ -25,6 +26,7 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
             super().__init__(architecture or Architecture(channels=4, groups=4))
 
     monkeypatch.setattr(model_module, "HydraPicker", Tiny)
+    monkeypatch.setattr(head_module, "STAGE_CHANNELS", (16, 16, 16, 16))
 
 
 def train(out: Path, *options: str) -> int:
@@ -46,6 +48,8 @@ def test_two_steps_make_a_network_that_knows_where_it_comes_from(
     assert metadata.training["simulated"] == ["procedural-1000", "procedural-1002"]
     assert metadata.training["held_out"] == ["procedural-1001"]
     assert metadata.preprocessing["whiten"] == 0.5
+    assert isinstance(metadata.training["parameters"], dict)
+    assert metadata.training["parameters"]["crop_wpx"] == 64
     assert 0.05 <= metadata.thresholds["generic"] <= 0.95
     assert metadata.calibration["generic"][0] > 0
     assert train(out, *options) == 0  # all steps are done
@@ -75,6 +79,27 @@ def test_labelled_micrographs_and_a_network_to_start_from(
     assert 0 < max(changes) < 0.1  # went on from there, not from scratch
 
 
+def test_a_head_for_each_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ("--procedural", "3", "--held-out", "procedural-1001", "--steps", "1")
+    assert train(tmp_path / "single", *data) == 0
+    init = str(tmp_path / "single" / "network.safetensors")
+    out = tmp_path / "multi"
+    options = ("--phase", "multi-head", "--init", init, *data, "--keep-heads", "procedural-1002")
+    options += ("--lambda-bias", "0.5", "--bias-form", "squared")
+    assert train(out, *options) == 0
+    said = capsys.readouterr().out
+    assert "procedural-1000: AP" in said
+    _, metadata = weights.load(out / "network.safetensors")
+    assert metadata.heads == ("generic", "procedural-1002")
+    assert set(metadata.calibration) == set(metadata.thresholds) == set(metadata.heads)
+    assert metadata.training["phase"] == "multi-head"
+    parameters = metadata.training["parameters"]
+    assert isinstance(parameters, dict)
+    assert (parameters["lambda_bias"], parameters["bias_form"]) == (0.5, "squared")
+    assert train(out, *options) == 0  # all steps are done
+    assert "step 1/1" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -85,6 +110,11 @@ def test_labelled_micrographs_and_a_network_to_start_from(
         (("--procedural", "1", "--device", "abacus"), "--device abacus"),
         (("--procedural", "1", "--structures", "none.pdb"), "none.pdb"),
         (("--procedural", "1", "--init", "none.safetensors"), "none.safetensors"),
+        (("--procedural", "1", "--phase", "multi-head"), "--init"),
+        (("--procedural", "1", "--phase", "multi-head", "--cycle", "3"), "--cycle: not for"),
+        (("--procedural", "1", "--keep-heads", "a"), "--keep-heads: not for"),
+        (("--procedural", "1", "--lambda-bias", "1"), "--lambda-bias: not for"),
+        (("--procedural", "1", "--real-share", "2"), "--real-share 2"),
     ],
 )
 def test_options_that_make_no_sense(

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from napari_hydrapicker.errors import WeightsError
-from napari_hydrapicker.training.checkpoint import load_checkpoint, save_checkpoint
+from napari_hydrapicker.training.checkpoint import load_checkpoint, read_progress, save_checkpoint
 
 
 def trained(seed: int, steps: int = 3) -> tuple[torch.nn.Module, torch.optim.Adam]:
@@ -49,6 +49,19 @@ def test_a_newer_checkpoint_takes_the_place_of_the_older(tmp_path: Path) -> None
     assert load_checkpoint(path, model, optimiser) == {"step": 2}
 
 
+def test_a_state_without_an_optimiser(tmp_path: Path) -> None:
+    model, _ = trained(1)
+    path = tmp_path / "best.safetensors"
+    save_checkpoint(path, model, None, {"ap": 0.5})
+    assert read_progress(path) == {"ap": 0.5}
+    other, optimiser = trained(2)
+    kept = optimiser.state_dict()["state"][0]["step"].clone()
+    assert load_checkpoint(path, other) == {"ap": 0.5}
+    for mine, theirs in zip(model.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
+    assert optimiser.state_dict()["state"][0]["step"] == kept
+
+
 @pytest.mark.parametrize("length", [0, 5, 100, -1])
 def test_a_file_cut_short_is_refused(tmp_path: Path, length: int) -> None:
     model, optimiser = trained(1)
@@ -57,6 +70,8 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, length: int) -> None:
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(WeightsError, match=r"checkpoint\.safetensors"):
         load_checkpoint(path, model, optimiser)
+    with pytest.raises(WeightsError, match=r"checkpoint\.safetensors"):
+        read_progress(path if length < 100 else tmp_path / "no checkpoint.safetensors")
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
+from napari_hydrapicker.hydra import head as head_module
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.training.single_head import (
     Progress,
     SingleHeadParameters,
-    batch_of,
-    loss_of,
     train_single_head,
 )
 from napari_hydrapicker.training.sources import Crop
+from napari_hydrapicker.training.steps import batch_of, loss_of
 
 SIZE = 64
 
@@ -36,6 +36,11 @@ class Discs:
         for y, x in yx:
             image[np.hypot(rows - y, cols - x) < 9] -= 2
         return Crop(image, yx, np.empty((0, 2)))
+
+
+@pytest.fixture(autouse=True)
+def _small_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_module, "STAGE_CHANNELS", (32, 64, 64, 128))
 
 
 def tiny() -> HydraPicker:
@@ -57,7 +62,7 @@ def held_out() -> list[Crop]:
 
 def test_it_learns(tmp_path: Path) -> None:
     reports: list[Progress] = []
-    p = parameters(steps=100, batch_size=4, validate_every=50, ema_decay=0.9, learning_rate=4e-4)
+    p = parameters(steps=100, batch_size=4, validate_every=50, ema_decay=0.9, learning_rate=3e-3)
     best = train_single_head(tiny(), [Discs()], [1.0], held_out(), tmp_path, p, reports.append)
     assert [r.step for r in reports] == [20, 40, 60, 80, 100]
     assert reports[-1].loss < 0.5 * reports[0].loss

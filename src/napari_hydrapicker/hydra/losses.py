@@ -14,7 +14,7 @@ from napari_hydrapicker.hydra.anchors import REACH_WPX, Assignment, decode
 
 GAMMA = 2.0
 ALPHA = 0.25
-_TINY = 1e-6  # smooths the norm of Eq. 3.4 where a head still equals the generic one
+TINY = 1e-6  # smooths the norm of Eq. 3.4 where a head still equals the generic one
 
 
 class DetectionLoss(NamedTuple):
@@ -103,7 +103,7 @@ def _distance(head: nn.Module, reference: dict[str, nn.Parameter]) -> Tensor:
     if {k: v.shape for k, v in weights.items()} != {k: v.shape for k, v in reference.items()}:
         raise ParameterError("A head differs from the generic head in its layers: they cannot be compared.")
     squares = [(weights[name] - reference[name]).float().square().sum() for name in reference]
-    return torch.sqrt(torch.stack(squares).sum() + _TINY**2) - _TINY
+    return torch.sqrt(torch.stack(squares).sum() + TINY**2) - TINY
 
 
 def detection_loss(

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.hydra.anchors import assign
-from napari_hydrapicker.hydra.losses import detection_loss
+from napari_hydrapicker.errors import WeightsError
 from napari_hydrapicker.hydra.model import HydraPicker
-from napari_hydrapicker.training.checkpoint import load_checkpoint, save_checkpoint
+from napari_hydrapicker.training import loop
+from napari_hydrapicker.training.checkpoint import load_checkpoint, read_progress, save_checkpoint
 from napari_hydrapicker.training.sources import Crop, Source
+from napari_hydrapicker.training.steps import (
+    MAX_GRADIENT,
+    annealed,
+    batch_of,
+    channels_last,
+    loss_of,
+    set_rate,
+    shares_of,
+    warmed_up,
+)
 from napari_hydrapicker.training.validation import validation_ap
-
-DENSE_STRIDE = 8
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,9 @@ class SingleHeadParameters:
     def rate(self, step: int) -> float:
         """Learning rate at `step`: linear warm-up, then cosine annealing with warm restarts."""
         if step < self.warmup_steps:
-            return self.learning_rate * (step + 1) / self.warmup_steps
+            return self.learning_rate * warmed_up(step, self.warmup_steps)
         cycle = self.cycle_steps or max(1, self.steps - self.warmup_steps)
-        return self.learning_rate * (
-            0.5 + 0.5 * math.cos(math.pi * ((step - self.warmup_steps) % cycle) / cycle)
-        )
+        return self.learning_rate * annealed(step - self.warmup_steps, cycle)
 
 
 @dataclass(frozen=True)
@@ -64,29 +66,6 @@ class Progress:
     localisation: float
     seconds: float
     validation_ap: float | None = None
-
-
-def batch_of(source: Source, rng: np.random.Generator, n: int, size: int) -> tuple[Tensor, list[Crop]]:
-    """Draw `n` crops of one data set, turned at random; images (n, 1, size, size)."""
-    crops = [source.crop(rng, size).turned(rng) for _ in range(n)]
-    return torch.from_numpy(np.stack([c.image for c in crops])[:, None]), crops
-
-
-def loss_of(model: HydraPicker, images: Tensor, crops: Sequence[Crop], lambda_cls: float) -> Any:
-    """Detection loss of the generic head on the four shifted grids (Eqs. 3.1 to 3.3)."""
-    device = images.device
-    with torch.autocast(device.type, dtype=torch.bfloat16):
-        raw = model(images.contiguous(memory_format=torch.channels_last), dense=True)
-    raw = raw.float()
-    grid = (raw.shape[2], raw.shape[3])
-    labels = [
-        assign(
-            torch.as_tensor(c.yx.copy(), dtype=torch.float32, device=device), grid, DENSE_STRIDE,
-            ignore_yx=torch.as_tensor(c.ignore_yx.copy(), dtype=torch.float32, device=device),
-        )
-        for c in crops
-    ]  # fmt: skip
-    return detection_loss(raw, labels, DENSE_STRIDE, lambda_cls)
 
 
 def train_single_head(
@@ -115,54 +94,77 @@ def train_single_head(
     ------
     ParameterError
         If there is no data set, or their number differs from that of the weights.
+    WeightsError
+        If the checkpoint in `folder` is damaged or of another training.
     """
     p = parameters or SingleHeadParameters()
-    if not sources or len(sources) != len(weights):
-        raise ParameterError(f"{len(sources)} data sets with {len(weights)} weights; give at least one each")
-    device = next(model.parameters()).device
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = copy.deepcopy(model)
-    both = torch.nn.ModuleDict({"model": model, "averaged": averaged})
-    optimiser = torch.optim.Adam(model.parameters(), lr=p.learning_rate)
-    best, best_ap, first = copy.deepcopy(averaged), -1.0, 0
-    path, best_path = folder / "checkpoint.safetensors", folder / "best.safetensors"
-    folder.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        first = int(load_checkpoint(path, both, optimiser)["step"])
-        best_ap = float(load_checkpoint(best_path, best, torch.optim.SGD(best.parameters()))["ap"])
-    share = np.asarray(weights, np.float64) / np.sum(weights)
-    started, losses = time.monotonic(), []
-    for step in range(first, p.steps):
-        rng = np.random.default_rng((p.seed, step))
-        source = sources[rng.choice(len(sources), p=share)]
+    phase = _SingleHead(model, sources, weights, validation, folder, p)
+
+    def told(now: loop.Report[float]) -> None:
+        report(Progress(now.step, p.steps, now.losses[0], now.losses[1], now.seconds, now.figures))
+
+    loop.run(phase, phase.resume(), told, cancelled, minutes)
+    return phase.best
+
+
+class _SingleHead:
+    """The network, the running mean of its weights, and the best such mean so far."""
+
+    def __init__(
+        self,
+        model: HydraPicker,
+        sources: Sequence[Source],
+        weights: Sequence[float],
+        validation: Sequence[Crop],
+        folder: Path,
+        p: SingleHeadParameters,
+    ) -> None:
+        self._shares = shares_of(sources, weights)
+        self._sources, self._validation, self._folder, self._p = sources, validation, folder, p
+        self.steps, self.validate_every = p.steps, p.validate_every
+        self._device = next(model.parameters()).device
+        self._model = channels_last(model)
+        self._averaged = copy.deepcopy(self._model)
+        self._both = torch.nn.ModuleDict({"model": self._model, "averaged": self._averaged})
+        self._optimiser = torch.optim.Adam(self._model.parameters(), lr=p.learning_rate)
+        self.best, self._best_ap = copy.deepcopy(self._averaged), -1.0
+        self._path, self._best_path = folder / "checkpoint.safetensors", folder / "best.safetensors"
+
+    def resume(self) -> int:
+        """Go back to the checkpoint, if there is one; returns the number of steps done."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._path.exists():
+            return 0
+        if "heads" in read_progress(self._path):
+            raise WeightsError(f"{self._path}: a checkpoint of the multi-head phase; choose another folder")
+        done = int(load_checkpoint(self._path, self._both, self._optimiser)["step"])
+        self._best_ap = float(load_checkpoint(self._best_path, self.best)["ap"])
+        return done
+
+    def step(self, number: int) -> tuple[float, float]:
+        p, model = self._p, self._model
+        rng = np.random.default_rng((p.seed, number))
+        source = self._sources[rng.choice(len(self._sources), p=self._shares)]
         images, crops = batch_of(source, rng, p.batch_size, p.crop_wpx)
-        for group in optimiser.param_groups:
-            group["lr"] = p.rate(step)
+        set_rate(self._optimiser, p.rate(number))
         model.train()
-        loss = loss_of(model, images.to(device), crops, p.lambda_cls)
-        optimiser.zero_grad(set_to_none=True)
-        loss.total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimiser.step()
-        decay = min(p.ema_decay, (1 + step) / (10 + step))
+        loss = loss_of(model, images.to(self._device), crops, p.lambda_cls)
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT)
+        self._optimiser.step()
+        decay = min(p.ema_decay, (1 + number) / (10 + number))
         with torch.no_grad():
-            for mean, now in zip(averaged.parameters(), model.parameters(), strict=True):
+            for mean, now in zip(self._averaged.parameters(), model.parameters(), strict=True):
                 mean.lerp_(now, 1 - decay)
-        losses.append((loss.total.item(), loss.localisation.item()))
-        done = step + 1
-        out_of_time = time.monotonic() - started > 60 * minutes
-        last = done == p.steps or cancelled() or out_of_time
-        ap = None
-        if done % p.validate_every == 0 or last:
-            ap = validation_ap(averaged, validation)
-            if ap > best_ap or not validation:  # with nothing held out the last state is the best guess
-                best_ap, best = ap, copy.deepcopy(averaged)
-                save_checkpoint(best_path, best, torch.optim.SGD(best.parameters()), {"ap": ap, "step": done})
-            save_checkpoint(path, both, optimiser, {"step": done, "parameters": asdict(p)})
-        if done % 20 == 0 or last:
-            total, where = np.mean(losses, axis=0)
-            report(Progress(done, p.steps, total, where, time.monotonic() - started, ap))
-            losses = []
-        if last:
-            break
-    return best
+        return loss.total.item(), loss.localisation.item()
+
+    def check(self, done: int) -> float:
+        ap = validation_ap(self._averaged, self._validation)
+        # With nothing held out the last state is the best guess.
+        if ap > self._best_ap or not self._validation:
+            self._best_ap, self.best = ap, copy.deepcopy(self._averaged)
+            save_checkpoint(self._best_path, self.best, None, {"ap": ap, "step": done})
+        progress = {"step": done, "parameters": asdict(self._p)}
+        save_checkpoint(self._path, self._both, self._optimiser, progress)
+        return ap

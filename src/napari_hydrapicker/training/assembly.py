@@ -1,0 +1,122 @@
+"""All that a network is trained and validated on: simulated molecules and labelled real sets together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.hydra.model import GENERIC
+from napari_hydrapicker.simulation.cloud import PointCloud
+from napari_hydrapicker.training.data_sets import (
+    labelled_micrographs,
+    real_source,
+    simulated_sources,
+    validation_crops,
+)
+from napari_hydrapicker.training.head_names import head_names
+from napari_hydrapicker.training.sources import Crop, SimulatedSource, Source
+
+CROPS_EACH, CROP_WPX = 2, 256  # simulated for the validation of one molecule
+UNSEEN_SEED, SEEN_SEED = 99, 2_000_000_099  # of those that nothing is, and something is, trained on
+
+
+@dataclass(frozen=True)
+class RealSet:
+    """Where a labelled data set is; `shift_angstrom`, (row, column), is added to its labels."""
+
+    name: str
+    micrographs: str
+    coordinates: Path
+    diameter_angstrom: float
+    shift_angstrom: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """Data sets to train on, and images to validate on.
+
+    Attributes
+    ----------
+    sources, weights
+        Data sets, the simulated ones first, and how often each is drawn, relative to one another.
+    simulated, real
+        Names of the data sets of both kinds.
+    unseen
+        Images of molecules that are held out altogether, and held-out micrographs of the real sets.
+    held_micrographs
+        The latter by data set.
+    """
+
+    sources: list[Source]
+    weights: list[float]
+    simulated: list[str]
+    real: list[str]
+    unseen: list[Crop]
+    held_micrographs: dict[str, list[Crop]]
+
+    @property
+    def heads(self) -> list[str]:
+        """Name of the head of each data set."""
+        return head_names([source.name for source in self.sources])
+
+    def by_head(self) -> dict[str, list[Crop]]:
+        """Held-out images for phase 2: `unseen` for the generic head, of its own data set for each other.
+
+        Those of simulated molecules are views that training will hardly draw again, of the same molecule.
+        """
+        made: dict[str, list[Crop]] = {GENERIC: list(self.unseen)}
+        for source, head in zip(self.sources, self.heads, strict=True):
+            own = made.setdefault(head, [])
+            if isinstance(source, SimulatedSource):
+                own += validation_crops([source], CROPS_EACH, CROP_WPX, SEEN_SEED)
+            else:
+                own += self.held_micrographs[source.name]
+        return made
+
+
+def assemble(
+    clouds: Sequence[PointCloud],
+    n_views: int,
+    real_sets: Sequence[RealSet],
+    real_share: float,
+    held_out: Sequence[str],
+    seed: int,
+) -> TrainingData:
+    """Project the molecules and read the labelled sets.
+
+    Parameters
+    ----------
+    clouds, n_views
+        Molecules, and the number of projections kept of each.
+    real_share
+        Share of the batches that come from the real sets, divided evenly among them.
+    held_out
+        Names of molecules and micrographs that are not trained on.
+
+    Raises
+    ------
+    ParameterError
+        If nothing of a kind is left to train on, a micrograph has no labels, two real sets have the same
+        name, or the share is not within 0 to 1.
+    """
+    if not 0 <= real_share <= 1:
+        raise ParameterError(f"--real-share {real_share:g}: give a number from 0 to 1")
+    names = [one.name for one in real_sets]
+    if len(set(names)) < len(names):
+        raise ParameterError(f"two labelled data sets are called {max(names, key=names.count)!r}; rename one")
+    made, held = simulated_sources(clouds, n_views, held_out, seed)
+    share = real_share if real_sets else 0.0
+    weights = [(1 - share) / len(made)] * len(made) + [share / max(1, len(real_sets))] * len(real_sets)
+    sources: list[Source] = list(made)
+    unseen = validation_crops(held, CROPS_EACH, CROP_WPX, UNSEEN_SEED)
+    held_micrographs = {}
+    for one in real_sets:
+        images = labelled_micrographs(
+            [one.micrographs], one.coordinates, one.diameter_angstrom, one.shift_angstrom
+        )
+        source, held_micrographs[one.name] = real_source(one.name, images, held_out)
+        sources.append(source)
+        unseen += held_micrographs[one.name]
+    return TrainingData(sources, weights, [s.name for s in made], names, unseen, held_micrographs)

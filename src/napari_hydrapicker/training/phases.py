@@ -1,0 +1,92 @@
+"""The two phases that make a network, run on assembled data and told of in lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
+from napari_hydrapicker.training.assembly import TrainingData
+from napari_hydrapicker.training.multi_head import MultiHeadParameters, MultiHeadProgress, train_multi_head
+from napari_hydrapicker.training.single_head import Progress, SingleHeadParameters, train_single_head
+from napari_hydrapicker.training.sources import Crop
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network, the held-out images of its heads, and the parameters that it was trained with."""
+
+    model: HydraPicker
+    validation: Mapping[str, Sequence[Crop]]
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A training from a network, with checkpoints in a folder; `say` is told of the progress."""
+
+    model: HydraPicker
+    data: TrainingData
+    folder: Path
+    minutes: float
+    say: Callable[[str], None]
+
+    def single_head(self, **parameters: Any) -> Trained:
+        """Run phase 1 with these parameters, the others by default."""
+        p = SingleHeadParameters(**parameters)
+        data = self.data
+        best = train_single_head(
+            self.model, data.sources, data.weights, data.unseen, self.folder, p,
+            lambda now: self.say(single_head_line(now)), minutes=self.minutes,
+        )  # fmt: skip
+        return Trained(best, {GENERIC: data.unseen}, asdict(p))
+
+    def multi_head(self, kept: Sequence[str], **parameters: Any) -> Trained:
+        """Run phase 2 with these parameters, the others by default, and keep some of the heads.
+
+        Raises
+        ------
+        ParameterError
+            If there will be no such head.
+        """
+        p = MultiHeadParameters(**parameters)
+        data = self.data
+        for name in kept:
+            if name not in data.heads:
+                known = ", ".join(dict.fromkeys(data.heads))
+                raise ParameterError(f"--keep-heads {name}: there will be no such head; choose among {known}")
+        validation = data.by_head()
+        best = train_multi_head(
+            self.model, data.sources, data.weights, validation, self.folder, p,
+            lambda now: self.say(multi_head_line(now)), minutes=self.minutes,
+        )  # fmt: skip
+        for name in set(best.head_names) - {GENERIC, *kept}:
+            best.remove_head(name)
+        return Trained(best, validation, asdict(p))
+
+
+def single_head_line(now: Progress) -> str:
+    """Say where phase 1 is."""
+    ap = "" if now.validation_ap is None else f"  validation AP {now.validation_ap:.3f}"
+    return (
+        f"step {now.step}/{now.steps}  loss {now.loss:.3f} (localisation {now.localisation:.3f})"
+        f"  {now.seconds:.0f} s{ap}"
+    )
+
+
+def multi_head_line(now: MultiHeadProgress) -> str:
+    """Say where phase 2 is; after a validation with a line for each head."""
+    line = (
+        f"step {now.step}/{now.steps}  loss {now.loss:.3f} (localisation {now.localisation:.3f})"
+        f"  heads' distance {now.bias:.4f}  {now.seconds:.0f} s"
+    )
+    if now.ap is None:
+        return line
+    heads = "".join(
+        f"\n  {name}: AP {own:.3f}, generic {now.ap.generic_there[name]:.3f}"
+        for name, own in now.ap.specialised.items()
+    )
+    return f"{line}  validation AP, generic {now.ap.generic:.3f}{heads}"

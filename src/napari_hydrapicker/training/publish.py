@@ -1,0 +1,72 @@
+"""From a trained network to the file that is picked with: calibrated scores and thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from napari_hydrapicker.hydra.metadata import Metadata
+from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
+from napari_hydrapicker.hydra.weights import save
+from napari_hydrapicker.training.multi_head_validation import (
+    average_precisions,
+    generic_scores,
+    score_all,
+    together,
+)
+from napari_hydrapicker.training.sources import WHITEN_STRENGTH, Crop
+from napari_hydrapicker.training.validation import calibrate
+
+NO_THRESHOLD = 0.5  # where nothing is held out
+
+
+def publish(
+    model: HydraPicker,
+    validation: Mapping[str, Sequence[Crop]],
+    path: Path,
+    provenance: Mapping[str, JsonValue],
+) -> Metadata:
+    """Calibrate every head on its held-out images, choose its threshold of best F1, and save.
+
+    A head without such images is given the generic head's.
+
+    Parameters
+    ----------
+    model
+        Any network; it is brought to the CPU.
+    validation
+        Held-out images by head, as for `train_multi_head`; of heads that the network has not they do
+        not count.
+    path
+        File to write.
+    provenance
+        What to say of the training; the average precisions are added.
+
+    Returns
+    -------
+    Metadata
+        What was written.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be written, or the network diverged.
+    """
+    there = {name: crops for name, crops in validation.items() if name in model.head_names}
+    scores = score_all(model, there)
+    general = generic_scores(scores)
+    calibration = {GENERIC: calibrate(general.logits, general.truth)}
+    thresholds = {GENERIC: general.threshold(calibration[GENERIC], NO_THRESHOLD)}
+    for name in model.head_names[1:]:
+        own = scores[name][name] if name in scores else together([])
+        calibration[name] = own.calibration(calibration[GENERIC])
+        thresholds[name] = own.threshold(calibration[name], thresholds[GENERIC])
+    ap = average_precisions(scores)
+    figures: dict[str, JsonValue] = {GENERIC: ap.generic, **ap.specialised}
+    meta = Metadata(
+        heads=model.head_names, calibration=calibration, thresholds=thresholds,
+        preprocessing={"whiten": WHITEN_STRENGTH}, training={**provenance, "validation_ap": figures},
+    )  # fmt: skip
+    return save(model.cpu().float(), path, meta)

@@ -1,0 +1,81 @@
+"""What one optimisation step of the whole network is made of, in every phase."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.hydra.anchors import assign
+from napari_hydrapicker.hydra.losses import DetectionLoss, detection_loss
+from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
+from napari_hydrapicker.training.sources import Crop, Source
+from napari_hydrapicker.training.validation import DENSE_STRIDE
+
+MAX_GRADIENT = 5.0  # longer gradients of the detection losses are cut to this norm
+
+
+def shares_of(sources: Sequence[Source], weights: Sequence[float]) -> NDArray[np.float64]:
+    """How often each data set is drawn, adding up to 1.
+
+    Raises
+    ------
+    ParameterError
+        If there is no data set, or their number differs from that of the weights.
+    """
+    if not sources or len(sources) != len(weights):
+        raise ParameterError(f"{len(sources)} data sets with {len(weights)} weights; give at least one each")
+    shares = np.asarray(weights, np.float64)
+    return np.asarray(shares / shares.sum(), np.float64)
+
+
+def channels_last(model: HydraPicker) -> HydraPicker:
+    """Bring the weights into the order in memory that convolutions are fastest in."""
+    return cast(HydraPicker, model.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+
+def batch_of(source: Source, rng: np.random.Generator, n: int, size: int) -> tuple[Tensor, list[Crop]]:
+    """Draw `n` crops of one data set, turned at random; images (n, 1, size, size)."""
+    crops = [source.crop(rng, size).turned(rng) for _ in range(n)]
+    return torch.from_numpy(np.stack([c.image for c in crops])[:, None]), crops
+
+
+def loss_of(
+    model: HydraPicker, images: Tensor, crops: Sequence[Crop], lambda_cls: float, head: str = GENERIC
+) -> DetectionLoss:
+    """Detection loss of a head on the four shifted grids (Eqs. 3.1 to 3.3); images (B, 1, H, W)."""
+    device = images.device
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        raw = model(images.contiguous(memory_format=torch.channels_last), head, dense=True)
+    raw = raw.float()
+    grid = (raw.shape[2], raw.shape[3])
+    labels = [
+        assign(
+            torch.as_tensor(c.yx.copy(), dtype=torch.float32, device=device), grid, DENSE_STRIDE,
+            ignore_yx=torch.as_tensor(c.ignore_yx.copy(), dtype=torch.float32, device=device),
+        )
+        for c in crops
+    ]  # fmt: skip
+    return detection_loss(raw, labels, DENSE_STRIDE, lambda_cls)
+
+
+def warmed_up(step: int, warmup_steps: int) -> float:
+    """Share of the learning rate at `step` of a linear warm-up, at most 1."""
+    return min(1.0, (step + 1) / max(1, warmup_steps))
+
+
+def annealed(step: int, cycle_steps: int) -> float:
+    """Share of the learning rate at `step` of cosine annealing with warm restarts."""
+    return 0.5 + 0.5 * math.cos(math.pi * (step % cycle_steps) / cycle_steps)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Use a learning rate from now on."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
