@@ -54,7 +54,7 @@ class Child:
         try:
             self._process = MessageProcess(self._command or _own_command())
         except OSError as error:
-            self._unsaid.append(Broken(f"the picking process cannot be started ({error})"))
+            self._unsaid.append(Broken(f"the background process cannot be started ({error})"))
 
     def send(self, request: Request) -> None:
         """Send a request; starts the process if there is none.

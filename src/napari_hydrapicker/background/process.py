@@ -96,17 +96,17 @@ class MessageProcess:
         last = " | ".join([line for line in self._errors if line.strip()][-_QUOTED_LINES:])
         detail = f": {last}" if last else ""
         if code is None or code >= 0:
-            return f"the picking process stopped by itself (exit code {code}{detail})"
+            return f"the background process stopped by itself (exit code {code}{detail})"
         known = {one.value: one.name for one in signal.Signals}
         name = known.get(-code, f"signal {-code}")
         if name == "SIGKILL":
             return (
-                f"the picking process was killed ({name}): memory may have run out; close other programs, "
-                f"then pick again{detail}"
+                f"the background process was killed ({name}): memory may have run out; close other programs, "
+                f"then try again{detail}"
             )
         if name in ("SIGTERM", "SIGINT", "SIGHUP"):
-            return f"the picking process was ended from outside ({name}){detail}"
-        return f"the picking process crashed ({name}){detail}"
+            return f"the background process was ended from outside ({name}){detail}"
+        return f"the background process crashed ({name}){detail}"
 
     def _thread(self, target: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=target, name=f"hydrapicker{target.__name__}", daemon=True)

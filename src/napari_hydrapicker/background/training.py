@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_hydrapicker.background.messages import CorrectedRef, Trained, Training, TrainRequest
@@ -27,6 +29,8 @@ def train(request: TrainRequest, say: Callable[[Training], None]) -> tuple[FewSh
     HydraPickerError
         If the network or a micrograph cannot be used, or memory is too short.
     """
+    # All cores, unlike picking, which goes on for hours: the process' low priority keeps the window usable.
+    torch.set_num_threads(os.cpu_count() or 1)
     path = network_file.bundled_path() if request.weights is None else Path(request.weights)
     model, metadata = network_file.load(path, [])
 

@@ -180,4 +180,6 @@ def main() -> None:
     if hasattr(os, "nice"):
         with contextlib.suppress(OSError):  # not allowed in some containers; slower, not wrong
             os.nice(_NICENESS)
+    with contextlib.suppress(OSError):  # Linux desktops weigh sessions first, and this process has its own
+        Path("/proc/self/autogroup").write_text(str(_NICENESS))
     Worker(sys.stdin.buffer, answers).run()

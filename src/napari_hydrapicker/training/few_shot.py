@@ -43,16 +43,16 @@ class FewShotParameters:
         Granted to the cached features.
     """
 
-    steps: int = 200
-    batch_size: int = 6
+    steps: int = 120
+    batch_size: int = 4
     crop_wpx: int = 192
     learning_rate: float = 3e-4
     warmup_steps: int = 10
     lambda_cls: float = 4.0
     lambda_bias: float = 0.01
     ema_decay: float = 0.97
-    validate_every: int = 25
-    patience: int = 4
+    validate_every: int = 20
+    patience: int = 3
     memory_bytes: int = 1_200_000_000
     seed: int = 0
 
