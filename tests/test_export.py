@@ -36,7 +36,7 @@ def test_every_target_holds_the_picks(tmp_path: Path, preset: str) -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("name", ["a b", "x.y_1.5", "m1_autopick", "µ_1"])
+@pytest.mark.parametrize("name", ["a b", "x.y_1.5", "m1_autopick", "µ_1", "a.tiff", "a.map"])
 def test_unusual_names_come_back(tmp_path: Path, preset: str, name: str) -> None:
     # run() reads everything back and compares it by name.
     report = run(plan([_item(tmp_path, name), _item(tmp_path, "m1")], preset, tmp_path / "out"))

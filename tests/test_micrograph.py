@@ -66,7 +66,7 @@ def test_the_content_tells_the_format(tmp_path, image):
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("a.b.mrc", "a.b"), ("a.MRC.GZ", "a"), ("a_0.tiff", "a_0"), ("a.rec", "a.rec"), (".mrc", ".mrc")],
+    [("a.b.mrc", "a.b"), ("a.MRC.GZ", "a"), ("a_0.tiff", "a_0"), ("a.tiff.mrc", "a"), (".mrc", ".mrc")],
 )
 def test_the_name_is_the_stem(tmp_path, name, expected):
     assert Micrograph(tmp_path / name, (1, 1), None).name == expected
@@ -104,6 +104,8 @@ def test_other_files_are_refused(tmp_path, name, content, message):
 def test_missing_files_and_folders_are_refused(tmp_path):
     with pytest.raises(MicrographError, match="No such file"):
         open_micrograph(tmp_path / "none.mrc")
+    with pytest.raises(MicrographError, match="cannot be read"):
+        open_micrograph(tmp_path / ("x" * 300))
     with pytest.raises(MicrographError, match="a folder"):
         open_micrograph(tmp_path)
 
@@ -141,11 +143,21 @@ def test_brackets_in_a_name_are_not_a_pattern(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("empty", "no micrographs"), ("*.tiff", "no file matches"), ("x.mrc", "no such file or folder")],
+    [
+        ("empty", "no micrographs"),
+        ("*.tiff", "no file matches"),
+        ("x.mrc", "no such file or folder"),
+        ("x" * 300 + ".mrc", "no such file or folder"),
+    ],
 )
 def test_nothing_found_is_an_error(folder, name, message):
     with pytest.raises(MicrographError, match=message):
         find_micrographs([folder, folder / name])
+
+
+def test_an_unknown_user_has_no_files():
+    with pytest.raises(MicrographError, match="no such file or folder"):
+        find_micrographs(["~nobody-of-this-name/a.mrc"])
 
 
 def test_no_names_are_an_error():

@@ -62,6 +62,40 @@ def test_cryosparc_exposures(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("columns", "record", "reason"),
+    [
+        ([("micrograph_blob/path", "<U20")], ("a.mrc",), "path has the wrong type"),
+        ([("micrograph_blob/path", "S9", (2,))], (["a", "b"],), "path has the wrong type"),
+        (
+            [("micrograph_blob/path", "S9"), ("micrograph_blob/psize_A", "<f4", (2,))],
+            ("a", [1, 2]),
+            "psize_A",
+        ),
+        ([("micrograph_blob/path", "S9"), ("micrograph_blob/psize_A", "S3")], ("a", b"one"), "psize_A"),
+        ([("micrograph_blob/path", "S9"), ("micrograph_blob/psize_A", "<f4")], ("a", np.nan), "positive"),
+        ([("other", "S9")], ("a",), "lists no micrographs"),
+        ([("micrograph_blob/path", "S400")], ("a" * 400,), "neither beside it"),
+    ],
+)
+def test_damaged_exposures_are_refused_in_words(
+    columns: list[tuple[str, ...]], record: tuple[object, ...], reason: str, tmp_path: Path
+) -> None:
+    with (tmp_path / "exposures.cs").open("wb") as file:
+        np.save(file, np.array([record], dtype=columns))
+    micrographs, [problem] = open_any([tmp_path / "exposures.cs"])
+    assert micrographs == []
+    assert problem.startswith(str(tmp_path / "exposures.cs"))
+    assert reason in problem
+
+
+def test_names_that_no_file_can_have(project: Path) -> None:
+    (project / "m.star").write_text(_star("a" * 400 + ".mrc 1\n/" + "b" * 400 + ".mrc 2"))
+    micrographs, problems = open_any([project / "m.star", "~nobody-of-this-name/a.mrc", "c" * 400])
+    assert micrographs == []
+    assert len(problems) == 4
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [("data_x\nloop_\n_rlnCoordinateX\n1\n", "lists no micrographs"), ("hello", "."),
      (_star("a 1").replace("0.885", "wide"), "not a positive number")],

@@ -126,6 +126,7 @@ class Driver:
             field.setFocus()
             QTest.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
             QTest.keyClicks(field, str(path))
+            pause(0.3)  # the dialog reads folders in a thread, and goes by what it knows of them
             buttons = dialog.findChild(QDialogButtonBox)
             accept = (QDialogButtonBox.StandardButton.Open, QDialogButtonBox.StandardButton.Save)
             button = next(b for b in map(buttons.button, accept) if b is not None)

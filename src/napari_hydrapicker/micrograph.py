@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import math
+import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.micrograph_name import micrograph_stem
 from napari_hydrapicker.readers import mrc, raster, tiff
 from napari_hydrapicker.readers.common import FileInfo, MicrographWarning
 
@@ -56,11 +58,8 @@ class Micrograph:
 
     @property
     def name(self) -> str:
-        """The file's name without its extension; in stacks followed by the frame, counted from 1."""
-        name = self.path.name
-        for suffix in (*_COMPRESSED, *_SCIENTIFIC, *_PICTURES):
-            if name.lower().endswith(suffix) and len(name) > len(suffix):
-                name = name[: -len(suffix)]
+        """The file's name without its extensions; in stacks followed by the frame, counted from 1."""
+        name = micrograph_stem(self.path.name) or self.path.name
         return f"{name}_{self.frame + 1:04d}" if self.n_frames > 1 else name
 
     def pixels(self) -> NDArray[Any]:
@@ -143,16 +142,17 @@ def find_micrographs(paths: Iterable[str | Path]) -> list[Path]:
     """
     found: set[Path] = set()
     for path in paths:
-        found.update(_expand(Path(path).expanduser()))
+        found.update(_expand(Path(os.path.expanduser(path))))
     if not found:
         raise MicrographError("no micrographs were named: give files, folders or patterns such as '*.mrc'")
     return sorted(found)
 
 
 def _expand(path: Path) -> list[Path]:
-    if path.is_file():
+    # os.path's questions, unlike Path's, have an answer for names that no file can have.
+    if os.path.isfile(path):
         return [path]
-    if path.is_dir():
+    if os.path.isdir(path):
         try:
             files = [entry for entry in path.iterdir() if entry.is_file()]
         except OSError as error:
@@ -162,7 +162,7 @@ def _expand(path: Path) -> list[Path]:
             raise MicrographError(f"{path}: no micrographs (.mrc, .mrcs, .tif, .png, .jpg) in this folder")
         return micrographs
     matches = [Path(match) for match in glob.glob(str(path), recursive=True)]
-    files = [match for match in matches if match.is_file()]
+    files = [match for match in matches if os.path.isfile(match)]
     if not files:
         what = "no file matches this pattern" if glob.has_magic(str(path)) else "no such file or folder"
         raise MicrographError(f"{path}: {what}")
@@ -180,7 +180,7 @@ def _recognised(files: list[Path]) -> list[Path]:
 
 def _probe(path: Path) -> tuple[FileInfo, ModuleType]:
     """Read a file's header, and return it with the reader for its pixels."""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise MicrographError(f"{path}: a folder, not a micrograph")
     if path.suffix.lower() == ".eer":
         raise tiff.eer_error(path)

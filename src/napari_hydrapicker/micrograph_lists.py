@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
     problems: list[str] = []
     for path in paths:
         try:
-            found = list(_named(Path(path).expanduser()))
+            found = list(_named(Path(os.path.expanduser(path))))
         except HydraPickerError as error:
             problems.append(str(error))
             continue
@@ -51,7 +52,7 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
 
 def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:
     """Lists that name files, or None for files named directly; the files; and their pixel sizes."""
-    if path.suffix.lower() in _LISTS and path.is_file():
+    if path.suffix.lower() in _LISTS and os.path.isfile(path):
         listed = _from_star(path) if path.suffix.lower() == ".star" else _from_cs(path)
         for name, pixel_size in listed:
             yield path, Path(name), pixel_size
@@ -88,22 +89,26 @@ def _from_star(path: Path) -> Iterable[Listed]:
 def _from_cs(path: Path) -> Iterable[Listed]:
     """Paths in a cryoSPARC exposures file."""
     records = load_records(path)
-    if _CS_PATH not in (records.dtype.names or ()):
+    columns = records.dtype.names or ()
+    if _CS_PATH not in columns:
         raise CoordinateFileError(f"{path}: lists no micrographs (no column {_CS_PATH}); choose exposures")
-    has_size = _CS_PIXEL in (records.dtype.names or ())
-    return [
-        (record[_CS_PATH].decode(errors="replace"), float(record[_CS_PIXEL]) if has_size else None)
-        for record in records
-    ]
+    for column, kinds in ((_CS_PATH, "S"), (_CS_PIXEL, "f")):
+        if column in columns and (records.dtype[column].kind not in kinds or records.dtype[column].shape):
+            raise CoordinateFileError(f"{path}: column {column} has the wrong type {records.dtype[column]}")
+    names = [name.decode(errors="replace") for name in records[_CS_PATH].tolist()]
+    if _CS_PIXEL not in columns:
+        return [(name, None) for name in names]
+    sizes = [_positive(size, path) for size in records[_CS_PIXEL].tolist()]
+    return list(zip(names, sizes, strict=True))
 
 
-def _positive(text: str, path: Path) -> float:
+def _positive(stated: str | float, path: Path) -> float:
     try:
-        value = float(text)
+        value = float(stated)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value > 0):
-        raise CoordinateFileError(f"{path}: the pixel size {text!r:.40} is not a positive number")
+        raise CoordinateFileError(f"{path}: the pixel size {stated!r:.40} is not a positive number")
     return value
 
 
@@ -113,7 +118,7 @@ def _resolve(listing: Path, name: str) -> Path:
     if given.is_absolute():
         return given
     folders = listing.absolute().parents
-    found = next((folder / given for folder in folders if (folder / given).is_file()), None)
+    found = next((folder / given for folder in folders if os.path.isfile(folder / given)), None)
     if found is None:
         raise MicrographError(
             f"{listing}: lists {name:.200}, which is neither beside it nor in a folder above; "

@@ -85,13 +85,19 @@ class OpenProject:
         return found
 
     def set_current(self, micrograph_id: int | None) -> None:
-        """Show another micrograph."""
+        """Show another micrograph.
+
+        Raises
+        ------
+        ProjectError
+            If the project cannot note it; it is shown none the less.
+        """
         if micrograph_id == self.current:
             return
         self.current = micrograph_id
-        if not self.read_only:
-            self.project.set_setting("current", micrograph_id)
         self.current_changed.emit()
+        if not self.read_only and self.current == micrograph_id:
+            self.project.set_setting("current", micrograph_id)
 
     def neighbour(self, step: int) -> int | None:
         """Return the micrograph so many places on from the current one, or None beyond the ends."""

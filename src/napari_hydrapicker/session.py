@@ -1,7 +1,7 @@
 """What the widgets show: micrographs, their picks and the settings, without a trace of Qt.
 
-The session is the one way to change a project: each change is written to the project file before the
-method returns, and then announced by a signal.
+The session is the one way to change a project. Edits and marks are in the project file before a signal tells
+of them; settings hold in this window even if they cannot be written.
 """
 
 from __future__ import annotations
@@ -10,24 +10,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from psygnal import Signal
 from pydantic import ValidationError
 
+from napari_hydrapicker.edited_project import EditedProject, plain_status
 from napari_hydrapicker.errors import ParameterError, ProjectError
-from napari_hydrapicker.open_project import OpenProject
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.project import corrections
-from napari_hydrapicker.project.counts import ScoreTable, is_shown
-from napari_hydrapicker.project.edit import Edit, EditKind
-from napari_hydrapicker.project.labels import Labels
-from napari_hydrapicker.project.merging import is_edited, new_picks
+from napari_hydrapicker.project.counts import is_shown
+from napari_hydrapicker.project.edit import EditKind
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.settings import PickSettings
 
 
-class Session(OpenProject):
+class Session(EditedProject):
     """An open project with its picks and settings, as the widgets show it.
 
     Parameters
@@ -37,20 +34,15 @@ class Session(OpenProject):
 
     Signals
     -------
-    labels_changed (int)
-        Picks of this micrograph.
     settings_changed (frozenset of str)
         Names of the settings that changed.
     """
 
-    labels_changed = Signal(int)
     settings_changed = Signal(frozenset)
 
     def __init__(self, settings: PickSettings | None = None) -> None:
         super().__init__()
-        self._labels: dict[int, Labels] = {}
         self._frozen: dict[int, float] = {}
-        self.counts = ScoreTable()
         self.settings = settings or PickSettings()
 
     def use(self, project: Project) -> None:
@@ -59,10 +51,8 @@ class Session(OpenProject):
         self._project = project
         try:
             self._read_settings()
-            self._labels = dict(project.all_labels())
+            self._read_labels(project)
             self._frozen = {int(k): float(v) for k, v in project.setting("frozen_thresholds", {}).items()}
-            for number, labels in self._labels.items():
-                self.counts.set(number, labels)
             self._read_records()
             last = project.setting("current", None)
         except ProjectError:
@@ -77,8 +67,8 @@ class Session(OpenProject):
         if self._project is None:
             return
         self._project.close()
-        self._project, self._records, self._labels, self._frozen = None, {}, {}, {}
-        self.counts = ScoreTable()
+        self._project, self._records, self._frozen = None, {}, {}
+        self._forget_labels()
         self.current = None
         self.micrographs_changed.emit()
         self.current_changed.emit()
@@ -96,21 +86,19 @@ class Session(OpenProject):
 
     def set_status(self, micrograph_id: int, status: Status) -> None:
         """Mark a micrograph; a complete one keeps the picks that are shown now whatever the slider does."""
-        self.project.set_status(micrograph_id, status)
+        frozen = {number: value for number, value in self._frozen.items() if number != micrograph_id}
         if status is Status.COMPLETE:
-            self._frozen[micrograph_id] = self.settings.threshold
-        else:
-            self._frozen.pop(micrograph_id, None)
-        self.project.set_setting("frozen_thresholds", {str(k): v for k, v in self._frozen.items()})
+            frozen[micrograph_id] = self.settings.threshold
+        with self.project.together():
+            self.project.set_status(micrograph_id, status)
+            self.project.set_setting("frozen_thresholds", {str(k): v for k, v in frozen.items()})
+        self._frozen = frozen
         self._change_record(micrograph_id, status=status)
         self.labels_changed.emit(micrograph_id)
 
     def unmark(self, micrograph_id: int) -> None:
         """Take back "complete" or "excluded": the status that the picks speak for returns."""
-        labels = self.labels(micrograph_id)
-        edited = bool(is_edited(labels).any())
-        plain = Status.PICKED if len(labels) else Status.NEW
-        self.set_status(micrograph_id, Status.CORRECTED if edited else plain)
+        self.set_status(micrograph_id, plain_status(self.labels(micrograph_id)))
 
     def set_pixel_size(self, micrograph_ids: Sequence[int], angstrom: float) -> None:
         """Give micrographs another pixel size, Angstrom."""
@@ -132,6 +120,8 @@ class Session(OpenProject):
         ------
         ParameterError
             If a value is out of its range.
+        ProjectError
+            If the project cannot be written; for this window the change holds.
         """
         old = self.settings
         try:
@@ -142,9 +132,9 @@ class Session(OpenProject):
         changed = {name for name in changes if getattr(old, name) != getattr(self.settings, name)}
         if not changed:
             return
+        self.settings_changed.emit(frozenset(changed))
         if self._project is not None and not self.read_only:
             self.project.set_setting("pick", self.settings.model_dump())
-        self.settings_changed.emit(frozenset(changed))
 
     def suggest_threshold(self, threshold: float) -> None:
         """Take a network's own threshold, unless the user has chosen one."""
@@ -154,10 +144,6 @@ class Session(OpenProject):
     def threshold(self, micrograph_id: int) -> float:
         """Threshold that holds on a micrograph: the slider's, or that of its completion."""
         return self._frozen.get(micrograph_id, self.settings.threshold)
-
-    def labels(self, micrograph_id: int) -> Labels:
-        """Return all that is known of a micrograph's picks."""
-        return self._labels.get(micrograph_id) or Labels.empty()
 
     def shown(self, micrograph_id: int) -> NDArray[np.bool_]:
         """Which of a micrograph's labels (N,) are picks at the threshold."""
@@ -182,69 +168,8 @@ class Session(OpenProject):
 
     def put_picks(self, micrograph_id: int, picks: Picks, kind: EditKind = EditKind.PICK) -> None:
         """Take in a picker's answer: it replaces untouched picks and leaves the user's edits."""
-        record = self._records[micrograph_id]
-        distance = self.settings.distance_angstrom / (record.pixel_size_angstrom or 1.0)
-        ids = self.project.new_ids(len(picks))
-        edit = new_picks(micrograph_id, self.labels(micrograph_id), picks, ids, distance)
-        self._commit(Edit(edit.micrograph_id, kind, edit.before, edit.after))
-
-    def add(self, micrograph_id: int, yx_px: ArrayLike) -> NDArray[np.int64]:
-        """Add picks (N, 2) by hand; returns their numbers (N,)."""
-        yx = np.asarray(yx_px, np.float64).reshape(-1, 2)
-        ids = self.project.new_ids(len(yx))
-        self._commit(corrections.added(micrograph_id, ids, yx))
-        return ids
-
-    def move(self, micrograph_id: int, ids: ArrayLike, yx_px: ArrayLike) -> None:
-        """Move picks to other centres (N, 2), in the order of `ids` (N,)."""
-        # Labels come by rising number, whatever order they are asked for in.
-        yx = np.asarray(yx_px, np.float64).reshape(-1, 2)[np.argsort(np.atleast_1d(ids), kind="stable")]
-        self._commit(corrections.moved(micrograph_id, self.labels(micrograph_id).rows(ids), yx))
-
-    def delete(self, micrograph_id: int, ids: ArrayLike) -> None:
-        """Delete picks: they become hard negatives, and can be restored."""
-        self._commit(corrections.deleted(micrograph_id, self.labels(micrograph_id).rows(ids)))
-
-    def restore(self, micrograph_id: int, ids: ArrayLike) -> None:
-        """Take deleted picks back."""
-        self._commit(corrections.restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
-
-    def undo(self) -> bool:
-        """Undo the current micrograph's last edit by hand; False if there is none."""
-        return self.current is not None and self._replayed(self.project.undo(self.current))
-
-    def redo(self) -> bool:
-        """Redo what was undone last on the current micrograph; False if there is nothing."""
-        return self.current is not None and self._replayed(self.project.redo(self.current))
-
-    def _commit(self, edit: Edit) -> None:
-        self.project.commit(edit)
-        self._take_in(edit)
-
-    def _replayed(self, edit: Edit | None) -> bool:
-        if edit is not None:
-            self._take_in(edit)
-        return edit is not None
-
-    def _take_in(self, edit: Edit) -> None:
-        """Follow an edit that is in the project file already."""
-        number = edit.micrograph_id
-        self._labels[number] = edit.apply(self.labels(number))
-        self.counts.set(number, self._labels[number])
-        self._follow_status(number)
-        self.labels_changed.emit(number)
-        self.micrograph_changed.emit(number)
-
-    def _follow_status(self, number: int) -> None:
-        """Let the status follow the picks, unless the user has set it."""
-        record, labels = self._records[number], self._labels[number]
-        if record.status in (Status.COMPLETE, Status.EXCLUDED):
-            return
-        plain = Status.PICKED if len(labels) else Status.NEW
-        status = Status.CORRECTED if is_edited(labels).any() else plain
-        if status is not record.status:
-            self.project.set_status(number, status)
-            self._change_record(number, status=status)
+        pixel_size = self._records[micrograph_id].pixel_size_angstrom or 1.0
+        self._take_picks(micrograph_id, picks, kind, self.settings.distance_angstrom / pixel_size)
 
     def _read_settings(self) -> None:
         """Take the project's settings, or give it those at hand."""

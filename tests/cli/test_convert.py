@@ -78,10 +78,33 @@ def test_a_bad_file_does_not_stop_the_others(
 def test_a_micrograph_that_comes_twice_is_told(
     stars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    formats.write({"a": PICKS["a"]}, stars, "box")
+    formats.write({"a": PICKS["b"]}, stars / "a.star", "star")
     assert convert(stars, tmp_path / "p.csv") == 2
     assert "a_autopick.star: a was already read from" in capsys.readouterr().err.replace("\n", " ")
-    assert len(formats.read(tmp_path / "p.csv")["a"]) == 2
+    assert len(formats.read(tmp_path / "p.csv")["a"]) == 1
+
+
+def test_of_several_formats_the_most_exact_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `hydrapicker pick --format star,box,topaz,csv` leaves them."""
+    picked = {name: Picks(one.yx + 0.375, one.score, diameter_px=40) for name, one in PICKS.items()}
+    for format in ("star", "box", "topaz", "csv"):
+        formats.write(picked, tmp_path / "picks", format)
+    formats.write({"c": PICKS["b"]}, tmp_path / "picks", "box")
+    assert convert(tmp_path / "picks", tmp_path / "p.star") == 0
+    back = formats.read(tmp_path / "p.star")
+    np.testing.assert_allclose(back["a"].yx, picked["a"].yx)
+    assert set(back) == {"a", "b", "c"}
+    assert "left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_names_too_long_for_a_file(number: int, stars: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names: list[str | Path] = [stars / "a_autopick.star", "p.csv"]
+    names[number] = "x" * 300 + ".csv"
+    assert convert(*names) == 2
+    assert "xxx.csv: " in capsys.readouterr().err
 
 
 def test_a_combined_list_is_read_once_with_its_files(tmp_path: Path) -> None:

@@ -86,7 +86,16 @@ def test_the_viewer_opens_where_there_is_a_display(
     assert len(calls) == shown
 
 
+@pytest.mark.parametrize("seed", ["-1", str(2**70)])
+def test_seeds_that_are_none(seed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["demo", "--no-viewer", "--out", str(tmp_path / "out"), "--seed", seed]) == 2
+    assert f"--seed {seed}: give" in capsys.readouterr().err
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert run(["demo", "--no-viewer", "--out", str(tmp_path / "file" / "out")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+    (tmp_path / "out" / "demo.mrc").mkdir(parents=True)
+    assert run(["demo", "--no-viewer", "--out", str(tmp_path / "out")]) == 2
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["demo.mrc"], "no half file stays"

@@ -119,6 +119,7 @@ def test_border(folders: Path) -> None:
         (["--pixel-size", "4", "--json", "missing/folder/out.json"], "out.json: cannot be written"),
         (["--pixel-size", "4", "--plot", "missing/folder/out.png"], "out.png: the plot cannot be written"),
         (["--pixel-size", "4", "--truth", "missing"], "missing: no such folder"),
+        (["--picks", "missing"], "missing: no such folder"),
     ],
 )
 def test_errors(more: list[str], message: str, folders: Path, capsys: pytest.CaptureFixture[str]) -> None:

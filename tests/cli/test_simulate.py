@@ -109,7 +109,8 @@ def test_files_that_exist_are_kept_unless_told(tmp_path: Path, capsys: pytest.Ca
         (("--shape", "100x20"), "--shape"),
         (("--shape", "99999x99999"), "--shape"),
         (("--count", "0"), "--count"),
-        (("--seed", "-1"), "--seed"),
+        (("--seed", "-1"), "--seed -1: give"),
+        (("--seed", str(2**70)), "--seed"),
         (("--pixel-size", "0"), "--pixel-size"),
         (("--pixel-size", "nan"), "--pixel-size"),
         (("--defocus", "-1"), "--defocus"),
@@ -134,6 +135,8 @@ def test_options_that_make_no_sense(
 def test_neither_structure_nor_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate(tmp_path, what=()) == 2
     assert "--procedural SEED" in capsys.readouterr().err
+    assert simulate(tmp_path, what=("--procedural", str(2**70))) == 2
+    assert f"--procedural {2**70}: give" in capsys.readouterr().err
 
 
 def test_a_structure_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

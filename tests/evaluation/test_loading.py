@@ -30,6 +30,7 @@ def test_files_and_sub_folders(tmp_path: Path) -> None:
 def test_a_single_file(tmp_path: Path) -> None:
     [file] = formats.write({"a": ONE}, tmp_path, "star")
     assert list(read_folder(file)) == [Key("", "a")]
+    assert list(read_folder(file.rename(tmp_path / "a.dat"))) == [Key("", "a")]
 
 
 def test_of_several_formats_the_most_exact_is_taken(tmp_path: Path) -> None:

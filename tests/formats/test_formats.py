@@ -134,20 +134,6 @@ def test_names_that_no_file_can_have_are_refused(name: str, format: str, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("name", "stem"),
-    [
-        ("Micrographs/a.b_1.mrc", "a.b_1"),
-        ("C:\\data\\x.TIFF", "x"),
-        ("000012@stacks/s.mrcs", "s"),
-        ("a.mrc.gz", "a"),
-        ("plain", "plain"),
-    ],
-)
-def test_micrographs_are_keyed_by_their_bare_names(name: str, stem: str) -> None:
-    assert formats.micrograph_stem(name) == stem
-
-
-@pytest.mark.parametrize(
     "ending", ["_autopick.star", "_manualpick.star", "_picks.star", ".star", ".mrc.star"]
 )
 def test_the_micrograph_is_guessed_from_the_file(ending: str, save: Save) -> None:

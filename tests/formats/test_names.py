@@ -1,4 +1,4 @@
-"""From file names to micrographs' names."""
+"""Micrographs' names in coordinate files."""
 
 from __future__ import annotations
 
@@ -11,26 +11,8 @@ from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 from napari_hydrapicker.formats._names import (
     StemIndex,
     check_writable_name,
-    micrograph_stem,
     stem_of_picks_file,
 )
-
-
-@pytest.mark.parametrize(
-    ("name", "stem"),
-    [
-        ("MotionCorr/job002/a.b_1.mrc", "a.b_1"),
-        (r"C:\data\a.MRC", "a"),
-        ("000012@Extract/stack.mrcs", "stack"),
-        ("a.mrc.gz", "a"),
-        ("a.tiff.bz2", "a"),
-        ("a_2.5um", "a_2.5um"),  # no image's ending: kept
-        ("folder/.mrc", ""),
-        ("", ""),
-    ],
-)
-def test_stems(name: str, stem: str) -> None:
-    assert micrograph_stem(name) == stem
 
 
 @pytest.mark.parametrize(
@@ -40,6 +22,7 @@ def test_stems(name: str, stem: str) -> None:
         ("a_manualpick.star", "a"),
         ("a_picks.csv", "a"),
         ("a.mrc.box", "a"),
+        ("a.tiff.mrc.box", "a"),
         ("_picks.csv", "_picks"),
     ],
 )

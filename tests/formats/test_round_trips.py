@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_hydrapicker import formats
+from napari_hydrapicker.micrograph_name import micrograph_stem
 from napari_hydrapicker.picks import Picks, Source
 
 SHAPE = (4092, 5760)
@@ -54,7 +55,7 @@ def make(table: list[tuple[float, float, float, Source]], diameter: float) -> Pi
 
 picks_by_name = st.dictionaries(
     # Names that differ in case alone are one file on some systems.
-    names.filter(lambda name: name == formats.micrograph_stem(name) == name.strip()).map(str.lower),
+    names.filter(lambda name: name == micrograph_stem(name) == name.strip()).map(str.lower),
     st.builds(make, rows, st.floats(1, 900)),
     min_size=1,
     max_size=3,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -72,6 +74,34 @@ def test_large_buffers_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu_inference, "_KEPT_BYTES", 1000)
     inference(torch.randn(48, 80))
     assert inference._buffers.bytes() == 0
+
+
+def test_buffers_are_given_back_where_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    inference = CpuInference(network(), HEAD)
+    monkeypatch.setattr(cpu_inference, "_KEPT_BYTES", 1000)
+
+    def exhausted(*args: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(inference._first, "of_planes", exhausted)
+    with pytest.raises(RuntimeError, match="can't allocate"):
+        inference(torch.randn(48, 80))
+    assert inference._buffers.bytes() == 0
+
+
+@pytest.mark.parametrize("layout", ["transposed", "strided"])
+def test_images_of_any_layout(layout: str) -> None:
+    inference = CpuInference(network(), HEAD)
+    image = torch.randn(80, 48).t() if layout == "transposed" else torch.randn(96, 160)[::2, ::2]
+    assert torch.equal(inference(image), inference(image.contiguous()))
+
+
+def test_threads_take_turns() -> None:
+    inference = CpuInference(network(), HEAD)
+    images = [torch.randn(shape) for shape in ((48, 80), (80, 48), (64, 64)) for _ in range(3)]
+    one_by_one = [inference(image) for image in images]
+    with ThreadPoolExecutor(3) as pool:
+        assert all(map(torch.equal, pool.map(inference, images), one_by_one))
 
 
 def test_shapes_off_the_grid_are_left_to_the_network() -> None:

@@ -19,7 +19,7 @@ def _small_strips_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def empty(rows: int, columns: int, channels: int) -> Planes:
     even, odd = (torch.full((rows // 2 + 2, columns, channels), torch.nan) for _ in range(2))
-    return Planes.of(even, odd)
+    return Planes(even, odd)
 
 
 def as_maps(both: Planes) -> torch.Tensor:

@@ -21,7 +21,7 @@ def as_planes(image: torch.Tensor) -> Planes:
     """Planes of an image (H, W, C)."""
     zeros = torch.zeros_like(image[:1])
     even, odd = (torch.cat((zeros, image[i::2], zeros)) for i in (0, 1))
-    return Planes.of(even, odd)
+    return Planes(even, odd)
 
 
 def as_image(both: Planes) -> torch.Tensor:

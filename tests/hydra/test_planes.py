@@ -20,7 +20,7 @@ def test_strips_cover_every_row_once(strip_bytes: int, monkeypatch: pytest.Monke
 
 
 def test_planes_end_with_zeros() -> None:
-    made = Planes.of(torch.ones(6, 3, 2), torch.ones(6, 3, 2))
+    made = Planes(torch.ones(6, 3, 2), torch.ones(6, 3, 2))
     assert made.rows == 4
     for plane in (made.even, made.odd):
         assert not plane[[0, -1]].any()

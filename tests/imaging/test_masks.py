@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.imaging.masks import border_mask, usable_mask
+from napari_hydrapicker.imaging.masks import usable_mask
 from napari_hydrapicker.imaging.prepare import prepare
 from napari_hydrapicker.imaging.rescale import rescale, to_wpx
 from napari_hydrapicker.micrograph import find_micrographs, open_micrograph
@@ -108,17 +107,6 @@ def test_images_of_any_size_can_be_judged(shape):
     image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     assert usable_mask(image).shape == shape
     assert usable_mask(image).all()
-
-
-def test_a_border_is_counted_in_whole_pixels():
-    mask = border_mask((7, 10), 2)
-    expected = np.zeros((7, 10), bool)
-    expected[2:5, 2:8] = True
-    np.testing.assert_array_equal(mask, expected)
-    assert border_mask((7, 10), 0).all()
-    assert not border_mask((7, 10), 4).any()
-    with pytest.raises(ParameterError, match="border"):
-        border_mask((7, 10), float("nan"))
 
 
 def test_real_labels_stay_usable(shared_data):

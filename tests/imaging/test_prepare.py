@@ -67,6 +67,20 @@ def test_no_pixel_size_is_an_error(tmp_path):
         prepare(micrograph, 84.0)
 
 
+@pytest.mark.parametrize(
+    ("diameter", "pixel_size", "problem"),
+    [
+        (84.0, 50.0, "only 1.7 pixels"),
+        (84.0, 0.5, "168 pixels across .* whole micrograph"),
+        (0, 1, "positive"),
+    ],
+)
+def test_lengths_that_cannot_be_name_the_micrograph(tmp_path, diameter, pixel_size, problem):
+    micrograph = save(tmp_path / "a.mrc", noisy_blob((60, 160), (20, 30), 12))
+    with pytest.raises(ParameterError, match=rf"a\.mrc: .*{problem}"):
+        prepare(micrograph, diameter, pixel_size)
+
+
 def test_an_image_without_contrast_is_named(tmp_path):
     micrograph = save(tmp_path / "blank.mrc", np.zeros((60, 80), np.float32))
     with pytest.raises(MicrographError, match=r"blank\.mrc: the image has no contrast"):

@@ -66,7 +66,7 @@ def test_every_mark_is_in_one_window(model: HydraPicker, micrograph: CorrectedMi
     np.testing.assert_allclose(joined[np.lexsort(joined.T)], expected[np.lexsort(expected.T)])
 
 
-@pytest.mark.parametrize(("granted", "turns"), [(0, 1), (3, 3), (100, 8)])
+@pytest.mark.parametrize(("granted", "turns"), [(0, 1), (3, 2), (7, 6), (100, 8)])
 def test_memory_decides_on_the_orientations(
     model: HydraPicker, micrograph: CorrectedMicrograph, granted: int, turns: int
 ) -> None:

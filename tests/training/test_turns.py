@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_hydrapicker.training.turns import TURNS, turn
+from napari_hydrapicker.training.turns import BALANCED, TURNS, turn
 
 
 @pytest.mark.parametrize("which", range(TURNS))
@@ -33,3 +33,12 @@ def test_points_off_the_pixel_grid_and_no_points() -> None:
     # The transposed image has 10 rows: row 9.5 of it, flipped, is row -0.5.
     np.testing.assert_allclose(moved, [[-0.5, 0.25]])
     assert none.shape == (0, 2)
+
+
+@pytest.mark.parametrize("count", [2, 4, 6, 8])
+def test_balanced_turns_cancel_a_constant_offset(count: int) -> None:
+    image = np.zeros((5, 8), np.float32)
+    here, beside = np.array([[2.0, 3.0]]), np.array([[2.3, 3.7]])
+    differences = [np.subtract(*turn(image, [beside, here], which)[1]) for which in BALANCED[:count]]
+    np.testing.assert_allclose(np.sum(differences, axis=0), 0, atol=1e-9)
+    assert sorted(BALANCED) == list(range(TURNS))

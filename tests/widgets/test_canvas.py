@@ -39,7 +39,7 @@ def test_edits_go_into_the_session_and_back(picked: Any) -> None:
     layer.selected_data = {0}
     layer.remove_selected()
     assert picked.session.count(number) == 2
-    picked.session.undo()
+    picked.session.undo(number)
     assert layer.data.tolist() == [[100, 500], [300, 200], [12.5, 600]]
 
 

@@ -42,7 +42,7 @@ def test_a_folder_opens_with_its_project(dock: Any, folder: Path) -> None:
 
 
 def test_all_is_picked_and_the_picks_are_particles(dock: Any, samples: list[Sample], wait: Wait) -> None:
-    dock.pick_these("all")
+    dock.commands.pick("all")
     wait(lambda: not dock.jobs.running, 90)
     for record, sample in zip(dock.session.records, samples, strict=True):
         assert record.status is Status.PICKED
@@ -146,7 +146,7 @@ def test_a_second_window_is_told_and_cannot_edit(
     layer.add([[5.0, 6.0]])
     assert "another window" in told[-1]
     assert len(layer.data) == shown, "the layer goes back"
-    second.pick_these("all")
+    second.commands.pick("all")
     assert not second.jobs.running
     second.close_session()
     second.deleteLater()
@@ -189,7 +189,7 @@ def test_moved_micrographs_are_found_again(
 def test_closing_while_picking_leaves_nothing(dock: Any, wait: Wait) -> None:
     import threading
 
-    dock.pick_these("all")
+    dock.commands.pick("all")
     process = dock.jobs._child._process
     dock.close_session()
     assert process.poll() is not None
@@ -211,7 +211,7 @@ def test_a_window_closed_while_picking_leaves_nothing(
     viewer.window.add_dock_widget(widget, name="HydraPicker")
     widget.opener.open([str(folder)])
     _until_shown(widget, wait)
-    widget.pick_these("all")
+    widget.commands.pick("all")
     process, session = widget.jobs._child._process, widget.session
     del widget
     viewer.close()
@@ -236,11 +236,11 @@ def test_measuring_sets_the_diameter(dock: Any, told: list[str]) -> None:
 
 
 def test_excluding_goes_back_and_forth(picked: Any) -> None:
-    picked.toggle_excluded()
+    picked.commands.toggle_excluded()
     record = picked.session.records[0]
     assert record.status is Status.EXCLUDED
     assert picked.session.total() == 0
-    picked.toggle_excluded()
+    picked.commands.toggle_excluded()
     assert picked.session.records[0].status is Status.PICKED
 
 
@@ -278,12 +278,12 @@ def test_keys_and_clicks_on_the_canvas(picked: Any, hand: Any, wait: Wait, tmp_p
 def test_a_complete_micrograph_keeps_its_picks_whatever_the_slider_does(picked: Any, wait: Wait) -> None:
     layer, first = picked.canvas.picks.layer, picked.session.current
     picked.session.update(threshold=0.8)
-    picked.toggle_complete()
+    picked._toggle_complete()
     picked.pick.slider.field.setValue(0.1)
     assert layer.data.tolist() == [[100, 500]]
     wait(lambda: picked.micrographs.table.model.index(0, 1).data() == "1")
     assert [len(item.picks) for item in picked._export_items()] == [1, 0, 0]
-    picked.toggle_complete()
+    picked._toggle_complete()
     assert len(layer.data) == 3
     assert picked.session.current == first
 
@@ -317,7 +317,7 @@ def test_a_dock_that_is_closed_lets_go_of_everything(
     frame = viewer.window.add_dock_widget(widget, name="HydraPicker")
     widget.opener.open([str(folder)])
     _until_shown(widget, wait)
-    widget.pick_these("this")
+    widget.commands.pick("this")
     process, layer = widget.jobs._child._process, widget.canvas.picks.layer
     frame.destroyOnClose()  # as its title bar's button does
     assert process.poll() is not None
@@ -339,7 +339,7 @@ def test_a_dock_that_is_closed_lets_go_of_everything(
 def test_another_project_ends_the_picking_of_this_one(
     dock: Any, folder: Path, tmp_path: Path, wait: Wait, told: list[str]
 ) -> None:
-    dock.pick_these("all")
+    dock.commands.pick("all")
     other = tmp_path / "other"
     other.mkdir()
     (folder / "m2.mrc").rename(other / "n.mrc")

@@ -48,7 +48,7 @@ def test_a_second_click_before_the_first_is_shown_is_no_edit(picked: Any, wait: 
     _click(picked, 0)
     _click(picked, 0)
     assert picked.session.labels(picked.session.current).deleted.sum() == 1
-    picked.undo()
+    picked.commands.undo()
     assert len(picked.canvas.picks.layer.data) == 2, "one step"
 
 

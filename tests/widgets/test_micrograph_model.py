@@ -11,6 +11,7 @@ from napari_hydrapicker.widgets.micrograph_model import (
     PICKS,
     PIXEL,
     SCORE,
+    USE,
     MicrographFilter,
     MicrographModel,
     TableRow,
@@ -59,11 +60,11 @@ def test_rows_are_filtered_by_name_and_status(model: MicrographModel) -> None:
 
 
 def test_cells_read_well(model: MicrographModel) -> None:
-    text = [[model.index(r, c).data() for c in range(5)] for r in range(3)]
+    text = [[model.index(r, c).data() for c in range(6)] for r in range(3)]
     assert text == [
-        ["m10", "7", "0.50", "picked", "1.5"],
-        ["m2", "30", "0.90", "complete", "?"],
-        ["m1", "", "", "new", "1.5"],
+        ["m10", "7", "0.50", "picked", "", "1.5"],
+        ["m2", "30", "0.90", "complete", "", "?"],
+        ["m1", "", "", "new", "", "1.5"],
     ]
     assert model.data(model.index(1, PIXEL), Qt.ItemDataRole.ForegroundRole) is not None
 
@@ -90,3 +91,10 @@ def test_only_rows_that_changed_are_drawn_again(model: MicrographModel) -> None:
     model.update_rows([TableRow(2, "m2", 31, 0.9, "complete", None), TableRow(99, "x", 0, 0, "new", None)])
     assert drawn == [(1, 1)]
     assert model.index(1, PICKS).data() == "31"
+
+
+def test_what_a_micrograph_was_used_for(model: MicrographModel) -> None:
+    model.update_rows([TableRow(2, "m2", 30, 0.9, "complete", None, "validation")])
+    assert model.index(1, USE).data() == "valid"
+    assert "validation" in model.data(model.index(1, NAME), Qt.ItemDataRole.ToolTipRole)
+    assert model.data(model.index(0, NAME), Qt.ItemDataRole.ToolTipRole) == "m10"

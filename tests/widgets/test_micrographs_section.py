@@ -9,6 +9,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QPushButton
 
+from napari_hydrapicker.widgets.micrograph_model import PIXEL
+
 
 def _button(section: Any, text: str) -> QPushButton:
     return next(b for b in section.findChildren(QPushButton) if b.text() == text)
@@ -45,7 +47,7 @@ def test_the_diameter_is_typed(picked: Any) -> None:
 def test_a_pixel_size_holds_for_all_selected(picked: Any) -> None:
     table = picked.micrographs.table
     table.view.selectAll()
-    table.model.setData(table.model.index(1, 4), "1.25")
+    table.model.setData(table.model.index(1, PIXEL), "1.25")
     assert [r.pixel_size_angstrom for r in picked.session.records] == [1.25] * 3
 
 

@@ -111,3 +111,15 @@ def test_hiding_lasts_until_the_next_show(hand: Hand) -> None:
     assert hand.picks.ids.tolist() == [5, 8]
     hand.picks.show(LABELS, ALL, 24.0)
     assert hand.picks.ids.tolist() == [3, 5, 8, 9]
+
+
+def test_new_picks_are_discs_whatever_was_clicked_last(hand: Hand) -> None:
+    layer = hand.picks.layer
+    plain = np.array([True, True, False, False])
+    hand.picks.show(LABELS, np.array([True, False, False, False]), 24.0)
+    hand.picks.show(LABELS, np.array([True, False, False, True]), 24.0)
+    layer.selected_data = {1}  # the manual one: napari's next point would be a square like it
+    hand.picks.show(LABELS, np.array([True, False, False, False]), 24.0)
+    layer.current_symbol = "square"
+    hand.picks.show(LABELS, plain, 24.0)
+    assert [s.value for s in layer.symbol] == ["disc", "disc"]

@@ -36,7 +36,7 @@ def test_a_drag_erases_what_it_touches_as_one_edit(picked: Any) -> None:
     picked.tools.choose(Tool.ERASE)
     _drag(picked.tools, [(90.0, 500.0), (101.0, 501.0), (200.0, 300.0), (300.0, 199.0)])
     assert len(picked.canvas.picks.layer.data) == 0
-    picked.undo()
+    picked.commands.undo()
     assert picked.canvas.picks.layer.data.tolist() == [[100, 500], [300, 200]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -94,7 +95,7 @@ def _parse_shape(text: str | None) -> tuple[int, int] | None:
 
 
 def _format_by_extension(out: Path, micrographs: int) -> str:
-    name = None if out.is_dir() else _FORMAT_OF.get(out.suffix.lower())
+    name = None if os.path.isdir(out) else _FORMAT_OF.get(out.suffix.lower())
     if name is None:
         raise ParameterError(f"{out} does not tell the format to write: give --to FORMAT")
     return "star-particles" if name == "star" and micrographs > 1 else name
@@ -104,22 +105,30 @@ def _read_all(source: Path, format: str | None) -> tuple[dict[str, Picks], list[
     """Return the picks by micrograph, the errors of bad files in a folder, and the number of files."""
     from napari_hydrapicker import formats
 
-    if not source.is_dir():
+    if not os.path.isdir(source):
         return formats.read(source, format), [], 1
-    files = _files_in(source)
+    files = sorted(_files_in(source), key=formats.exactness)
     picks: dict[str, Picks] = {}
     origin: dict[str, Path] = {}
     bad: list[str] = []
+    spare: list[Path] = []
     for file in files:
         try:
             found = formats.read(file, format)
             for name in found.keys() & picks.keys():
-                raise CoordinateFileError(f"{file}: {name} was already read from {origin[name]}")
+                if formats.exactness(origin[name]) == formats.exactness(file):
+                    raise CoordinateFileError(f"{file}: {name} was already read from {origin[name]}")
         except CoordinateFileError as error:
             bad.append(str(error))
             continue
-        picks |= found
-        origin |= dict.fromkeys(found, file)
+        new = {name: one for name, one in found.items() if name not in picks}
+        picks |= new
+        origin |= dict.fromkeys(new, file)
+        if found and not new:
+            spare.append(file)
+    if spare:
+        more = f" and {len(spare) - 1} more" if len(spare) > 1 else ""
+        typer.echo(f"left out {spare[0]}{more}: other files hold more of the same micrographs", err=True)
     return picks, bad, len(files)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_hydrapicker.errors import MicrographError
+from napari_hydrapicker.cli.simulate import check_seed, write_mrc
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,11 +39,12 @@ def demo(
     from napari_hydrapicker.picking.hydra import HydraNetPicker
     from napari_hydrapicker.simulation.sample import sample_micrograph
 
+    check_seed("--seed", seed)
     picker = HydraNetPicker.load()
     made = sample_micrograph(seed=seed)
     diameter, pixel_size = made.diameter_angstrom, made.pixel_size_angstrom
     path = out / f"{_NAME}.mrc"
-    _write_mrc(path, made.image, pixel_size)
+    write_mrc(path, made.image, pixel_size)
     candidates = picker.pick_micrograph(open_micrograph(path), diameter, border_angstrom=0)
     shape = (made.image.shape[0], made.image.shape[1])
     sample = Sample(_NAME, _NAME, candidates, made.picks, shape, pixel_size, diameter)
@@ -61,18 +62,6 @@ def demo(
         typer.echo(f"wrote {file}")
     if not no_viewer and _can_show():
         _show(made.image, picks, made.picks, diameter / pixel_size)
-
-
-def _write_mrc(path: Path, image: NDArray[np.float32], pixel_size_angstrom: float) -> None:
-    import mrcfile
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with mrcfile.new(path, overwrite=True) as file:
-            file.set_data(image)
-            file.voxel_size = pixel_size_angstrom
-    except OSError as error:
-        raise MicrographError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _can_show() -> bool:

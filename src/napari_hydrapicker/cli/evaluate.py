@@ -51,10 +51,10 @@ def evaluate(
     confidence: pick with --threshold 0.
     """
     set_of = _set_namer(set_ or [])
+    picked, known = read_folder(picks), read_folder(truth)
     scales = Scales(micrographs or [], pixel_size, read_summaries(picks))
     if border and not scales.knows_shapes:
         raise ParameterError("--border needs the micrographs' sizes: give --micrographs too")
-    picked, known = read_folder(picks), read_folder(truth)
     pairing = pair(picked, known)
     if not pairing.pairs:
         raise ParameterError(

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json as json_writer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.heads.comparison import Comparison
 from napari_hydrapicker.heads.library import HeadLibrary, user_library
 from napari_hydrapicker.heads.record import HeadRecord
 
 heads = typer.Typer(no_args_is_help=True, help="List and manage the heads that you keep.")
+_FIGURES = {
+    "validation_ap": "AP, held-out ones", "validation_f1": "F1, held-out ones",
+    "training_ap": "AP, trained ones", "training_f1": "F1, trained ones",
+}  # fmt: skip
 Library = Annotated[Path | None, typer.Option("--library", help="Folder; default: your heads library.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of a head.")]
 
@@ -50,9 +56,13 @@ def compare(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Heads to compare.")],
     library: Library = None,
 ) -> None:
-    """Print the figures of some heads side by side."""
-    kept = _library(library)
-    _table([kept.record(name) for name in names])
+    """Print what some heads were made with, and their figures, side by side."""
+    compared = _library(library).compare(names)
+    _compare_table(compared)
+    if not compared.same_measure:
+        typer.echo("measured on different micrographs: the figures do not say which head is the better")
+    if not compared.same_body:
+        typer.echo("trained on different networks: no network can use them all")
 
 
 @heads.command()
@@ -71,8 +81,8 @@ def delete(
     """Delete a head for good."""
     kept = _library(library)
     path = kept.path(name)
-    if not yes and not typer.confirm(f"Delete {path}?"):
-        raise ParameterError(f"{name} was not deleted")
+    if not yes and not _agreed(f"Delete {path}?"):
+        raise ParameterError(f"{name} was not deleted; --yes deletes without asking")
     kept.delete(name)
     typer.echo(f"{name} is deleted")
 
@@ -98,6 +108,14 @@ def import_head(
     """Take a head's file into the library."""
     record = _library(library).import_file(file, name, overwrite)
     typer.echo(f"{record.name}: pick with --head {record.name}")
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return typer.confirm(question)
+    except typer.Abort:  # there is nobody to answer
+        typer.echo()
+        return False
 
 
 def _table(records: list[HeadRecord]) -> None:
@@ -127,3 +145,35 @@ def figures(record: HeadRecord) -> tuple[str, str, str]:
             before = record.figures_before.get(key)
             return "-" if before is None else f"{before:.3f}", f"{record.figures_after[key]:.3f}", on
     return "-", "-", "-"
+
+
+def _compare_table(compared: Comparison) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    for one in compared.records:
+        table.add_column(one.name, justify="right", overflow="fold")
+    facts: dict[str, Callable[[HeadRecord], str]] = {
+        "diameter (Å)": lambda one: f"{one.diameter_angstrom:g}",
+        "made": lambda one: one.created[:16].replace("T", " "),
+        "network's body": lambda one: one.parent[:8],
+        "trained on": lambda one: _count(one, "training"),
+        "held out": lambda one: _count(one, "validation"),
+        "labels": lambda one: "partial" if one.partial else "complete",
+        "threshold": lambda one: f"{one.threshold:.2f}",
+    }
+    for heading, fact in facts.items():
+        table.add_row(heading, *map(fact, compared.records))
+    for row in compared.rows:
+        heading = _FIGURES.get(row.figure, row.figure)
+        for when, values in (("before", row.before), ("after", row.after)):
+            table.add_row(f"{heading}, {when}", *("-" if v is None else f"{v:.3f}" for v in values))
+    Console().print(table)
+
+
+def _count(record: HeadRecord, use: str) -> str:
+    uses = [one for one in record.micrographs if one.use == use]
+    return f"{len(uses)} ({sum(one.particles for one in uses)} particles)" if uses else "-"

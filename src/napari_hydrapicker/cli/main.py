@@ -51,6 +51,11 @@ def run(arguments: Sequence[str]) -> int:
         except HydraPickerError as error:
             _complain("error", str(error))
             return 2
+        except OSError as error:
+            if error.filename is None:
+                return _internal_error(error, _wants_traceback(arguments))
+            _complain("error", f"{error.filename}: {error.strerror}")  # a folder that may not be read, say
+            return 2
         except Exception as error:
             return _internal_error(error, _wants_traceback(arguments))
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _VIEWS = 300
 _SIDE_PX = (64, 16384)
+_LAST_SEED = 2**32 - 1
 _LEAST_DIAMETER_PX = 10  # smaller particles have no shape left
 
 
@@ -58,9 +60,11 @@ def simulate(
     on carbon or are broken are not among the centres.
     """
     rows_cols = _parse_shape(shape)
-    _check(count, seed, pixel_size=pixel_size, defocus=defocus, dose=dose, density=density)
-    if (structure is None) == (procedural is None) or (procedural or 0) < 0:
-        raise ParameterError("give one of STRUCTURE and --procedural SEED (a whole number from 0)")
+    _check(count, pixel_size=pixel_size, defocus=defocus, dose=dose, density=density)
+    if (structure is None) == (procedural is None):
+        raise ParameterError("give one of STRUCTURE and --procedural SEED")
+    check_seed("--seed", seed)
+    check_seed("--procedural", procedural or 0)
     cloud = _load(structure, procedural)
     diameter = cloud.diameter_angstrom
     if not _LEAST_DIAMETER_PX * pixel_size <= diameter <= min(rows_cols) * pixel_size:
@@ -85,11 +89,21 @@ def _parse_shape(text: str) -> tuple[int, int]:
     return shape
 
 
-def _check(count: int, seed: int, **numbers: float | None) -> None:
+def check_seed(option: str, seed: int) -> None:
+    """Refuse what cannot seed all random generators.
+
+    Raises
+    ------
+    ParameterError
+        If the seed is negative or has over 32 bits.
+    """
+    if not 0 <= seed <= _LAST_SEED:
+        raise ParameterError(f"{option} {seed}: give a whole number from 0 to {_LAST_SEED}")
+
+
+def _check(count: int, **numbers: float | None) -> None:
     if not 1 <= count <= 9999:
         raise ParameterError(f"--count {count}: give a number from 1 to 9999")
-    if seed < 0:
-        raise ParameterError(f"--seed {seed}: give a whole number from 0")
     limits = {"pixel_size": 100.0, "defocus": 20.0, "dose": 1e9, "density": 4.0}
     for name, value in numbers.items():
         if value is not None and not (math.isfinite(value) and 0 < value <= limits[name]):
@@ -171,4 +185,6 @@ def write_mrc(path: Path, image: NDArray[np.float32], pixel_size_angstrom: float
             file.voxel_size = pixel_size_angstrom
         os.replace(part, path)
     except OSError as error:
+        with contextlib.suppress(OSError):  # best effort: the folder may not even be there
+            part.unlink(missing_ok=True)
         raise MicrographError(f"{path}: cannot be written ({error.strerror or error})") from error

@@ -16,9 +16,6 @@ from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.formats import star
 from napari_hydrapicker.picks import Picks
 
-# Where a folder holds one micrograph's picks in several formats: those that keep floats and scores first.
-_PREFERRED = (".star", ".cbox", ".csv", ".cs", ".txt", ".tsv", ".box")
-
 
 class EvaluationWarning(UserWarning):
     """Something was left out of an evaluation."""
@@ -97,7 +94,7 @@ def _coordinate_files(folder: Path) -> list[Path]:
 
 def _choose(key: Key, found: list[_Found]) -> Picks:
     """Take the picks in the best format; two files of it must agree."""
-    found = sorted(found, key=lambda entry: _PREFERRED.index(entry.path.suffix.lower()))
+    found = sorted(found, key=lambda entry: formats.exactness(entry.path))
     best = found[0]
     for other in found[1:]:
         if other.path.suffix.lower() == best.path.suffix.lower() and not _same(best.picks, other.picks):

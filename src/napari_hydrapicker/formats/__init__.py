@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 from napari_hydrapicker.formats import box, cbox, cs, csv_table, star, topaz
 from napari_hydrapicker.formats._files import read_head, write_files
 from napari_hydrapicker.formats._format import CoordinateFormat, WriteOptions
-from napari_hydrapicker.formats._names import micrograph_stem
 from napari_hydrapicker.picks import Picks
 
 __all__ = [
@@ -23,8 +23,8 @@ __all__ = [
     "CoordinateFormat",
     "WriteOptions",
     "detect",
+    "exactness",
     "may_hold_coordinates",
-    "micrograph_stem",
     "read",
     "write",
 ]
@@ -40,11 +40,19 @@ FORMATS: dict[str, CoordinateFormat] = {
 # The table that picking leaves beside its coordinates: it holds none.
 PICKING_SUMMARY = "summary.csv"
 EXTENSIONS = frozenset({known.extension for known in FORMATS.values()} | {".tsv"})
+# Those first that keep floats and scores.
+_BY_EXACTNESS = (".star", ".cbox", ".csv", ".cs", ".txt", ".tsv", ".box")
 
 
 def may_hold_coordinates(path: Path) -> bool:
     """Whether a file in a folder is worth asking: a known extension, and not picking's summary table."""
     return path.suffix.lower() in EXTENSIONS and path.name != PICKING_SUMMARY
+
+
+def exactness(path: Path) -> int:
+    """Rank files that hold the picks of one micrograph: the lower, the more its kind of file keeps."""
+    suffix = path.suffix.lower()
+    return _BY_EXACTNESS.index(suffix) if suffix in _BY_EXACTNESS else len(_BY_EXACTNESS)
 
 
 def _format(name: str) -> CoordinateFormat:
@@ -143,7 +151,7 @@ def write(
     """
     target, out = _format(format), Path(out)
     options = WriteOptions(box_px, shapes or {}, micrograph_names or {}, project_dir)
-    to_file = not out.is_dir() and out.suffix.lower() in EXTENSIONS
+    to_file = not os.path.isdir(out) and out.suffix.lower() in EXTENSIONS
     folder = out.parent if to_file else out
     contents = target.encode(picks, folder, options)
     if to_file:

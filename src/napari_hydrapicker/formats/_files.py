@@ -106,7 +106,7 @@ def write_files(files: dict[Path, bytes], overwrite: bool) -> list[Path]:
     CoordinateFileError
         If one of them exists and `overwrite` is not set (then nothing is written), or on a disk error.
     """
-    existing = [path for path in files if path.exists()]
+    existing = [path for path in files if os.path.exists(path)]
     if existing and not overwrite:
         others = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise CoordinateFileError(

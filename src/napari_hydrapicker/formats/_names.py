@@ -1,31 +1,21 @@
-"""From file names to the names of micrographs, which are the keys of everything we read."""
+"""Micrographs' names in coordinate files, where they are the keys of everything we read."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
+from napari_hydrapicker.micrograph_name import IMAGE_ENDING, micrograph_stem
 
-_IMAGE_ENDING = re.compile(r"\.(mrcs?|map|st|tiff?|png|jpe?g|eer|rec)(\.(gz|bz2|xz))?$", re.IGNORECASE)
 _PICKS_ENDING = re.compile(r"_(autopick|manualpick|picks)$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f/\\]")
 
 
-def micrograph_stem(name: str) -> str:
-    """Return a micrograph's name without folders and image extension; "" if nothing is left.
-
-    Both kinds of slashes count, and RELION's ``000001@`` before a stack's name is dropped.
-    """
-    base = PurePosixPath(name.replace("\\", "/")).name
-    base = re.sub(r"^\d+@", "", base)
-    return _IMAGE_ENDING.sub("", base)
-
-
 def stem_of_picks_file(path: Path) -> str:
     """Guess the micrograph from a file that holds the picks of one: ``a_autopick.star`` -> ``a``."""
-    stem = _IMAGE_ENDING.sub("", path.stem)
+    stem = IMAGE_ENDING.sub("", path.stem)
     return _PICKS_ENDING.sub("", stem) or stem
 
 

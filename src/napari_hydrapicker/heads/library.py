@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
 from platformdirs import user_data_path
 
 from napari_hydrapicker.errors import HydraPickerError, ParameterError, WeightsError
+from napari_hydrapicker.heads.comparison import Comparison
+from napari_hydrapicker.heads.locking import HOME_VARIABLE, changing
 from napari_hydrapicker.heads.names import check_head_name
 from napari_hydrapicker.heads.reading import read_record
 from napari_hydrapicker.heads.record import GENERIC, HeadRecord
@@ -20,7 +20,8 @@ from napari_hydrapicker.heads.record import GENERIC, HeadRecord
 if TYPE_CHECKING:
     from napari_hydrapicker.hydra.head import Head
 
-HOME_VARIABLE = "HYDRAPICKER_HOME"
+__all__ = ["HOME_VARIABLE", "SUFFIX", "HeadLibrary", "find", "user_library"]
+
 SUFFIX = ".safetensors"
 
 
@@ -35,17 +36,29 @@ def user_library() -> HeadLibrary:
 class HeadLibrary:
     """A folder whose files ``NAME.safetensors`` are heads; it is made when the first is added.
 
-    A head's name is that of its file. Two programs can use a folder at a time.
+    A head's name is that of its file. Programs may share a folder: changes wait for one another, and a
+    file is replaced or removed as a whole. Reading needs no lock, so that a folder can be read-only.
     """
 
     folder: Path
 
     def names(self) -> list[str]:
-        """Names of all heads' files, sorted, unread."""
-        if not self.folder.is_dir():
+        """Names of all heads' files, sorted, unread.
+
+        Raises
+        ------
+        WeightsError
+            If there is a folder that cannot be read.
+        """
+        try:
+            files = os.listdir(self.folder)
+        except FileNotFoundError:
             return []
-        files = (path for path in self.folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
-        return sorted(path.name.removesuffix(SUFFIX) for path in files)
+        except OSError as error:
+            raise WeightsError(f"{self.folder}: cannot be read ({error.strerror or error})") from error
+        return sorted(
+            file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX) and not file.startswith(".")
+        )
 
     def read(self) -> tuple[list[HeadRecord], list[str]]:
         """Return the records of all heads by name, and what is wrong with files that are none."""
@@ -53,6 +66,8 @@ class HeadLibrary:
         for name in self.names():
             try:
                 records.append(self.record(name))
+            except ParameterError as error:  # of the name alone
+                problems.append(f"{self.folder / (name + SUFFIX)}: {error}")
             except HydraPickerError as error:
                 problems.append(str(error))
         return records, problems
@@ -61,9 +76,17 @@ class HeadLibrary:
         """Return the records of all heads that can be read, by name."""
         return self.read()[0]
 
+    def problems(self) -> list[str]:
+        """Say what is wrong with the files that cannot be read, naming each."""
+        return self.read()[1]
+
     def record(self, name: str) -> HeadRecord:
         """Return a head's record; its name is the file's, whatever it was called when it was trained."""
         return read_record(self.path(name)).model_copy(update={"name": name})
+
+    def compare(self, names: Sequence[str]) -> Comparison:
+        """Put the figures of some heads side by side."""
+        return Comparison(tuple(self.record(name) for name in names))
 
     def path(self, name: str) -> Path:
         """Return a head's file.
@@ -73,9 +96,9 @@ class HeadLibrary:
         ParameterError
             If there is no such head.
         """
-        check_head_name(name)
+        _check(name)
         path = self.folder / f"{name}{SUFFIX}"
-        if not path.is_file():
+        if name not in self.names():
             known = ", ".join(self.names()) or "none"
             raise ParameterError(f"{self.folder}: there is no head called {name!r}; there are: {known}")
         return path
@@ -99,52 +122,65 @@ class HeadLibrary:
         """
         from napari_hydrapicker.hydra.head_file import save_head
 
-        with self._lock():
+        with changing(self.folder):
             path = self._free(record.name, overwrite)
             save_head(path, head, record)
         return path
 
     def rename(self, old: str, new: str) -> None:
-        """Give a head another name."""
-        with self._lock():
-            source, target = self.path(old), self._free(new)
-            _moved(lambda: source.rename(target), source)
+        """Give a head another name, in its record too: a copy of the file tells it wherever it goes."""
+        from napari_hydrapicker.hydra.head_file import save_head
+
+        with changing(self.folder):
+            head, record = self.load(old)
+            save_head(self._free(new), head, record.model_copy(update={"name": new}))
+            _remove(self.path(old))
 
     def delete(self, name: str) -> None:
         """Delete a head for good."""
-        with self._lock():
-            path = self.path(name)
-            _moved(path.unlink, path)
+        with changing(self.folder):
+            _remove(self.path(name))
 
     def export(self, name: str, target: Path, overwrite: bool = False) -> Path:
-        """Copy a head to a file, or into a folder; returns the copy."""
-        source = self.path(name)
-        copy = target / source.name if target.is_dir() else target.with_suffix(SUFFIX)
-        if copy.exists() and not overwrite:
-            raise ParameterError(f"{copy} exists: choose another file, or let it be replaced")
-        _copy(source, copy)
-        return copy
-
-    def import_file(self, path: Path, name: str | None = None, overwrite: bool = False) -> HeadRecord:
-        """Copy a head's file into the library, under its own name or another.
+        """Copy a head to a file, or into a folder; returns the copy.
 
         Raises
         ------
+        ParameterError
+            If there is no such head, or a file is in the way that is not to be replaced.
         WeightsError
-            If it is no head, or damaged.
+            If the head is damaged, or the copy cannot be written.
+        """
+        from napari_hydrapicker.hydra.head_file import save_head
+
+        head, record = self.load(name)
+        file = f"{name}{SUFFIX}" if target.is_dir() else target.name.removesuffix(SUFFIX) + SUFFIX
+        copy = target / file if target.is_dir() else target.with_name(file)
+        if copy.exists() and not overwrite:
+            raise ParameterError(f"{copy} exists: choose another file, or let it be replaced")
+        save_head(copy, head, record)
+        return copy
+
+    def import_file(self, path: Path, name: str | None = None, overwrite: bool = False) -> HeadRecord:
+        """Take a copy of a head's file into the library, under its own name or another.
+
+        Raises
+        ------
+        ParameterError
+            If there is a head of that name, and it is not to be replaced.
+        WeightsError
+            If the file is no head, or is damaged, or the folder cannot be written.
         """
         from napari_hydrapicker.hydra.head_file import load_head
 
-        record = load_head(path)[1]
-        wanted = record.name if name is None else name
-        with self._lock():
-            _copy(path, self._free(wanted, overwrite))
-        return self.record(wanted)
+        head, record = load_head(path)
+        record = record.model_copy(update={"name": record.name if name is None else name})
+        self.add(head, record, overwrite)
+        return record
 
     def _free(self, name: str, overwrite: bool = False) -> Path:
-        check_head_name(name)
-        if name == GENERIC:
-            raise ParameterError(f"{GENERIC!r} is the name of the network's own head; choose another name")
+        """Path for a head of this name, which is not there yet or is to be replaced."""
+        _check(name)
         path = self.folder / f"{name}{SUFFIX}"
         if path.exists() and not overwrite:
             raise ParameterError(
@@ -152,35 +188,22 @@ class HeadLibrary:
             )
         return path
 
-    def _lock(self) -> FileLock:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            probe = os.access(self.folder, os.W_OK)
-        except OSError as error:
-            raise WeightsError(f"{self.folder}: cannot be made ({error.strerror or error})") from error
-        if not probe:
-            raise WeightsError(f"{self.folder}: cannot be written; set {HOME_VARIABLE} to another folder")
-        return FileLock(self.folder / ".lock", timeout=30)
-
 
 def find(name: str, libraries: Sequence[HeadLibrary]) -> HeadLibrary | None:
-    """Return the first library that has a head of this name, or None."""
+    """Return the first library that has a head of this name, or None; the generic head is in none."""
+    if name == GENERIC:
+        return None
     return next((library for library in libraries if name in library.names()), None)
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file so that the target is whole at any time."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        shutil.copyfile(source, part)
-        os.replace(part, target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise WeightsError(f"{target}: cannot be written ({error.strerror or error})") from error
+def _check(name: str) -> None:
+    check_head_name(name)
+    if name == GENERIC:
+        raise ParameterError(f"{GENERIC!r} is the name of the network's own head; choose another name")
 
 
-def _moved(action: Callable[[], object], path: Path) -> None:
+def _remove(path: Path) -> None:
     try:
-        action()
+        path.unlink()
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be changed ({error.strerror or error})") from error
+        raise WeightsError(f"{path}: cannot be deleted ({error.strerror or error})") from error

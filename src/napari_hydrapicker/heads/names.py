@@ -20,6 +20,8 @@ _RESERVED_WORDS = """
     update values xpu zero_grad
 """
 _RESERVED = frozenset(_RESERVED_WORDS.split())
+# Windows takes these for devices, whatever their case and extension.
+_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 
 
 def check_head_name(name: str) -> None:
@@ -34,7 +36,7 @@ def check_head_name(name: str) -> None:
         raise ParameterError(
             f"{name!r} cannot be the name of a head: use 1 to 64 letters (A-Z), digits, '-' and '_'."
         )
-    if name in _RESERVED or name.startswith("__"):
+    if name in _RESERVED or name.startswith("__") or _DEVICE.fullmatch(name):
         raise ParameterError(
             f"{name!r} cannot be the name of a head: the word is reserved. Add to it, as in '{name}-1'."
         )

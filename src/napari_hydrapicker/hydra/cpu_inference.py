@@ -58,10 +58,11 @@ class CpuInference:
     def __call__(self, image: Tensor) -> Tensor:
         """Raw answers ``(1, 3, H/8, W/8)`` float32 for an image ``(H, W)``, sides multiples of 16."""
         with self._lock:  # the buffers serve one micrograph at a time
-            raw = self._answer(to_half(image))
-            if self._buffers.bytes() > _KEPT_BYTES:
-                self._buffers.clear()
-        return raw
+            try:
+                return self._answer(to_half(image))
+            finally:  # where memory ran out, too: smaller tiles come next
+                if self._buffers.bytes() > _KEPT_BYTES:
+                    self._buffers.clear()
 
     def _answer(self, image: Tensor) -> Tensor:
         planes, inner = self._planes("features", image.shape), self._planes("inner", image.shape)
@@ -76,7 +77,7 @@ class CpuInference:
 
     def _planes(self, name: str, image_shape: tuple[int, ...]) -> Planes:
         shape = image_shape[0] // 2 + 2, image_shape[1], self._channels
-        return Planes.of(*(self._buffers.take(f"{name} {parity}", shape) for parity in ("even", "odd")))
+        return Planes(*(self._buffers.take(f"{name} {parity}", shape) for parity in ("even", "odd")))
 
     def _dense(self, features8: Tensor) -> Tensor:
         raw = torch.empty((1, OUTPUTS, *features8.shape[2:]))

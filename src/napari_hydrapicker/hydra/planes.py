@@ -39,14 +39,11 @@ class Planes:
     """Even and odd rows of ``(H, W)`` features as ``(H/2 + 2, W, C)``; the first and last row are 0."""
 
     def __init__(self, even: Tensor, odd: Tensor) -> None:
+        """Take two tensors of that shape; their first and last row become 0."""
         self.even, self.odd = even, odd
-
-    @classmethod
-    def of(cls, even: Tensor, odd: Tensor) -> Planes:
         for plane in (even, odd):
             plane[0] = 0
             plane[-1] = 0
-        return cls(even, odd)
 
     @property
     def rows(self) -> int:

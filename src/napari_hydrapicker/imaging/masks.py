@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 
 Mask = NDArray[np.bool_]
@@ -26,27 +25,6 @@ _EDGE_PEAK, _EDGE_DIAMETERS = 10.0, 6.0  # what an edge reaches, and its least e
 _CORNER_PEAK, _CORNER_DIAMETERS = 15.0, 2.5  # the same where it only cuts off a corner
 _DARKER = 0.5  # how much darker than the ice the carbon is, in robust deviations
 _ICE_FRACTION = 0.15  # least part of the image for a region to be the ice itself
-
-
-def border_mask(shape_px: tuple[int, int], border_px: float) -> Mask:
-    """Mark the pixels that are at least `border_px` away from every side.
-
-    Parameters
-    ----------
-    shape_px : (int, int)
-        Rows and columns; any unit will do that `border_px` shares.
-    border_px : float
-        Width of the excluded border, pixels.
-
-    Raises
-    ------
-    ParameterError
-        If the border is negative or not a number.
-    """
-    if not border_px >= 0:
-        raise ParameterError(f"the border must be 0 or more, not {border_px}")
-    inside = [np.minimum(np.arange(n), np.arange(n)[::-1]) >= border_px for n in shape_px]
-    return np.outer(inside[0], inside[1])
 
 
 def usable_mask(image_w: NDArray[np.float32], diameter_wpx: float = DIAMETER_WPX) -> Mask:

@@ -80,14 +80,24 @@ def prepare(
     pixel_size = micrograph.pixel_size_angstrom if pixel_size_angstrom is None else pixel_size_angstrom
     if pixel_size is None:
         raise ParameterError(f"{micrograph.path}: the file states no pixel size; give it in Angstrom")
-    shape_wpx = working_shape(micrograph.shape, pixel_size, diameter_angstrom)
     try:
+        shape_wpx = working_shape(micrograph.shape, pixel_size, diameter_angstrom)
+        _check_room(micrograph.shape, pixel_size, diameter_angstrom)
         image, mask = prepare_pixels(micrograph.pixels(), shape_wpx, use_mask)
-    except MicrographError as error:
+    except (MicrographError, ParameterError) as error:
         if str(micrograph.path) in str(error):
             raise
-        raise MicrographError(f"{micrograph.path}: {error}") from error
+        raise type(error)(f"{micrograph.path}: {error}") from error
     return Prepared(image, mask, micrograph.shape, float(pixel_size))
+
+
+def _check_room(shape: tuple[int, int], pixel_size_angstrom: float, diameter_angstrom: float) -> None:
+    diameter_px = diameter_angstrom / pixel_size_angstrom
+    if diameter_px > max(shape):
+        raise ParameterError(
+            f"a particle of {diameter_angstrom:g} A is {diameter_px:.4g} pixels across at "
+            f"{pixel_size_angstrom:g} A per pixel, more than the whole micrograph: check both (in Angstrom)"
+        )
 
 
 def prepare_pixels(

@@ -74,6 +74,10 @@ class Labels:
         """Return the rows with these numbers (M,), those that there are."""
         return self._select(np.isin(self.id, np.atleast_1d(np.asarray(ids, np.int64))))
 
+    def where(self, which: NDArray[np.bool_]) -> Labels:
+        """Return the rows that a mask (N,) names."""
+        return self._select(which)
+
     def without(self, ids: ArrayLike) -> Labels:
         """Return all rows but those with these numbers (M,)."""
         return self._select(~np.isin(self.id, np.atleast_1d(np.asarray(ids, np.int64))))

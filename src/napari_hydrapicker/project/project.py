@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +14,7 @@ from numpy.typing import NDArray
 from napari_hydrapicker.errors import ParameterError, ProjectError
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.project import edit_log, schema
+from napari_hydrapicker.project.database import Database
 from napari_hydrapicker.project.edit import Edit
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.lock import ProjectLock
@@ -26,23 +24,10 @@ from napari_hydrapicker.project.status import Status
 _COLUMNS = "id, path, name, rows, cols, pixel_size_angstrom, frame, n_frames, status"
 
 
-class Project:
-    """An open project file; every method that changes it has committed when it returns.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    read_only : bool
-        Whether another window has it open; changing it then raises `ProjectError`.
-    """
+class Project(Database):
+    """An open project file; every method that changes it has committed when it returns."""
 
     SUFFIX: ClassVar[str] = ".hydrapicker"
-
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: ProjectLock) -> None:
-        self.path, self.read_only = path, not lock.held
-        self._db, self._lock = connection, lock
-        self._closed = False
 
     @classmethod
     def create(cls, path: Path) -> Project:
@@ -89,13 +74,6 @@ class Project:
         home = user_data_path("napari-hydrapicker", ensure_exists=True) / "projects"
         home.mkdir(exist_ok=True)
         return home / f"{'_'.join(folder.parts[1:])}{cls.SUFFIX}"
-
-    def close(self) -> None:
-        """Close the file and let others write to it."""
-        if not self._closed:
-            self._closed = True
-            self._db.close()
-            self._lock.release()
 
     def micrographs(self) -> list[MicrographRecord]:
         """Return all micrographs, in the natural order of their names."""
@@ -154,8 +132,9 @@ class Project:
             if record.missing and record.path.parent == Path(old) and (Path(new) / record.path.name).is_file()
         ]
         with self._writing() as db:
+            before = db.total_changes
             db.executemany("UPDATE OR IGNORE micrograph SET path = ? WHERE id = ?", moved)
-        return len(moved)
+            return db.total_changes - before  # one that was added from there already is not found anew
 
     def labels(self, micrograph_id: int) -> Labels:
         """Return a micrograph's picks."""
@@ -172,7 +151,7 @@ class Project:
         """Return numbers (n,) for new picks; none is ever given twice."""
         with self._writing():
             first = int(self.setting("next_pick_id", 1))
-            self._put("next_pick_id", first + n)
+            self.set_setting("next_pick_id", first + n)
         return np.arange(first, first + n, dtype=np.int64)
 
     def commit(self, edit: Edit) -> int:
@@ -194,46 +173,6 @@ class Project:
         """Return all edits that were made on a micrograph, also those undone, in order."""
         with self._reading():
             return edit_log.edits(self._db, micrograph_id)
-
-    def setting(self, name: str, default: Any) -> Any:
-        """Return a stored setting."""
-        with self._reading():
-            row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
-            return default if row is None else json.loads(row[0])
-
-    def set_setting(self, name: str, value: Any) -> None:
-        """Store a setting, anything that JSON can hold."""
-        with self._writing():
-            self._put(name, value)
-
-    def _put(self, name: str, value: Any) -> None:
-        self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Say which file it is if a row cannot be read, or holds what we have never written."""
-        try:
-            yield
-        except (sqlite3.Error, ParameterError, TypeError, ValueError) as error:
-            raise ProjectError(f"{self.path}: cannot be read ({error}); restore it from a backup") from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, whole or not at all."""
-        if self.read_only:
-            raise ProjectError(f"{self.path.name}: read-only, since another window has the project open")
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise ProjectError(
-                f"{self.path}: cannot be written ({error}); the last edit is not saved"
-            ) from error
 
     def _record(self, row: tuple[Any, ...]) -> MicrographRecord:
         number, path, name, rows, cols, pixel_size, frame, n_frames, status = row

@@ -53,6 +53,8 @@ def load_structure(path: Path | str) -> PointCloud:
 
 
 def _from_npz(path: Path) -> PointCloud:
+    if not zipfile.is_zipfile(path):  # numpy would take it for a pickle, and advise how to trust it
+        raise StructureError(f"{path}: not an npz file, or cut short; get the file again")
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
             arrays = {key: data[key] for key in data.files}

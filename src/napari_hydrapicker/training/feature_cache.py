@@ -21,7 +21,7 @@ from napari_hydrapicker.hydra.anchors import CELL_WPX
 from napari_hydrapicker.hydra.model import HydraPicker
 from napari_hydrapicker.imaging.padding import pad_with_noise
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-from napari_hydrapicker.training.turns import TURNS
+from napari_hydrapicker.training.turns import BALANCED, TURNS
 
 WINDOW_WPX = 640  # side of the largest window of which features are computed in one go
 CONTEXT_WPX = 16  # the body sees 14 wpx in each direction
@@ -125,11 +125,9 @@ def cached_windows(
     if not micrographs:
         raise ParameterError("there is no corrected micrograph to train on; correct one first")
     once = sum(window_bytes(model, one) for one in micrographs)
-    turns = int(np.clip(memory_bytes // once, 1, TURNS))
+    turns = int(np.clip(memory_bytes // once // 2 * 2, 1, TURNS))
     made: list[Window] = []
-    # Spread over the eight, so that with two turns it is not a mirror image alone that is added.
-    chosen = [round(i * TURNS / turns) for i in range(turns)]
-    jobs = [(one, which) for which in chosen for one in micrographs]
+    jobs = [(one, which) for which in BALANCED[:turns] for one in micrographs]
     for done, (one, which) in enumerate(jobs):
         report(done, len(jobs))
         for window in windows(model, one.turned(which), side):

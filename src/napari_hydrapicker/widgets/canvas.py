@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.imaging.display import DisplayFilter, DisplayImage
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 NAME = "HydraPicker micrograph"
+_SETTLE_MS = 150  # after the slider's last step
 _UNKNOWN_DIAMETER = 1 / 25  # of the shorter side: rings drawn where the pixel size is unknown
 
 
@@ -53,6 +54,10 @@ class Canvas(QObject):
         self._loader.loaded.connect(self._show_image)
         self._loader.failed.connect(lambda _, text: self.problem.emit(text))
         self.picks = PicksLayer(self._add, self.delete, self._move)
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self.picks.settle)
         session.current_changed.connect(self._request)
         session.labels_changed.connect(self._refresh_picks)
         session.settings_changed.connect(self._on_settings)
@@ -97,6 +102,7 @@ class Canvas(QObject):
     def close(self) -> None:
         """Stop loading; the layers stay for the user to keep or delete."""
         self._on_canvas = None
+        self._settle.stop()
         self.picks.release()
         self._loader.close()
 
@@ -150,18 +156,20 @@ class Canvas(QObject):
             image.data = display.image
         image.scale, image.translate = display.scale, display.translate
 
-    def _refresh_picks(self, number: int) -> None:
+    def _refresh_picks(self, number: int, fleeting: bool = False) -> None:
         if number != self._on_canvas:
             return
         if self.picks.layer not in self._viewer.layers:
             self._viewer.add_layer(self.picks.layer)
-        self.picks.show(self._session.labels(number), self._session.shown(number), self.diameter_px())
+        shown = self._session.shown(number)
+        self.picks.show(self._session.labels(number), shown, self.diameter_px(), fleeting)
 
     def _on_settings(self, names: frozenset[str]) -> None:
         if self._on_canvas is None:
             return
         if names & {"diameter_angstrom", "threshold"}:
-            self._refresh_picks(self._on_canvas)
+            self._refresh_picks(self._on_canvas, fleeting=True)  # both are changed in many steps
+            self._settle.start()
 
     def _add(self, yx: NDArray[np.float64]) -> bool:
         return self._try(lambda number: self._session.add(number, yx))

@@ -32,10 +32,13 @@ class LiveProgress(QWidget):
 
     def set_progress(self, done: int, total: int, seconds_left: float) -> None:
         """Show how much is done; `seconds_left` is NaN while it is not known."""
+        left = "" if math.isnan(seconds_left) else f", {in_words(seconds_left)} left"
+        # A bar paints itself at once, and with it the whole window: here it waits for its turn.
+        self.bar.setUpdatesEnabled(False)
         self.bar.setRange(0, total)
         self.bar.setValue(done)
-        left = "" if math.isnan(seconds_left) else f", {in_words(seconds_left)} left"
         self.bar.setFormat(f"{done:,} of {total:,}{left}")
+        self.bar.setUpdatesEnabled(True)
 
 
 def in_words(seconds: float) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtGui import QBrush, QColor
 
-COLUMNS = ("Name", "Picks", "Score", "Status", "Å/px")
-NAME, PICKS, SCORE, STATUS, PIXEL = range(5)
+COLUMNS = ("Name", "Picks", "Score", "Status", "Use", "Å/px")
+NAME, PICKS, SCORE, STATUS, USE, PIXEL = range(6)
 ID_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 _COLOURS = {"corrected": "#e5c07b", "complete": "#73d083", "excluded": "#888888"}
@@ -29,6 +29,7 @@ class TableRow:
     mean_score: float
     status: str
     pixel_size_angstrom: float | None
+    use: str = ""  # "training" or "validation" of the head in use
 
 
 class MicrographModel(QAbstractTableModel):
@@ -98,7 +99,7 @@ class MicrographModel(QAbstractTableModel):
         if role == ID_ROLE:
             return row.id
         if role == Qt.ItemDataRole.ToolTipRole:
-            return row.name
+            return f"{row.name}: {row.use} of the head in use" if row.use else row.name
         if role == Qt.ItemDataRole.ForegroundRole:
             missing = column == PIXEL and row.pixel_size_angstrom is None
             colour = _MISSING if missing else _COLOURS.get(row.status)
@@ -145,11 +146,11 @@ def _text(row: TableRow) -> tuple[str, ...]:
     score = "" if math.isnan(row.mean_score) else f"{row.mean_score:.2f}"
     pixel = "?" if row.pixel_size_angstrom is None else f"{row.pixel_size_angstrom:.4g}"
     picks = "" if row.status == "new" else f"{row.picks}"
-    return row.name, picks, score, row.status, pixel
+    return row.name, picks, score, row.status, row.use[:5], pixel
 
 
 def _sort_key(row: TableRow, column: int) -> Any:
     if column == NAME:  # digits padded: 2 comes before 10
         return re.sub(r"\d+", lambda m: m.group().zfill(12), row.name.lower())
     score = -1.0 if math.isnan(row.mean_score) else row.mean_score
-    return (None, row.picks, score, row.status, row.pixel_size_angstrom or 0.0)[column]
+    return (None, row.picks, score, row.status, row.use, row.pixel_size_angstrom or 0.0)[column]

@@ -19,12 +19,19 @@ from qtpy.QtWidgets import (
 from napari_hydrapicker.widgets.micrograph_model import (
     ID_ROLE,
     NAME,
+    PICKS,
+    PIXEL,
+    SCORE,
+    STATUS,
+    USE,
     MicrographFilter,
     MicrographModel,
     TableRow,
 )
 
 __all__ = ["MicrographTable", "TableRow"]
+# The name has what is left of the dock's 320 pixels.
+_WIDTHS = {PICKS: 42, SCORE: 42, STATUS: 66, USE: 40, PIXEL: 42}
 _STATES = ("all", "new", "picked", "corrected", "complete", "excluded")
 
 
@@ -141,7 +148,8 @@ def _make_view(proxy: MicrographFilter) -> QTableView:
     header = view.horizontalHeader()
     header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
     header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-    for column, width in ((1, 48), (2, 48), (3, 72), (4, 48)):
+    header.setMinimumSectionSize(32)
+    for column, width in _WIDTHS.items():
         view.setColumnWidth(column, width)
     view.sortByColumn(NAME, _ascending())
     return view

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from qtpy.QtCore import Signal
@@ -24,6 +24,10 @@ class MicrographsSection(Section):
         "folder", "files" or "project".
     measure_requested ()
         The user wants to drag over a particle.
+    exclude_requested ()
+        The selected micrographs are to be left out, or taken back.
+    step_requested (int)
+        The user wants to go so many micrographs on.
     problem (str)
         Something that the user should read.
     """
@@ -31,11 +35,13 @@ class MicrographsSection(Section):
     open_requested = Signal(str)
     measure_requested = Signal()
     exclude_requested = Signal()
+    step_requested = Signal(int)
     problem = Signal(str)
 
     def __init__(self, session: Session) -> None:
         super().__init__("Micrographs")
         self._session = session
+        self._uses: Mapping[str, str] = {}
         choices = (
             ("Folder…", "folder", "Open all micrographs of a folder"),
             ("Files…", "files", "Open micrographs, or a STAR or .cs file that lists them"),
@@ -50,8 +56,8 @@ class MicrographsSection(Section):
         self.add(self.table)
         self.add(
             row([
-                button("◀ Previous", "Key ,", lambda: self._step(-1)),
-                button("Next ▶", "Key .", lambda: self._step(1)),
+                button("◀ Previous", "Key ,", partial(self.step_requested.emit, -1)),
+                button("Next ▶", "Key .", partial(self.step_requested.emit, 1)),
                 button("Exclude", "Leave the selected out of picking and export, or take them back",
                        self.exclude_requested.emit),
             ])
@@ -60,7 +66,6 @@ class MicrographsSection(Section):
         measure = button("Measure", "Drag across a particle on the canvas", self.measure_requested.emit)
         self.form().addRow("Diameter", row([self.diameter, measure]))
         self.diameter.valueChanged.connect(self._set_diameter)
-        self.table.activated.connect(session.set_current)
         self.table.pixel_size_edited.connect(self._set_pixel_size)
         session.micrographs_changed.connect(self._fill)
         session.micrograph_changed.connect(self._update_row)
@@ -73,12 +78,17 @@ class MicrographsSection(Section):
         """Count all rows again: the threshold has changed."""
         self.table.update_rows([self._row(record.id) for record in self._session.records])
 
+    def show_uses(self, uses: Mapping[str, str]) -> None:
+        """Say what micrographs, by name, were used for by the head that picks."""
+        self._uses = uses
+        self.refresh_counts()
+
     def _row(self, number: int) -> TableRow:
         record = self._session.record(number)
         return TableRow(
             id=number, name=record.name, picks=self._session.count(number),
             mean_score=self._session.mean_score(number), status=record.status.value,
-            pixel_size_angstrom=record.pixel_size_angstrom,
+            pixel_size_angstrom=record.pixel_size_angstrom, use=self._uses.get(record.name, ""),
         )  # fmt: skip
 
     def _fill(self) -> None:
@@ -99,11 +109,6 @@ class MicrographsSection(Section):
     def _follow_settings(self, names: frozenset[str]) -> None:
         if "diameter_angstrom" in names:
             show_value(self.diameter, self._session.settings.diameter_angstrom)
-
-    def _step(self, by: int) -> None:
-        number = self._session.neighbour(by)
-        if number is not None:
-            self._session.set_current(number)
 
     def _set_diameter(self, angstrom: float) -> None:
         self._try(lambda: self._session.update(diameter_angstrom=angstrom))

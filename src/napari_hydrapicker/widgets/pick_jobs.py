@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -23,6 +23,7 @@ from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.session import Session
+from napari_hydrapicker.training_set import head_libraries
 
 _POLL_MS = 25
 _TURN_SECONDS = 0.02  # answers taken in at a time: the GUI has the rest
@@ -95,6 +96,7 @@ class PickJobs(QObject):
             job=self._job, micrographs=references, diameter_angstrom=s.diameter_angstrom, weights=s.weights,
             head=s.head, device=s.device, border_angstrom=s.border_angstrom, use_mask=s.use_mask,
             min_distance_angstrom=s.min_distance_angstrom,
+            libraries=tuple(str(one.folder) for one in head_libraries(self._session)),
         )  # fmt: skip
         self._child.send(request)
         self._timer.start()
@@ -125,7 +127,7 @@ class PickJobs(QObject):
     def _take(self, message: Message) -> None:
         if isinstance(message, Ready):
             self.device_known.emit(message.device)
-            self._session.suggest_threshold(message.threshold)
+            self._attempt(lambda: self._session.suggest_threshold(message.threshold))
         elif isinstance(message, Broken):
             self._problems.append(message.text)
             self._end(cancelled=False)
@@ -142,9 +144,13 @@ class PickJobs(QObject):
 
     def _put(self, message: Picked) -> None:
         picks = Picks(np.array(message.yx).reshape(-1, 2), np.array(message.score, np.float32))
+        if message.micrograph_id in {record.id for record in self._session.records}:
+            self._attempt(lambda: self._session.put_picks(message.micrograph_id, picks))
+
+    def _attempt(self, change: Callable[[], object]) -> None:
         try:
-            self._session.put_picks(message.micrograph_id, picks)
-        except (HydraPickerError, KeyError) as error:  # KeyError: removed from the project meanwhile
+            change()
+        except HydraPickerError as error:
             self._problems.append(str(error))
 
     def _advance(self) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLabel
 
 from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.heads.record import GENERIC
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.live_progress import LiveProgress
 from napari_hydrapicker.widgets.parts import button, choice, length, row, show_value
@@ -66,11 +69,22 @@ class PickSection(Section):
             self.mask.setChecked(settings.use_mask)
         if "device" in names:
             self.device.setCurrentText(settings.device)
+        if "head" in names:
+            self.head.setCurrentText(settings.head)
+
+    def show_heads(self, names: Sequence[str], chosen: str) -> None:
+        """Offer these heads; one that is chosen and gone is listed, so that it is seen to be missed."""
+        listed = list(dict.fromkeys([GENERIC, *names, chosen]))
+        blocked = self.head.blockSignals(True)
+        self.head.clear()
+        self.head.addItems(listed)
+        self.head.setCurrentText(chosen)
+        self.head.blockSignals(blocked)
 
     def _build_choices(self) -> None:
         form = self.form()
         self.head = choice("The network's head: generic for any protein")
-        self.head.addItem("generic")
+        self.head.addItem(GENERIC)
         form.addRow("Head", self.head)
         self.device = choice("Where to compute; auto takes a GPU if there is one")
         self.device.addItems(["auto", "cpu", "cuda", "mps"])

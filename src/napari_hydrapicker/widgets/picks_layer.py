@@ -6,73 +6,26 @@ The layer is a view: the session owns the picks. What the user does with napari'
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from napari.layers import Points as NapariPoints
 from napari.layers.base import ActionType
 from numpy.typing import NDArray
 
 from napari_hydrapicker.picks import Source
 from napari_hydrapicker.project.labels import Labels
+from napari_hydrapicker.widgets.rings import make_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NAME = "HydraPicker picks"
 # By the number of a source.
 _NAMES = np.array([source.name.lower() for source in Source], dtype=object)
 _SYMBOLS = np.array(["disc", "square", "diamond", "disc"], dtype=object)
 _MARKED = (Source.MANUAL, Source.MOVED)
-_BORDER = 0.06  # line width over the diameter
-
-
-class Points(NapariPoints):
-    """Points that no thread looks at while they are being replaced.
-
-    Napari asks for the point under the cursor from a thread of its own, and reports the error if it meets
-    the old rows' indices with the new rows. The class has its parent's name: napari goes by it.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.lock = threading.RLock()
-        super().__init__(*args, **kwargs)
-
-    def get_value(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the index of the point at a place."""
-        with self.lock:
-            return super().get_value(*args, **kwargs)
-
-    def add(self, coords: Any) -> None:
-        """Add points."""
-        with self.lock:
-            super().add(coords)
-
-    def remove_selected(self) -> None:
-        """Remove the selected points."""
-        with self.lock:
-            super().remove_selected()
-
-
-def make_layer() -> Points:
-    """Return an empty layer as the picks are drawn: rings as wide as the particle, coloured by score."""
-    return Points(
-        np.empty((0, 2)),
-        name=NAME,
-        ndim=2,
-        features=pd.DataFrame({"score": np.empty(0), "source": np.empty(0, str)}),
-        border_color="score",
-        border_colormap="viridis",
-        border_contrast_limits=(0, 1),
-        border_width=_BORDER,
-        face_color="transparent",
-        symbol="disc",
-        size=20,
-    )
 
 
 class PicksLayer:
@@ -96,6 +49,7 @@ class PicksLayer:
         self._added, self._removed, self._moved = added, removed, moved
         self._silent = False
         self._marked = False  # whether other symbols than discs are drawn
+        self._fleeting = False
         self.layer.events.data.connect(self._on_data)
 
     @property
@@ -103,13 +57,21 @@ class PicksLayer:
         """Numbers of the picks in the layer's rows (N,)."""
         return self._labels.id
 
-    def show(self, labels: Labels, shown: NDArray[np.bool_], diameter_px: float) -> None:
+    def show(
+        self, labels: Labels, shown: NDArray[np.bool_], diameter_px: float, fleeting: bool = False
+    ) -> None:
         """Draw those of a micrograph's labels (N) that `shown` (N,) names.
 
         Hidden rows are left out of the layer: napari 0.9 pays no heed to `Points.shown` where, as here,
-        all of a layer's axes are displayed.
+        all of a layer's axes are displayed. What is `fleeting`, one of many steps of a slider, is drawn in
+        less time and not told to others that look at the layer; `settle` makes up for it.
         """
-        self._set_rows(labels.rows(labels.id[shown]), diameter_px)
+        self._set_rows(labels.where(shown), diameter_px, fleeting)
+
+    def settle(self) -> None:
+        """Draw as it should be what was fleeting."""
+        if self._fleeting:
+            self._set_rows(self._labels, float(self.layer.current_size))
 
     def hide(self, ids: set[int]) -> None:
         """Hide picks until the next `show`: what a drag has erased and not yet let go."""
@@ -128,25 +90,18 @@ class PicksLayer:
         """Follow the layer no longer: from now on it is one like any other."""
         self.layer.events.data.disconnect(self._on_data)
 
-    def _set_rows(self, labels: Labels, diameter_px: float) -> None:
-        self._labels = labels
-        with self._silence(), self.layer.lock:
-            if not np.array_equal(self.layer.data, labels.yx):
-                self.layer.selected_data = set()
-                self.layer.data = labels.yx.copy()
-            self._dress(diameter_px)
-
-    def _dress(self, diameter_px: float) -> None:
-        labels, layer = self._labels, self.layer
+    def _set_rows(self, labels: Labels, diameter_px: float, fleeting: bool = False) -> None:
+        self._labels, self._fleeting = labels, fleeting
         score = np.where(np.isnan(labels.score), 1.0, labels.score)
-        layer.features = pd.DataFrame({"score": score, "source": _NAMES[labels.source]})
-        if layer.current_size != diameter_px or (len(labels) and (layer.size != diameter_px).any()):
-            layer.current_size = diameter_px
-            layer.size = np.full(len(labels), diameter_px)
+        features = pd.DataFrame({"score": score, "source": _NAMES[labels.source]})
         marked = bool(np.isin(labels.source, _MARKED).any())
-        if marked or self._marked:  # ten thousand symbols take longer than all the rest
-            layer.symbol = _SYMBOLS[labels.source].tolist()
+        # Ten thousand symbols take longer than all the rest.
+        symbols = _SYMBOLS[labels.source].tolist() if marked or self._marked else None
         self._marked = marked
+        with self._silence():
+            self.layer.replace_rows(labels.yx, features, diameter_px, symbols, smooth=not fleeting)
+            if not fleeting:
+                self.layer.announce_rows()
 
     def _on_data(self, event: Any) -> None:
         if self._silent:

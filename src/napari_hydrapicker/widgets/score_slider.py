@@ -21,7 +21,7 @@ class ScoreHistogram(QWidget):
     Signals
     -------
     value_changed (float)
-        The user moved the threshold; at most one signal every 16 ms, and always one for the last value.
+        The user moved the threshold; at once, but not twice within 16 ms, and always for the last value.
     """
 
     value_changed = Signal(float)
@@ -33,7 +33,8 @@ class ScoreHistogram(QWidget):
         self._late = QTimer(self)
         self._late.setSingleShot(True)
         self._late.setInterval(_EMIT_MS)
-        self._late.timeout.connect(self._emit)
+        self._late.timeout.connect(self._emit_late)
+        self._waiting = False  # a change that nobody has been told of
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.SizeHorCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -94,10 +95,20 @@ class ScoreHistogram(QWidget):
     def _change(self, value: float) -> None:
         before = self._value
         self.set_value(value)
-        if self._value != before and not self._late.isActive():
-            self._late.start()
+        if self._value == before:
+            return
+        if self._late.isActive():
+            self._waiting = True
+        else:
+            self._emit()
+
+    def _emit_late(self) -> None:
+        if self._waiting:
+            self._emit()
 
     def _emit(self) -> None:
+        self._waiting = False
+        self._late.start()
         self.value_changed.emit(self._value)
 
     def paintEvent(self, event: Any) -> None:

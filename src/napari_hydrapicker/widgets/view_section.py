@@ -36,6 +36,10 @@ class ViewSection(Section):
         note = QLabel("For looking only: pickers always see the data as they are.")
         note.setWordWrap(True)
         self.add(note)
+        self.unknown = QLabel("Low-pass and high-pass need a pixel size: enter it in the table.")
+        self.unknown.setWordWrap(True)
+        self.unknown.setVisible(False)
+        self.add(self.unknown)
         for field in (self.low_pass, self.high_pass):
             field.valueChanged.connect(self._emit)
         for box in (self.denoise, self.original):
@@ -51,6 +55,12 @@ class ViewSection(Section):
             high_pass_angstrom=self.high_pass.value() or None,
             denoise=self.denoise.isChecked(),
         )
+
+    def show_pixel_size(self, angstrom: float | None) -> None:
+        """Say that the filters have no effect where a micrograph's pixel size is unknown."""
+        for field in (self.low_pass, self.high_pass):
+            field.setEnabled(angstrom is not None)
+        self.unknown.setVisible(angstrom is None)
 
     def toggle_original(self) -> None:
         """Switch between the filtered and the original micrograph."""

@@ -1,0 +1,121 @@
+"""Zero-shot, few-shot and from scratch on simulated targets that no training saw (thesis, Tables B.2, B.3).
+
+Run as ``python benchmarks/few_shot.py STRUCTURE... [--counts 1,3,5] [--scratch-steps 0]``. Every target is
+a data set of its own: one molecule under one draw of the conditions, of which only the defocus varies
+between micrographs. Five micrographs are for training, five others for testing. AP counts box overlaps
+above 0.6.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_hydrapicker.evaluation.curves import auroc
+from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.model import HydraPicker
+from napari_hydrapicker.hydra.weights import bundled_path, load
+from napari_hydrapicker.imaging.network_input import network_input
+from napari_hydrapicker.imaging.normalise import flatten, normalise
+from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
+from napari_hydrapicker.simulation.conditions import Conditions
+from napari_hydrapicker.simulation.micrograph import simulate
+from napari_hydrapicker.simulation.projection import make_species
+from napari_hydrapicker.simulation.structures import load_structure
+from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
+from napari_hydrapicker.training.feature_cache import Window, windows
+from napari_hydrapicker.training.few_shot import FewShotParameters, train_head
+from napari_hydrapicker.training.head_validation import score_head
+from napari_hydrapicker.training.single_head import SingleHeadParameters, train_single_head
+from napari_hydrapicker.training.sources import LabelledMicrograph, RealSource
+
+SHAPE_WPX = (448, 512)
+CELL_WPX = 16
+TRAINING, TEST = 5, 5
+
+
+def data_set(structure: Path, seed: int, whiten: float) -> list[CorrectedMicrograph]:
+    """Simulate the micrographs of a target at the working scale, every particle marked."""
+    species = make_species(load_structure(structure), 150, seed)
+    rng = np.random.default_rng(seed)
+    usual = Conditions(
+        density=float(rng.uniform(0.1, 0.4)), dose_per_square_angstrom=float(rng.uniform(25, 50)),
+        defocus_um=float(rng.uniform(1.2, 2.2)), envelope_angstrom2=float(rng.uniform(80, 400)),
+        structural_noise=float(rng.uniform(0.3, 1.0)), clustering=0.2, blobs=0.003, fragments=0.05,
+    )  # fmt: skip
+    pixel = species.diameter_angstrom * float(np.exp(rng.uniform(*np.log((0.8, 1.25))))) / DIAMETER_WPX
+    made = []
+    for i in range(TRAINING + TEST):
+        taken = dataclasses.replace(usual, defocus_um=usual.defocus_um * float(rng.uniform(0.7, 1.4)))
+        one = simulate(species, SHAPE_WPX, pixel, taken, 1000 * seed + i)
+        image = network_input(normalise(flatten(one.image.numpy())), None, whiten)
+        made.append(
+            CorrectedMicrograph(f"{species.name}-{i}", image, Marks(one.yx, np.empty((0, 2)), one.ignore_yx))
+        )
+    return made
+
+
+def figures(head: Head, test: list[Window]) -> tuple[float, float]:
+    """AP and AROC of a head on test windows."""
+    scores = score_head(head, test)
+    cells = sum(one.shape[0] * one.shape[1] // CELL_WPX**2 for one in test)
+    return scores.ap, auroc(scores.logits, scores.truth, scores.particles, cells)
+
+
+def from_scratch(model: HydraPicker, training: list[CorrectedMicrograph], steps: int) -> HydraPicker:
+    """Train a new network of the same kind on the same micrographs, with equal shares of flips and turns."""
+    torch.manual_seed(0)
+    labelled = [LabelledMicrograph(m.image, np.ones(m.image.shape, np.bool_), m.marks.yx) for m in training]
+    parameters = SingleHeadParameters(steps=steps, crop_wpx=192, validate_every=steps)
+    with tempfile.TemporaryDirectory() as folder:
+        new = HydraPicker(model.architecture)
+        return train_single_head(new, [RealSource("target", labelled)], [1.0], [], Path(folder), parameters)
+
+
+def main() -> None:
+    """Print a row for each target and number of training micrographs, and the means."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("structures", type=Path, nargs="+")
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--counts", default="1,3,5")
+    parser.add_argument("--steps", type=int, default=FewShotParameters.steps)
+    parser.add_argument("--scratch-steps", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    model, metadata = load(arguments.weights or bundled_path(), [])
+    whiten = metadata.preprocessing.get("whiten", 0.0)
+    assert isinstance(whiten, float | int)
+    rows: dict[str, list[tuple[float, float]]] = {}
+
+    def say(target: str, how: str, found: tuple[float, float], seconds: float) -> None:
+        rows.setdefault(how, []).append(found)
+        print(f"{target:12} {how:12} AP {found[0]:.3f}  AROC {found[1]:.3f}  ({seconds:.0f} s)", flush=True)
+
+    for i, structure in enumerate(arguments.structures):
+        made = data_set(structure, arguments.seed + i, whiten)
+        test = [w for one in made[TRAINING:] for w in windows(model, one)]
+        say(structure.stem, "zero-shot", figures(model.head(), test), 0)
+        for count in map(int, arguments.counts.split(",")):
+            held = made[count - 1 : count] if count > 1 else []
+            begun = time.monotonic()
+            parameters = FewShotParameters(steps=arguments.steps)
+            result = train_head(model, made[: count - len(held)], held, parameters)
+            say(structure.stem, f"few-shot {count}", figures(result.head, test), time.monotonic() - begun)
+        if arguments.scratch_steps:
+            begun = time.monotonic()
+            new = from_scratch(model, made[:TRAINING], arguments.scratch_steps)
+            own = [w for one in made[TRAINING:] for w in windows(new.eval(), one)]
+            say(structure.stem, f"scratch {TRAINING}", figures(new.head(), own), time.monotonic() - begun)
+    for how, found in rows.items():
+        ap, aroc = np.mean(found, axis=0)
+        print(f"{'mean':12} {how:12} AP {ap:.3f}  AROC {aroc:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""An open project with the picks of its micrographs, and every way to change them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from psygnal import Signal
+
+from napari_hydrapicker.open_project import OpenProject
+from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.project import corrections
+from napari_hydrapicker.project.counts import ScoreTable
+from napari_hydrapicker.project.edit import Edit, EditKind
+from napari_hydrapicker.project.labels import Labels
+from napari_hydrapicker.project.merging import is_edited, new_picks
+from napari_hydrapicker.project.project import Project
+from napari_hydrapicker.project.status import Status
+
+
+class EditedProject(OpenProject):
+    """A project whose picks can be changed; a change is in the file before anybody is told of it.
+
+    Signals
+    -------
+    labels_changed (int)
+        Picks of this micrograph.
+    """
+
+    labels_changed = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._labels: dict[int, Labels] = {}
+        self.counts = ScoreTable()
+
+    def labels(self, micrograph_id: int) -> Labels:
+        """Return all that is known of a micrograph's picks."""
+        return self._labels.get(micrograph_id) or Labels.empty()
+
+    def add(self, micrograph_id: int, yx_px: ArrayLike) -> NDArray[np.int64]:
+        """Add picks (N, 2) by hand; returns their numbers (N,)."""
+        yx = np.asarray(yx_px, np.float64).reshape(-1, 2)
+        ids = self.project.new_ids(len(yx))
+        self._commit(corrections.added(micrograph_id, ids, yx))
+        return ids
+
+    def move(self, micrograph_id: int, ids: ArrayLike, yx_px: ArrayLike) -> None:
+        """Move picks to other centres (N, 2), in the order of `ids` (N,)."""
+        # Labels come by rising number, whatever order they are asked for in.
+        yx = np.asarray(yx_px, np.float64).reshape(-1, 2)[np.argsort(np.atleast_1d(ids), kind="stable")]
+        self._commit(corrections.moved(micrograph_id, self.labels(micrograph_id).rows(ids), yx))
+
+    def delete(self, micrograph_id: int, ids: ArrayLike) -> None:
+        """Delete picks: they become hard negatives, and can be restored."""
+        self._commit(corrections.deleted(micrograph_id, self.labels(micrograph_id).rows(ids)))
+
+    def restore(self, micrograph_id: int, ids: ArrayLike) -> None:
+        """Take deleted picks back."""
+        self._commit(corrections.restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
+
+    def undo(self, micrograph_id: int) -> bool:
+        """Undo a micrograph's last edit by hand; False if there is none."""
+        return self._replay(micrograph_id, self.project.undo)
+
+    def redo(self, micrograph_id: int) -> bool:
+        """Redo what was undone last on a micrograph; False if there is nothing."""
+        return self._replay(micrograph_id, self.project.redo)
+
+    def _take_picks(self, micrograph_id: int, picks: Picks, kind: EditKind, distance_px: float) -> None:
+        """Replace untouched picks by new ones; none comes nearer than a distance to what the user edited."""
+        with self.project.together():
+            ids = self.project.new_ids(len(picks))
+            edit = new_picks(micrograph_id, self.labels(micrograph_id), picks, ids, distance_px)
+            edit = Edit(edit.micrograph_id, kind, edit.before, edit.after)
+            status = self._write(edit)
+        self._take_in(edit, status)
+
+    def _commit(self, edit: Edit) -> None:
+        if edit.before.equals(edit.after):
+            return  # nothing to undo later on
+        with self.project.together():
+            status = self._write(edit)
+        self._take_in(edit, status)
+
+    def _write(self, edit: Edit) -> Status:
+        self.project.commit(edit)
+        return self._write_status(edit)
+
+    def _replay(self, micrograph_id: int, step: Callable[[int], Edit | None]) -> bool:
+        with self.project.together():
+            edit = step(micrograph_id)
+            if edit is None:
+                return False
+            status = self._write_status(edit)
+        self._take_in(edit, status)
+        return True
+
+    def _write_status(self, edit: Edit) -> Status:
+        """Let the status follow the picks, unless the user has set it."""
+        number = edit.micrograph_id
+        before = self._records[number].status
+        if before in (Status.COMPLETE, Status.EXCLUDED):
+            return before
+        status = plain_status(edit.apply(self.labels(number)))
+        if status is not before:
+            self.project.set_status(number, status)
+        return status
+
+    def _take_in(self, edit: Edit, status: Status) -> None:
+        """Follow an edit that is in the project file already."""
+        number = edit.micrograph_id
+        self._labels[number] = edit.apply(self.labels(number))
+        self.counts.set(number, self._labels[number])
+        self._records[number] = replace(self._records[number], status=status)
+        self.labels_changed.emit(number)
+        self.micrograph_changed.emit(number)
+
+    def _read_labels(self, project: Project) -> None:
+        self._labels = dict(project.all_labels())
+        for number, labels in self._labels.items():
+            self.counts.set(number, labels)
+
+    def _forget_labels(self) -> None:
+        self._labels = {}
+        self.counts = ScoreTable()
+
+
+def plain_status(labels: Labels) -> Status:
+    """Return the status that picks speak for, as long as the user has set none."""
+    if is_edited(labels).any():
+        return Status.CORRECTED
+    return Status.PICKED if len(labels) else Status.NEW

@@ -1,0 +1,100 @@
+"""What of a session can be trained on, and where a correction would teach most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+from napari_hydrapicker.background.messages import CorrectedRef, MicrographRef
+from napari_hydrapicker.heads.library import HeadLibrary, user_library
+from napari_hydrapicker.picks import Source
+from napari_hydrapicker.project.labels import Labels
+from napari_hydrapicker.project.status import Status
+from napari_hydrapicker.session import Session
+
+_FLOOR = 0.05  # of probability: what is less likely is no open question
+_MARKED = (Source.MANUAL, Source.MOVED)
+_DECIDED = (Status.COMPLETE, Status.EXCLUDED)
+
+
+def head_libraries(session: Session) -> list[HeadLibrary]:
+    """Return the project's own library, beside its file, and the user's."""
+    if not session.is_open:
+        return [user_library()]
+    path = session.project.path
+    return [HeadLibrary(path.with_name(f"{path.name}-heads")), user_library()]
+
+
+def corrected_micrographs(session: Session) -> tuple[CorrectedRef, ...]:
+    """Return what is known of the micrographs that the user corrected.
+
+    On complete ones every pick that is shown is a particle, and all else is background. On others only what
+    the user added or moved is one, and only what was deleted is none; those without such marks are left
+    out, as are those of unknown pixel size.
+    """
+    found = []
+    for record in session.records:
+        complete = record.status is Status.COMPLETE
+        if record.pixel_size_angstrom is None or not (complete or record.status is Status.CORRECTED):
+            continue
+        labels = session.labels(record.id)
+        kept = session.shown(record.id) if complete else np.isin(labels.source, _MARKED) & ~labels.deleted
+        if not (complete or kept.any() or labels.deleted.any()):
+            continue
+        reference = MicrographRef(record.id, str(record.path), record.frame, record.pixel_size_angstrom)
+        particles, rejected = _points(labels.yx[kept]), _points(labels.yx[labels.deleted])
+        found.append(CorrectedRef(reference, particles, rejected, complete))
+    return tuple(found)
+
+
+def expected_errors(probabilities: ArrayLike, threshold: float) -> float:
+    """Share of the picks (N,) at a threshold that are wrong or missing, if the probabilities are right."""
+    p = np.asarray(probabilities, np.float64)
+    p = p[np.isfinite(p) & (p >= _FLOOR)]
+    wrong = np.where(p >= threshold, 1 - p, p).sum()
+    return float(wrong / max(1, (p >= threshold).sum()))
+
+
+def disagreement(before: NDArray[np.float64], after: NDArray[np.float64], distance_px: float) -> float:
+    """Share of two sets of picks, (N, 2) and (M, 2), that have no counterpart within a distance."""
+    if len(before) == 0 or len(after) == 0:
+        return float(len(before) + len(after) > 0)
+    lonely = sum(
+        int((cKDTree(others).query(picks)[0] > distance_px).sum())
+        for picks, others in ((before, after), (after, before))
+    )
+    return lonely / (len(before) + len(after))
+
+
+def next_to_correct(session: Session, before: Mapping[int, Labels] | None = None) -> int | None:
+    """Return the micrograph on which the picker is least certain, or two heads disagree most.
+
+    Parameters
+    ----------
+    session
+        With picked micrographs; complete and excluded ones, and the current one, are not suggested.
+    before
+        An earlier head's labels by micrograph, to be compared where there are any.
+    """
+    worst: dict[int, float] = {}
+    for record in session.records:
+        labels = session.labels(record.id)
+        if record.status in _DECIDED or record.id == session.current or len(labels) == 0:
+            continue
+        open_to_doubt = (labels.source == Source.PICKER) & ~labels.deleted
+        threshold = session.threshold(record.id)
+        doubt = expected_errors(labels.score[open_to_doubt], threshold)
+        old = (before or {}).get(record.id)
+        if old is not None:
+            distance = session.settings.diameter_angstrom / (record.pixel_size_angstrom or 1.0) / 2
+            earlier = old.yx[~old.deleted & ~(old.score < threshold)]
+            doubt += disagreement(earlier, session.picks(record.id).yx, distance)
+        worst[record.id] = doubt
+    return max(worst, key=worst.__getitem__, default=None)
+
+
+def _points(yx: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    return tuple((y, x) for y, x in yx.tolist())

@@ -1,0 +1,45 @@
+"""An earlier head's picks as a second layer, to be switched on and off against the present ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Points
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+NAME = "HydraPicker before"
+_COLOUR = "#61afef"
+
+
+class BeforeLayer:
+    """A points layer that nobody edits; it is in the viewer only while there is something to compare."""
+
+    name = NAME
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self.layer: Points | None = None
+
+    def show(self, yx: NDArray[np.float64], diameter_px: float) -> None:
+        """Show picks (N, 2), micrograph pixels, as rings; whether they are visible is the user's choice."""
+        if self.layer is None or self.layer not in self._viewer.layers:
+            self.layer = Points(
+                np.empty((0, 2)), name=NAME, ndim=2, face_color="transparent", border_color=_COLOUR,
+                symbol="disc", border_width=0.06,
+            )  # fmt: skip
+            active = self._viewer.layers.selection.active
+            self._viewer.add_layer(self.layer)
+            self._viewer.layers.selection.active = active  # the user's clicks go on to the picks
+            self.layer.editable = False
+        self.layer.data = yx
+        self.layer.size = diameter_px
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        if self.layer is not None and self.layer in self._viewer.layers:
+            self._viewer.layers.remove(self.layer)
+        self.layer = None

@@ -1,0 +1,79 @@
+"""Counts, scores and marks in the dock's sections, as the session changes."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_hydrapicker.picks import Source
+from napari_hydrapicker.project.status import Status
+from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.correct_section import CorrectSection
+from napari_hydrapicker.widgets.export_section import ExportSection
+from napari_hydrapicker.widgets.micrographs_section import MicrographsSection
+from napari_hydrapicker.widgets.pick_section import PickSection
+from napari_hydrapicker.widgets.view_section import ViewSection
+
+_SETTLE_MS = 120  # the figures of all micrographs follow when the slider rests for as long
+
+
+class Figures(QObject):
+    """Shows the current micrograph's figures at once, those of all micrographs a moment later."""
+
+    def __init__(
+        self,
+        session: Session,
+        micrographs: MicrographsSection,
+        view: ViewSection,
+        pick: PickSection,
+        correct: CorrectSection,
+        export: ExportSection,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._micrographs, self._view, self._pick = micrographs, view, pick
+        self._correct, self._export = correct, export
+        self._recount = QTimer(self)
+        self._recount.setSingleShot(True)
+        self._recount.setInterval(_SETTLE_MS)
+        self._recount.timeout.connect(self._show_all)
+        session.micrographs_changed.connect(self.show)
+        session.micrograph_changed.connect(self._on_micrograph)
+        session.settings_changed.connect(self._on_settings)
+
+    def show(self) -> None:
+        """Show the current micrograph's figures."""
+        number = self._session.current
+        if number is None:
+            self._correct.complete.setChecked(False)
+            return
+        record, labels = self._session.record(number), self._session.labels(number)
+        source = labels.source[~labels.deleted]
+        added, moved = int((source == Source.MANUAL).sum()), int((source == Source.MOVED).sum())
+        self._correct.show_counts(added, moved, int(labels.deleted.sum()))
+        self._correct.complete.setChecked(record.status is Status.COMPLETE)
+        self._view.show_pixel_size(record.pixel_size_angstrom)
+        self._pick.slider.set_scores(self._session.counts.scores(number))
+        self._show_counts()
+        self._recount.start()
+
+    def _on_micrograph(self, number: int) -> None:
+        if number == self._session.current:
+            self.show()
+        else:
+            self._recount.start()
+
+    def _on_settings(self, names: frozenset[str]) -> None:
+        if "threshold" in names:
+            self._show_counts()
+            self._recount.start()
+
+    def _show_counts(self) -> None:
+        number = self._session.current
+        here = 0 if number is None else self._session.count(number)
+        self._pick.show_count(here, self._session.total())
+
+    def _show_all(self) -> None:
+        self._micrographs.refresh_counts()
+        self._show_counts()
+        self._export.refresh()

@@ -1,0 +1,108 @@
+"""The points layer itself: how picks are drawn, and rows that are replaced at one stroke."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from napari.layers import Points as NapariPoints
+from napari.layers.base import ActionType
+from numpy.typing import NDArray
+
+NAME = "HydraPicker picks"
+_BORDER = 0.06  # line width over the diameter
+_SMOOTH, _PLAIN = 1.0, 0.0  # antialiasing, pixels of the screen
+
+
+class Points(NapariPoints):
+    """Points whose rows are replaced at one stroke, and that no thread looks at meanwhile.
+
+    Napari asks for the point under the cursor from a thread of its own, and reports the error if it meets
+    the old rows' indices with the new rows. The class has its parent's name: napari goes by it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.lock = threading.RLock()
+        super().__init__(*args, **kwargs)
+
+    def get_value(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the index of the point at a place."""
+        with self.lock:
+            return super().get_value(*args, **kwargs)
+
+    def add(self, coords: Any) -> None:
+        """Add points."""
+        with self.lock:
+            super().add(coords)
+
+    def remove_selected(self) -> None:
+        """Remove the selected points."""
+        with self.lock:
+            super().remove_selected()
+
+    def replace_rows(
+        self,
+        yx: NDArray[np.float64],
+        features: pd.DataFrame,
+        diameter_px: float,
+        symbols: list[str] | None,
+        smooth: bool = True,
+    ) -> None:
+        """Show other points (N, 2), drawn once.
+
+        Napari would slice, colour and upload all points anew for each of the attributes that change.
+
+        Parameters
+        ----------
+        symbols : list of str, optional
+            One a point; by default all keep theirs, and new ones are discs.
+        smooth : bool
+            Whether edges are smoothed; without a graphics card that is a third of the time.
+        """
+        layer: Any = self
+        with self.lock:
+            with ExitStack() as quiet:
+                for events in (self.events, self._border.events, self._face.events):
+                    quiet.enter_context(events.blocker_all())
+                quiet.enter_context(self._block_refresh())
+                if not np.array_equal(layer.data, yx):
+                    layer.selected_data = set()
+                    layer.current_symbol = "disc"  # what new rows take: else that of the pick clicked last
+                    layer.data = yx.copy()
+                layer.features = features
+                resized = layer.current_size != diameter_px or (layer.size != diameter_px).any()
+                if resized:
+                    layer.current_size = diameter_px
+                    layer.size = np.full(len(yx), diameter_px)
+                if symbols is not None:
+                    layer.symbol = symbols
+            layer.antialiasing = _SMOOTH if smooth else _PLAIN
+            self.refresh(thumbnail=False)
+        if resized:
+            self.events.current_size()  # napari's own control shows it
+
+    def announce_rows(self) -> None:
+        """Tell those who listen to the layer that its rows were replaced."""
+        rows = tuple(range(len(self.data)))
+        self.events.data(value=self.data, action=ActionType.CHANGED, data_indices=rows, vertex_indices=((),))
+        self.events.features()
+
+
+def make_layer() -> Points:
+    """Return an empty layer as the picks are drawn: rings as wide as the particle, coloured by score."""
+    return Points(
+        np.empty((0, 2)),
+        name=NAME,
+        ndim=2,
+        features=pd.DataFrame({"score": np.empty(0), "source": np.empty(0, str)}),
+        border_color="score",
+        border_colormap="viridis",
+        border_contrast_limits=(0, 1),
+        border_width=_BORDER,
+        face_color="transparent",
+        symbol="disc",
+        size=20,
+    )

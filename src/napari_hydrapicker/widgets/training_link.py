@@ -1,0 +1,164 @@
+"""Joins the Train section to the session: corrections in, a new head out, and how it differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.project.counts import is_shown
+from napari_hydrapicker.project.labels import Labels
+from napari_hydrapicker.session import Session
+from napari_hydrapicker.training_set import corrected_micrographs, head_libraries, next_to_correct
+from napari_hydrapicker.widgets.before_layer import BeforeLayer
+from napari_hydrapicker.widgets.canvas import Canvas
+from napari_hydrapicker.widgets.micrographs_section import MicrographsSection
+from napari_hydrapicker.widgets.pick_section import PickSection
+from napari_hydrapicker.widgets.train_jobs import TrainJobs
+from napari_hydrapicker.widgets.train_section import TrainSection
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_COUNT_MS = 250  # corrections are counted at this pace
+
+
+class TrainingLink(QObject):
+    """Starts trainings, offers heads, and keeps what the head before had picked.
+
+    Signals
+    -------
+    problem (str)
+        Something that the user should read.
+    told (str)
+        Something good to know.
+    """
+
+    problem = Signal(str)
+    told = Signal(str)
+
+    def __init__(
+        self, viewer: Viewer, session: Session, canvas: Canvas, jobs: TrainJobs, section: TrainSection,
+        pick: PickSection, micrographs: MicrographsSection, parent: QObject,
+    ) -> None:  # fmt: skip
+        super().__init__(parent)
+        self._session, self._canvas, self._jobs = session, canvas, jobs
+        self._section, self._pick, self._micrographs = section, pick, micrographs
+        self._before_layer = BeforeLayer(viewer)
+        self._before: dict[int, Labels] = {}
+        self._threshold_before = 0.5
+        self._count = QTimer(self)
+        self._count.setSingleShot(True)
+        self._count.setInterval(_COUNT_MS)
+        self._count.timeout.connect(self._show_corrections)
+        section.train_requested.connect(self.train)
+        section.head_chosen.connect(self.take)
+        section.next_requested.connect(self.go_on)
+        section.problem.connect(self.problem)
+        jobs.trained.connect(lambda _: self.refresh_heads())
+        canvas.shown.connect(lambda _: self._compare())
+        session.labels_changed.connect(self._on_labels)
+        session.micrograph_changed.connect(lambda _: self._count.start())
+        session.micrographs_changed.connect(self._on_project)
+        session.settings_changed.connect(self._on_settings)
+        self.refresh_heads()
+
+    def train(self, name: str) -> None:
+        """Train a head on the corrections made so far."""
+        libraries = head_libraries(self._session)
+        taken = [one.folder for one in libraries if name in one.names()]
+        if self._session.read_only:
+            self.problem.emit("The project is read-only here: it is open in another napari")
+        elif taken:
+            self.problem.emit(f"There is a head called {name!r} already in {taken[0]}: choose another name")
+        else:
+            self._jobs.train(name, [one.folder for one in libraries])
+
+    def take(self, name: str) -> None:
+        """Pick with another head from now on, and keep what the one before had picked."""
+        session = self._session
+        self._before = {r.id: session.labels(r.id) for r in session.records if len(session.labels(r.id))}
+        self._threshold_before = session.settings.threshold
+        self.refresh_heads()
+        try:
+            session.update(head=name)
+        except HydraPickerError as error:
+            self.problem.emit(str(error))
+            return
+        self.told.emit(
+            f"Head {name!r} picks from now on: pick this micrograph or all again to see what changes"
+        )
+
+    def go_on(self) -> None:
+        """Show the micrograph on which a correction would teach most."""
+        number = next_to_correct(self._session, self._before)
+        if number is None:
+            self.problem.emit("No other picked micrograph is left to correct: pick some first")
+        else:
+            self._session.set_current(number)
+
+    def refresh_heads(self) -> None:
+        """List the heads that there are."""
+        names = [name for library in head_libraries(self._session) for name in library.names()]
+        self._pick.show_heads(names, self._session.settings.head)
+        self._show_uses()
+
+    def close(self) -> None:
+        """Forget the comparison."""
+        self._count.stop()
+        self._before.clear()
+        self._before_layer.remove()
+
+    def _on_project(self) -> None:
+        self._before.clear()
+        self._before_layer.remove()
+        self.refresh_heads()
+        if self._session.is_open:
+            self._section.suggest_name(f"{self._session.project.path.stem}-1")
+        self._count.start()
+
+    def _on_settings(self, names: frozenset[str]) -> None:
+        if "head" in names:
+            self._show_uses()
+        if "threshold" in names:
+            self._count.start()
+
+    def _on_labels(self, number: int) -> None:
+        self._count.start()
+        if number == self._session.current:
+            self._compare()
+
+    def _show_corrections(self) -> None:
+        if self._session.is_open:
+            self._section.show_corrections(corrected_micrographs(self._session))
+
+    def _show_uses(self) -> None:
+        name = self._session.settings.head
+        for library in head_libraries(self._session):
+            if name in library.names():
+                try:
+                    uses = {one.name: one.use for one in library.record(name).micrographs}
+                except HydraPickerError as error:
+                    self.problem.emit(str(error))
+                    uses = {}
+                self._micrographs.show_uses(uses)
+                return
+        self._micrographs.show_uses({})
+
+    def _compare(self) -> None:
+        """Show the picks before beside the present ones, where the head's change has made a difference."""
+        number = self._canvas.micrograph_id
+        old = None if number is None else self._before.get(number)
+        if number is None or old is None or old.equals(self._session.labels(number)):
+            self._before_layer.remove()
+            self._section.show_comparison("")
+            return
+        shown = is_shown(old, self._threshold_before)
+        self._before_layer.show(old.yx[shown], self._canvas.diameter_px())
+        counts = self._session.count(number), sum(self._session.count(n) for n in self._before)
+        earlier = sum(int(is_shown(one, self._threshold_before).sum()) for one in self._before.values())
+        self._section.show_comparison(
+            f"Picks here {int(shown.sum())} before, {counts[0]} now; on all micrographs {earlier} before, "
+            f"{counts[1]} now. The layer “{self._before_layer.name}” has those of before."
+        )

@@ -1,0 +1,116 @@
+"""The section that trains."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_hydrapicker.background.messages import CorrectedRef, MicrographRef, Trained, Training
+from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.train_jobs import TrainJobs
+from napari_hydrapicker.widgets.train_section import TrainSection
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def corrected(complete: bool) -> CorrectedRef:
+    return CorrectedRef(MicrographRef(1, "a.mrc", 0, 1.5), ((1.0, 2.0),) * 3, ((5.0, 6.0),), complete)
+
+
+@pytest.fixture
+def section(qapp_exists: None) -> TrainSection:
+    jobs = TrainJobs(Session())
+    made = TrainSection(jobs)
+    made.jobs = jobs  # type: ignore[attr-defined]  # kept alive
+    return made
+
+
+def heard(signal: object) -> list[str]:
+    told: list[str] = []
+    signal.connect(told.append)  # type: ignore[attr-defined]
+    return told
+
+
+def test_it_says_what_there_is_to_train_on(section: TrainSection) -> None:
+    assert not section.train.isEnabled()
+    assert "complete" in section.labels.text()
+    section.show_corrections((corrected(True),))
+    assert section.train.isEnabled()
+    assert (
+        "1 complete and 0 partly corrected micrographs, 3 particles, 1 deleted picks" in section.labels.text()
+    )
+    assert "second one" in section.labels.text()
+    section.show_corrections((corrected(True), corrected(False)))
+    assert "6 particles" in section.labels.text()
+    assert "second one" not in section.labels.text()
+
+
+def test_a_name_is_proposed_until_the_user_types_one(section: TrainSection) -> None:
+    section.suggest_name("My ribosomes (2).x")
+    assert section.name.text() == "My-ribosomes-2-x"
+    section.suggest_name("é")
+    assert section.name.text() == "my-head"
+    section.name.clear()
+    QTest.keyClicks(section.name, "mine")
+    section.suggest_name("other")
+    assert section.name.text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "problems"), [("mine", ["mine"], 0), ("a b", [], 1), ("generic", [], 1)]
+)
+def test_only_names_that_can_be_are_asked_for(
+    section: TrainSection, name: str, asked: list[str], problems: int
+) -> None:
+    section.show_corrections((corrected(True),))
+    requested, told = heard(section.train_requested), heard(section.problem)
+    section.name.setText(name)
+    QTest.mouseClick(section.train, LEFT)
+    assert requested == asked
+    assert len(told) == problems
+
+
+def test_progress_of_both_stages_is_one_bar(section: TrainSection) -> None:
+    jobs = section.jobs  # type: ignore[attr-defined]
+    jobs.started.emit()
+    assert not section.progress.isHidden()
+    assert not section.train.isEnabled()
+    jobs.progressed.emit(Training(1, "features", 1, 2, 10.0, None, None))
+    assert section.progress.bar.value() == 10
+    assert section.progress.bar.text().startswith("features")
+    jobs.progressed.emit(Training(1, "training", 50, 100, 60.0, 0.7, 0.8))
+    assert section.progress.bar.value() == 60
+    assert "40 s left" in section.progress.bar.text()
+    assert section.curves.caption() == "loss 0.70, AP 0.800 (began at 0.800)"
+    jobs.finished.emit(True, "")
+    assert section.progress.isHidden()
+    assert section.curves.isHidden()
+
+
+def test_a_better_head_is_taken(section: TrainSection) -> None:
+    chosen = heard(section.head_chosen)
+    section.jobs.trained.emit(Trained(1, "mine", 0.7, 0.8, True, 100, 60.0))  # type: ignore[attr-defined]
+    assert chosen == ["mine"]
+    assert "0.700 before, 0.800 now" in section.result.text()
+    assert section.use.isHidden()
+
+
+@pytest.mark.parametrize(("held_out", "words"), [(True, "no better"), (False, "trained on")])
+def test_one_that_is_not_known_to_be_better_is_offered(
+    section: TrainSection, held_out: bool, words: str
+) -> None:
+    chosen = heard(section.head_chosen)
+    section.jobs.trained.emit(Trained(1, "mine", 0.8, 0.8, held_out, 9, 6.0))  # type: ignore[attr-defined]
+    assert chosen == []
+    assert words in section.result.text()
+    assert not section.use.isHidden()
+    QTest.mouseClick(section.use, LEFT)
+    assert chosen == ["mine"]
+    assert section.use.isHidden()
+
+
+def test_what_went_wrong_is_told(section: TrainSection) -> None:
+    told = heard(section.problem)
+    section.jobs.finished.emit(False, "the background process was killed")  # type: ignore[attr-defined]
+    assert told == ["Not trained: the background process was killed"]

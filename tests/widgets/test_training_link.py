@@ -1,0 +1,111 @@
+"""Corrections in, a new head out, and how it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_hydrapicker.background.messages import Trained
+from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary
+from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
+from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.widgets.before_layer import NAME
+
+Wait = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+
+
+def keep(folder: Path, name: str, micrograph: str = "m0") -> None:
+    use = MicrographUse(name=micrograph, sha256="0" * 64, use="training", particles=3)
+    record = HeadRecord(
+        name=name, diameter_angstrom=100, created="now", parent="a" * 64, channels=4, groups=4, dropout=0.3,
+        micrographs=(use,),
+    )  # fmt: skip
+    HeadLibrary(folder).add(Head(4, 4, 0.3), record)
+
+
+def heads(dock: Any) -> list[str]:
+    return [dock.pick.head.itemText(i) for i in range(dock.pick.head.count())]
+
+
+def test_corrections_are_counted_as_they_are_made(picked: Any, wait: Wait) -> None:
+    assert not picked.train.train.isEnabled()
+    picked.session.add(picked.session.current, [[50.0, 60.0]])
+    wait(lambda: "0 complete and 1 partly corrected" in picked.train.labels.text())
+    assert picked.train.train.isEnabled()
+    picked.commands.toggle_complete()
+    wait(lambda: "1 complete and 0 partly corrected" in picked.train.labels.text())
+
+
+def test_a_training_is_asked_for_with_both_libraries(picked: Any, tmp_path: Path) -> None:
+    asked: list[tuple[str, list[Path]]] = []
+    picked.training.train = lambda name, folders: asked.append((name, folders))
+    picked.training_link.train("mine")
+    ((name, folders),) = asked
+    assert name == "mine"
+    assert [one.parent.name for one in folders] == [picked.session.project.path.parent.name, "home"]
+
+
+def test_a_name_that_is_taken_is_refused(picked: Any, tmp_path: Path) -> None:
+    keep(tmp_path / "home" / "heads", "mine")
+    told: list[str] = []
+    picked.training_link.problem.disconnect()
+    picked.training_link.problem.connect(told.append)
+    picked.training.train = lambda *_: pytest.fail("it must not train")
+    picked.training_link.train("mine")
+    assert "already" in told[0]
+
+
+def test_a_new_head_is_listed_and_chosen(picked: Any, tmp_path: Path) -> None:
+    assert heads(picked) == ["generic"]
+    keep(tmp_path / "home" / "heads", "mine")
+    picked.training.trained.emit(Trained(1, "mine", 0.7, 0.8, True, 100, 60.0))
+    assert heads(picked) == ["generic", "mine"]
+    assert picked.session.settings.head == picked.pick.head.currentText() == "mine"
+    model = picked.micrographs.table.model
+    uses = [model.data(model.index(row, 4)) for row in range(model.rowCount())]
+    assert uses == ["train", "", ""]
+    picked.pick.head.setCurrentText("generic")
+    assert picked.session.settings.head == "generic"
+    assert [model.data(model.index(row, 4)) for row in range(3)] == ["", "", ""]
+
+
+def test_picks_of_before_can_be_switched_on_and_off(picked: Any, tmp_path: Path) -> None:
+    keep(tmp_path / "home" / "heads", "mine")
+    number = picked.session.current
+    picked.training_link.take("mine")
+    assert NAME not in picked.viewer.layers  # nothing has changed yet
+    picks = Picks(np.array([[110.0, 300.0], [20.0, 620.0]]), np.array([0.95, 0.8]))
+    picked.session.put_picks(number, picks)
+    layer = picked.viewer.layers[NAME]
+    np.testing.assert_allclose(layer.data[np.lexsort(layer.data.T)], [[300.0, 200.0], [100.0, 500.0]])
+    assert float(np.ravel(layer.size)[0]) == pytest.approx(picked.canvas.diameter_px())
+    assert picked.viewer.layers.selection.active is not layer
+    assert "Picks here 2 before, 2 now" in picked.train.comparison.text()
+    layer.visible = False
+    picked.session.put_picks(number, Picks(picks.yx[:1], picks.score[:1]))
+    assert not picked.viewer.layers[NAME].visible
+    picked.close_session()
+    assert NAME not in picked.viewer.layers
+
+
+def test_the_next_micrograph_is_the_least_certain(picked: Any) -> None:
+    _, second, third = (record.id for record in picked.session.records)
+    told: list[str] = []
+    picked.training_link.problem.disconnect()
+    picked.training_link.problem.connect(told.append)
+    picked.training_link.go_on()
+    assert len(told) == 1
+    for number, score in ((second, 0.99), (third, 0.55)):
+        picked.session.put_picks(number, Picks(np.array([[100.0, 300.0]]), np.array([score])))
+    picked.training_link.go_on()
+    assert picked.session.current == third

@@ -1,0 +1,170 @@
+"""Drive the real window through the loop: pick, correct, train a head, browse meanwhile, pick again, export.
+
+    xvfb-run -s "-screen 0 1920x1080x24" python tools/drive_training.py MICROGRAPHS DIAMETER --out FOLDER
+
+Like `drive_window.py`, with mouse and key events only. Two micrographs are corrected by clicks and marked
+complete; one training is cancelled, another one runs to its end while micrographs are stepped through. Heads
+go into a library of the script's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from drive_window import Driver, button, export_all, pause, wait
+from qtpy.QtCore import Qt, QTimer
+
+BEAT_MS = 10
+
+
+class Heartbeat:
+    """How long Qt's event loop was kept from its work."""
+
+    def __init__(self) -> None:
+        self.gaps: list[float] = []
+        self._last = time.perf_counter()
+        self._timer = QTimer()
+        self._timer.setInterval(BEAT_MS)
+        self._timer.timeout.connect(self._beat)
+
+    def _beat(self) -> None:
+        now = time.perf_counter()
+        self.gaps.append(1000 * (now - self._last))
+        self._last = now
+
+    def start(self) -> None:
+        """Begin to measure."""
+        self.gaps.clear()
+        self._last = time.perf_counter()
+        self._timer.start()
+
+    def stop(self) -> str:
+        """End, and say what was measured."""
+        self._timer.stop()
+        middle, most, worst = np.percentile(self.gaps, [50, 95, 100])
+        return f"pauses of the window: median {middle:.1f} ms, 95 % {most:.1f} ms, worst {worst:.0f} ms"
+
+
+def correct_by_clicks(driver: Driver) -> None:
+    """Erase the two least likely picks of the micrograph, add one, mark it complete."""
+    dock, session = driver.dock, driver.dock.session
+    number = session.current
+    picks = session.picks(number)
+    driver.click(button(dock.correct, "Erase"))
+    for yx in picks.yx[np.argsort(picks.score)][:2]:
+        driver.click_at(*yx)
+    driver.click(button(dock.correct, "Add"))
+    rows, cols = session.record(number).shape
+    driver.click_at(rows * 0.52, cols * 0.87)
+    driver.click(button(dock.correct, "Add"))
+    driver.click(dock.correct.complete)
+    if session.record(number).status.value != "complete":
+        sys.exit("the micrograph is not marked complete")
+    print(
+        f"{session.record(number).name}: {len(picks)} picks, two deleted, one added: {session.count(number)}"
+    )
+
+
+def step(driver: Driver, key: Qt.Key) -> None:
+    """Go to another micrograph and wait until it is there."""
+    session = driver.dock.session
+    driver.key(key)
+    wait(lambda: driver.dock.canvas.micrograph_id == session.current)
+
+
+def train(driver: Driver, name: str) -> None:
+    """Type a name and press the button."""
+    dock = driver.dock
+    driver.type(dock.train.name, name)
+    wait(dock.train.train.isEnabled)
+    driver.click(dock.train.train)
+    wait(lambda: dock.training.running)
+
+
+def run(folder: Path, diameter: str, out: Path) -> None:
+    """Do the whole tour."""
+    driver = Driver(out)
+    dock, session = driver.dock, driver.dock.session
+    driver.choose_in_dialog(button(dock.micrographs, "Folder…"), folder)
+    wait(lambda: dock.canvas.micrograph_id is not None)
+    driver.type(dock.micrographs.diameter.lineEdit(), diameter)
+    driver.click(dock.pick.buttons[2])
+    wait(lambda: not dock.jobs.running, 600)
+    correct_by_clicks(driver)
+    step(driver, Qt.Key.Key_Period)
+    correct_by_clicks(driver)
+    for section in (dock.micrographs, dock.view, dock.correct):
+        driver.click(section.header)
+    pause(0.5)
+    driver.shot("t1-corrected")
+
+    train(driver, "cancelled")
+    wait(lambda: dock.train.progress.bar.maximum() > 0)
+    pause(3)
+    start = time.monotonic()
+    driver.click(dock.train.progress.cancel)
+    wait(lambda: not dock.training.running)
+    print(f"a training was cancelled in {time.monotonic() - start:.2f} s")
+
+    beat = Heartbeat()
+    begun = time.monotonic()
+    train(driver, "mine")
+    beat.start()
+    steps, shown = 0, False
+    while dock.training.running:
+        pause(1.0)
+        step(driver, Qt.Key.Key_Period if steps % 2 else Qt.Key.Key_Comma)
+        steps += 1
+        if not shown and len(dock.train.curves.ap) > 1:
+            shown = True
+            print(beat.stop(), f"({steps} micrographs stepped through)")
+            driver.shot("t2-training")
+            beat.start()
+        if time.monotonic() - begun > 900:
+            sys.exit("the training did not end")
+    print(beat.stop(), f"({steps} micrographs stepped through)")
+    print(f"from the click to a usable head: {time.monotonic() - begun:.0f} s; {dock.train.result.text()}")
+    driver.shot("t3-trained")
+    if not dock.train.use.isHidden():
+        driver.click(dock.train.use)
+    if session.settings.head != "mine":
+        sys.exit("the new head is not in use")
+    driver.click(dock.train.next)
+    wait(lambda: dock.canvas.micrograph_id == session.current)
+    driver.click(dock.pick.buttons[0])
+    wait(lambda: not dock.jobs.running, 300)
+    driver.shot("t4-picked-again")
+    print(dock.train.comparison.text())
+    driver.click(dock.pick.buttons[2])
+    wait(lambda: not dock.jobs.running, 600)
+    export = folder.parent / "export"
+    export_all(driver, export)
+    print(f"picked all again with the new head and exported {session.total()} picks")
+    dock.close_session()
+    driver.viewer.close()
+
+
+def main() -> None:
+    """Read the arguments and go."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("micrographs", type=Path)
+    parser.add_argument("diameter")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["HYDRAPICKER_HOME"] = str(Path(scratch) / "home")
+        folder = Path(scratch) / arguments.micrographs.name
+        shutil.copytree(arguments.micrographs, folder)
+        run(folder, arguments.diameter, arguments.out)
+
+
+if __name__ == "__main__":
+    main()
