@@ -85,6 +85,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--counts", default="1,3,5")
     parser.add_argument("--steps", type=int, default=FewShotParameters.steps)
+    parser.add_argument("--rate", type=float, default=FewShotParameters.learning_rate)
     parser.add_argument("--scratch-steps", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -104,7 +105,7 @@ def main() -> None:
         for count in map(int, arguments.counts.split(",")):
             held = made[count - 1 : count] if count > 1 else []
             begun = time.monotonic()
-            parameters = FewShotParameters(steps=arguments.steps)
+            parameters = FewShotParameters(steps=arguments.steps, learning_rate=arguments.rate)
             result = train_head(model, made[: count - len(held)], held, parameters)
             say(structure.stem, f"few-shot {count}", figures(result.head, test), time.monotonic() - begun)
         if arguments.scratch_steps:

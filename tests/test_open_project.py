@@ -39,3 +39,15 @@ def test_nothing_is_open_at_first() -> None:
     assert nothing.neighbour(1) is None
     with pytest.raises(ProjectError, match="open a folder"):
         _ = nothing.project
+
+
+def test_where_the_user_is_changes_even_if_it_cannot_be_noted(opened: OpenProject, tmp_path: Path) -> None:
+    opened.add_micrographs([Micrograph(tmp_path / f"{name}.mrc", (10, 20), 1.0) for name in ("a", "b")])
+    shown: list[int | None] = []
+    opened.current_changed.connect(lambda: shown.append(opened.current))
+    opened.project._db.execute("PRAGMA query_only = ON")
+    second = opened.records[1].id
+    with pytest.raises(ProjectError, match="cannot be written"):
+        opened.set_current(second)
+    assert (shown, opened.current) == ([second], second)
+    opened.project.close()

@@ -92,7 +92,7 @@ def move(driver: Driver) -> None:
     inside = ((picks.yx > 300) & (picks.yx < np.array(session.record(number).shape) - 300)).all(axis=1)
     chosen = np.argmax(np.where(inside, gaps.min(axis=1), 0))
     start = picks.yx[chosen]
-    target = start + (45.0, 80.0)
+    target = start + np.array([45.0, 80.0])
     driver.click(button(dock.correct, "Move"))
     driver.click_at(*start)
     driver.drag(driver.canvas, driver.place(*start), driver.place(*target))
@@ -141,7 +141,10 @@ def be_second(out: Path, listing: Path) -> None:
     driver.choose_in_dialog(button(dock.micrographs, "Files…"), listing)
     wait(lambda: dock.canvas.micrograph_id is not None)
     check("the second window shows the first one's micrographs", len(session.records) > 0)
-    check("it is read-only and says so", session.read_only and "read-only" in dock.micrographs.project_name.text())
+    check(
+        "it is read-only and says so",
+        session.read_only and "read-only" in dock.micrographs.project_name.text(),
+    )
     number, before = session.current, session.labels(session.current)
     driver.shot("6-second-window")
     rows, cols = session.record(number).shape

@@ -124,9 +124,10 @@ class Driver:
                 return
             field = dialog.findChild(QLineEdit, "fileNameEdit")
             field.setFocus()
-            QTest.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
-            QTest.keyClicks(field, str(path))
-            pause(0.3)  # the dialog reads folders in a thread, and goes by what it knows of them
+            while field.text() != str(path):  # while one types, the dialog may write what it selects
+                QTest.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+                QTest.keyClicks(field, str(path))
+                pause(0.3)
             buttons = dialog.findChild(QDialogButtonBox)
             accept = (QDialogButtonBox.StandardButton.Open, QDialogButtonBox.StandardButton.Save)
             button = next(b for b in map(buttons.button, accept) if b is not None)

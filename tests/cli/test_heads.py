@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,49 @@ def test_show_and_compare(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["heads", "compare", "tiny", "ribosome"]) == 0
     said = capsys.readouterr().out
     assert said.index("tiny") < said.index("ribosome")
+    lines = [line.split("  ") for line in said.splitlines()]
+    cells = {line[0].strip(): [cell.strip() for cell in line[1:] if cell.strip()] for line in lines}
+    assert cells["AP, held-out ones, before"] == ["0.700", "0.700"]
+    assert cells["AP, held-out ones, after"] == ["0.500", "0.910"]
+    assert cells["trained on"] == ["1 (83 particles)", "1 (83 particles)"]
+    assert cells["network's body"] == ["aaaaaaaa", "aaaaaaaa"]
+    assert "measured on different" not in said
+    assert run(["heads", "compare", "tiny", "none"]) == 2
+
+
+def test_what_cannot_be_compared_is_said(library: HeadLibrary, capsys: pytest.CaptureFixture[str]) -> None:
+    use = MicrographUse(name="m2", sha256="1" * 64, use="validation", particles=10)
+    record = library.record("tiny").model_copy(
+        update={"name": "other", "micrographs": (use,), "parent": "b" * 64}
+    )
+    library.add(Head(4, 4, 0.3), record)
+    assert run(["heads", "compare", "tiny", "other"]) == 0
+    said = capsys.readouterr().out
+    assert "measured on different micrographs" in said
+    assert "trained on different networks" in said
+
+
+def test_listing_does_not_load_torch(library: HeadLibrary) -> None:
+    code = (
+        "import sys; from napari_hydrapicker.cli.main import run;"
+        "assert run(['heads', 'list', '--json']) == 0; print('torch' in sys.modules, file=sys.stderr)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert len(json.loads(told.stdout)) == 2
+    assert told.stderr.split() == ["False"]
+
+
+def test_deleting_is_asked_for(
+    library: HeadLibrary, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for answer in ("", "n\n"):  # nobody there, and a no
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        assert run(["heads", "delete", "tiny"]) == 2
+        assert "--yes" in capsys.readouterr().err
+    assert library.names() == ["ribosome", "tiny"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    assert run(["heads", "delete", "tiny"]) == 0
+    assert library.names() == ["ribosome"]
 
 
 def test_rename_and_delete(library: HeadLibrary, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,9 +80,7 @@ def test_our_errors_are_one_line_and_exit_with_2(
     assert capsys.readouterr().err == "hydrapicker: error: a.star: no coordinates; give a RELION file\n"
 
 
-def test_what_the_system_refuses_names_the_file(
-    as_demo: Replace, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_the_system_refuses_names_the_file(as_demo: Replace, capsys: pytest.CaptureFixture[str]) -> None:
     def demo(name: str) -> None:
         raise PermissionError(13, "Permission denied", name or None)
 

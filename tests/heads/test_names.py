@@ -12,7 +12,9 @@ def test_names_that_can_be_used(name: str) -> None:
     check_head_name(name)
 
 
-@pytest.mark.parametrize("name", ["", "a.b", "a b", "a/b", "../a", "é", "x" * 65, "a\n", "__init__", "NUL", "com1"])
+@pytest.mark.parametrize(
+    "name", ["", "a.b", "a b", "a/b", "../a", "é", "x" * 65, "a\n", "__init__", "NUL", "com1"]
+)
 def test_names_that_cannot_be_used(name: str) -> None:
     with pytest.raises(ParameterError, match="cannot be the name of a head"):
         check_head_name(name)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra.metadata import Metadata
 
 FULL: dict[str, Any] = {
@@ -52,3 +53,16 @@ def test_heads_taken_out_take_what_was_said_of_them() -> None:
     assert part.calibration == {"generic": (2.0, 0.5)}
     assert part.thresholds == {"generic": 0.3, "capsid": 0.6}
     assert part.training == FULL["training"]
+
+
+def test_an_added_head_brings_its_own_settings() -> None:
+    record = HeadRecord(
+        name="mine", diameter_angstrom=180, created="now", parent="a" * 64, channels=4, groups=4, dropout=0,
+        calibration=(3.0, -0.5), threshold=0.45, preprocessing={"whiten": 1.0},
+    )  # fmt: skip
+    meta = Metadata(**FULL).with_head(record)
+    assert meta.heads == ("generic", "ribosome", "capsid", "mine")
+    assert meta.calibration == {**FULL["calibration"], "mine": (3.0, -0.5)}
+    assert meta.thresholds == {**FULL["thresholds"], "mine": 0.45}
+    assert meta.preprocessing == {"whiten": 1.0}
+    assert Metadata.model_validate_json(meta.model_dump_json()) == meta

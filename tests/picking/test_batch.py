@@ -106,6 +106,17 @@ def test_existing_files_are_found_before_any_work(name: str, settings: Settings,
     batch.check_outputs(micrographs, replace(everything, overwrite=True))
 
 
+def test_a_folder_that_takes_no_files_is_found_before_any_work(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(dir: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(dir / "tmp"))
+
+    monkeypatch.setattr(batch, "TemporaryFile", refused)
+    with pytest.raises(CoordinateFileError, match=f"{settings.out}: cannot be written to"):
+        batch.check_outputs([], settings)
+
+
 @pytest.mark.parametrize("names", [(), ("star", "docx")])
 def test_unknown_formats(names: tuple[str, ...], settings: Settings) -> None:
     with pytest.raises(ParameterError, match=r"choose from .*star"):

@@ -201,6 +201,15 @@ def test_missing_micrographs_can_be_repointed(project: Project, tmp_path: Path) 
     assert not any(r.missing for r in project.micrographs())
 
 
+def test_what_was_added_from_its_new_folder_is_not_found_twice(project: Project, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("m1.mrc", "m2.mrc"):
+        (tmp_path / name).rename(elsewhere / name)
+    project.add_micrographs([Micrograph(elsewhere / "m1.mrc", (300, 470), 1.5)])
+    assert project.repoint(tmp_path, elsewhere) == 1
+
+
 def test_a_pixel_size_must_be_positive(project: Project) -> None:
     with pytest.raises(ParameterError, match="positive number"):
         project.set_pixel_size([1], 0.0)

@@ -150,8 +150,8 @@ def test_where_memory_is_short_batches_shrink(small: HydraPicker, monkeypatch: p
 
 def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     p = FewShotParameters(steps=100, warmup_steps=10, learning_rate=1.0)
-    rates = [p.rate(step) for step in range(101)]
+    rates = [p.rate(step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[10] == 1.0
-    assert rates[100] == pytest.approx(0.0)
+    assert rates[99] < 1e-3
     assert all(a >= b for a, b in itertools.pairwise(rates[10:]))

@@ -16,12 +16,41 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_hydrapicker.background.messages import Message
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.simulation.sample import Sample, sample_micrograph
 from napari_hydrapicker.widgets.canvas import camera_of
 
 Wait = Callable[..., None]
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+
+
+class Double:
+    """Stands for the child process: says what it is given."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.says: list[Message] = []
+        self.cancelled: list[int] = []
+
+    def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    def poll(self) -> list[Message]:
+        said, self.says = self.says, []
+        return said
+
+    def cancel(self, job: int) -> None:
+        self.cancelled.append(job)
+
+    def close(self) -> None:
+        self.sent.clear()
+
+
+@pytest.fixture
+def double() -> Double:
+    """Stands for the process in the background."""
+    return Double()
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import math
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QProgressBar
 
 from napari_hydrapicker.widgets.live_progress import LiveProgress, in_words
 
@@ -27,4 +28,25 @@ def test_it_says_how_far_it_is_and_can_be_cancelled() -> None:
     assert (progress.bar.value(), progress.bar.maximum()) == (300, 1200)
     QTest.mouseClick(progress.cancel, Qt.MouseButton.LeftButton)
     assert cancelled == [1]
+    progress.deleteLater()
+
+
+@pytest.mark.usefixtures("qapp_exists")
+def test_a_step_is_painted_in_its_turn_and_not_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    painted: list[int] = []
+
+    class Bar(QProgressBar):
+        def paintEvent(self, event: object) -> None:
+            painted.append(self.value())
+
+    monkeypatch.setattr("napari_hydrapicker.widgets.live_progress.QProgressBar", Bar)
+    progress = LiveProgress()
+    progress.show()
+    QTest.qWait(50)
+    painted.clear()
+    progress.set_progress(300, 1200, 180)
+    assert painted == [], "whoever calls goes on first"
+    QTest.qWait(50)
+    assert set(painted) == {300}
+    progress.close()
     progress.deleteLater()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,28 +26,6 @@ from napari_hydrapicker.widgets.pick_jobs import PickJobs
 Wait = Callable[..., None]
 
 
-class Double:
-    """Stands for the child process: says what it is given."""
-
-    def __init__(self) -> None:
-        self.sent: list[Message] = []
-        self.says: list[Message] = []
-        self.cancelled: list[int] = []
-
-    def send(self, message: Message) -> None:
-        self.sent.append(message)
-
-    def poll(self) -> list[Message]:
-        said, self.says = self.says, []
-        return said
-
-    def cancel(self, job: int) -> None:
-        self.cancelled.append(job)
-
-    def close(self) -> None:
-        self.sent.clear()
-
-
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
     """Three micrographs, the last of unknown pixel size."""
@@ -59,10 +38,10 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 
 @pytest.fixture
-def jobs(qapp_exists: None, session: Session) -> Iterator[PickJobs]:
+def jobs(qapp_exists: None, session: Session, double: Any) -> Iterator[PickJobs]:
     """Jobs with a double for the child."""
     made = PickJobs(session)
-    made._child = Double()  # type: ignore[assignment]
+    made._child = double
     yield made
     made.close()
 

@@ -123,3 +123,15 @@ def test_new_picks_are_discs_whatever_was_clicked_last(hand: Hand) -> None:
     layer.current_symbol = "square"
     hand.picks.show(LABELS, plain, 24.0)
     assert [s.value for s in layer.symbol] == ["disc", "disc"]
+
+
+def test_what_was_drawn_in_haste_is_made_good(hand: Hand) -> None:
+    layer, heard = hand.picks.layer, []
+    layer.events.data.connect(heard.append)
+    hand.picks.show(LABELS, np.array([True, False, True, False]), 24.0, fleeting=True)
+    assert (len(layer.data), layer.antialiasing, heard) == (2, 0, [])
+    hand.picks.settle()
+    assert (len(layer.data), layer.antialiasing, len(heard)) == (2, 1, 1)
+    hand.picks.settle()
+    assert len(heard) == 1, "there is nothing to make good any more"
+    assert hand.did == []

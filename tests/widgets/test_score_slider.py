@@ -73,3 +73,17 @@ def test_bars_below_the_threshold_are_dimmed(slider: ScoreSlider) -> None:
     assert high.green() > high.red() + 50
     assert low != high
     assert empty not in (low, high)
+
+
+def test_the_first_step_is_told_at_once_and_the_last_one_too(
+    slider: ScoreSlider, wait: Callable[..., None]
+) -> None:
+    heard: list[float] = []
+    slider.value_changed.connect(heard.append)
+    QTest.mousePress(slider.histogram, LEFT, NONE, _at(slider, 0.7))
+    assert heard == [slider.value]
+    QTest.mouseMove(slider.histogram, _at(slider, 0.8))
+    QTest.mouseMove(slider.histogram, _at(slider, 0.9))
+    assert len(heard) == 1, "not twice within 16 ms"
+    wait(lambda: heard[-1] == slider.value and len(heard) == 2)
+    QTest.mouseRelease(slider.histogram, LEFT, NONE, _at(slider, 0.9))

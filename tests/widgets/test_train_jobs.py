@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from napari_hydrapicker.background.messages import Broken, Finished, Message, Trained, Training, TrainRequest
+from napari_hydrapicker.background.messages import Broken, Finished, Trained, Training, TrainRequest
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.session import Session
@@ -16,30 +17,8 @@ from napari_hydrapicker.widgets.train_jobs import TrainJobs
 Wait = Callable[..., None]
 
 
-class Double:
-    """Stands for the child process: says what it is given."""
-
-    def __init__(self) -> None:
-        self.sent: list[Message] = []
-        self.says: list[Message] = []
-        self.cancelled: list[int] = []
-
-    def send(self, message: Message) -> None:
-        self.sent.append(message)
-
-    def poll(self) -> list[Message]:
-        said, self.says = self.says, []
-        return said
-
-    def cancel(self, job: int) -> None:
-        self.cancelled.append(job)
-
-    def close(self) -> None:
-        self.says.clear()
-
-
 @pytest.fixture
-def jobs(tmp_path: Path, qapp_exists: None) -> Iterator[TrainJobs]:
+def jobs(tmp_path: Path, qapp_exists: None, double: Any) -> Iterator[TrainJobs]:
     """Jobs of a session with one corrected micrograph."""
     session = Session()
     session.use(Project.create(tmp_path / "p.hydrapicker"))
@@ -47,7 +26,7 @@ def jobs(tmp_path: Path, qapp_exists: None) -> Iterator[TrainJobs]:
     session.add(session.records[0].id, [[20.0, 150.0]])
     session.update(diameter_angstrom=99.0, device="cpu")
     made = TrainJobs(session)
-    made._child = Double()  # type: ignore[assignment]
+    made._child = double
     yield made
     made.close()
     session.close()
@@ -65,8 +44,7 @@ def test_corrections_go_out_and_progress_comes_back(jobs: TrainJobs, tmp_path: P
     jobs.trained.connect(heard.append)
     jobs.train("mine", [tmp_path / "lib"])
     jobs.train("again", [])  # one at a time
-    child = jobs._child
-    assert isinstance(child, Double)
+    child: Any = jobs._child
     (request,) = child.sent
     assert isinstance(request, TrainRequest)
     assert (request.name, request.diameter_angstrom, request.device) == ("mine", 99.0, "cpu")
@@ -89,8 +67,7 @@ def test_cancelling_is_passed_on(jobs: TrainJobs, wait: Wait) -> None:
     jobs.cancel()
     jobs.train("mine", [])
     jobs.cancel()
-    child = jobs._child
-    assert isinstance(child, Double)
+    child: Any = jobs._child
     assert child.cancelled == [1]
     child.says = [Finished(1, True)]
     wait(lambda: told == [(True, "")])
@@ -99,8 +76,7 @@ def test_cancelling_is_passed_on(jobs: TrainJobs, wait: Wait) -> None:
 def test_a_broken_process_is_told_of_in_words(jobs: TrainJobs, wait: Wait) -> None:
     told = ends(jobs)
     jobs.train("mine", [])
-    child = jobs._child
-    assert isinstance(child, Double)
+    child: Any = jobs._child
     child.says = [Broken("the background process was killed")]
     wait(lambda: told == [(False, "the background process was killed")])
     assert not jobs.running

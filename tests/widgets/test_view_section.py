@@ -33,3 +33,13 @@ def test_the_original_is_one_key_away(section: ViewSection) -> None:
     assert section.filter == DisplayFilter()
     section.toggle_original()
     assert section.filter == DisplayFilter(denoise=True)
+
+
+def test_filters_of_a_length_need_a_pixel_size(section: ViewSection) -> None:
+    section.show_pixel_size(None)
+    assert not section.unknown.isHidden()
+    assert (section.low_pass.isEnabled(), section.high_pass.isEnabled()) == (False, False)
+    assert section.denoise.isEnabled()
+    section.show_pixel_size(1.5)
+    assert section.unknown.isHidden()
+    assert (section.low_pass.isEnabled(), section.high_pass.isEnabled()) == (True, True)

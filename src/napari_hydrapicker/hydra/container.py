@@ -12,8 +12,9 @@ import os
 from pathlib import Path
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_hydrapicker.errors import WeightsError
 
@@ -61,6 +62,33 @@ def read(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, Tensor
         If the file cannot be read, is of another format, or is damaged.
     """
     return _read(path, file_format, with_tensors=True)
+
+
+def check(path: Path, tensors: dict[str, Tensor], module: nn.Module) -> None:
+    """Refuse tensors that are not just those of a module, as float16.
+
+    Raises
+    ------
+    WeightsError
+        If one is missing, unknown, of another shape or type, or not finite.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    for problem, names in (
+        ("lacks", expected.keys() - tensors.keys()),
+        ("has the unknown", tensors.keys() - expected.keys()),
+    ):
+        if names:
+            raise WeightsError(
+                f"{path}: {problem} tensor '{min(names)}' ({len(names)} in all). {GET_ANOTHER}"
+            )
+    for name, tensor in tensors.items():
+        if tuple(tensor.shape) != expected[name] or tensor.dtype != torch.float16:
+            raise WeightsError(
+                f"{path}: tensor '{name}' is {tensor.dtype} of shape {tuple(tensor.shape)}, not float16 of "
+                f"{expected[name]}. {GET_ANOTHER}"
+            )
+        if not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(f"{path}: tensor '{name}' holds NaN or infinity. {GET_ANOTHER}")
 
 
 def _read(path: Path, file_format: str, with_tensors: bool) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from napari_hydrapicker.errors import WeightsError
-from napari_hydrapicker.heads.reading import GET_ANOTHER, parse_record
+from napari_hydrapicker.heads.reading import parse_record
 from napari_hydrapicker.heads.record import HEAD_FORMAT, HeadRecord
 from napari_hydrapicker.hydra import container
 from napari_hydrapicker.hydra.head import Head
@@ -46,7 +45,7 @@ def load_head(path: Path) -> tuple[Head, HeadRecord]:
     record = parse_record(path, header)
     with torch.device("meta"):  # shapes without storage: a strange file cannot ask for memory
         head = Head(record.channels, record.groups, record.dropout)
-    _check(path, tensors, head)
+    container.check(path, tensors, head)
     head.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     return head.requires_grad_(False).eval(), record
 
@@ -71,18 +70,3 @@ def attach(model: HydraPicker, head: Head, record: HeadRecord) -> None:
     device = next(model.parameters()).device
     model.add_head(record.name)
     model.heads[record.name] = head.to(device)
-
-
-def _check(path: Path, tensors: dict[str, Tensor], head: Head) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in head.state_dict().items()}
-    strange = expected.keys() ^ tensors.keys()
-    if strange:
-        raise WeightsError(f"{path}: lacks or has an unknown tensor '{min(strange)}'. {GET_ANOTHER}")
-    for name, tensor in tensors.items():
-        if tuple(tensor.shape) != expected[name] or tensor.dtype != torch.float16:
-            raise WeightsError(
-                f"{path}: tensor '{name}' is {tensor.dtype} of shape {tuple(tensor.shape)}, not float16 of "
-                f"{expected[name]}. {GET_ANOTHER}"
-            )
-        if not bool(torch.isfinite(tensor).all()):
-            raise WeightsError(f"{path}: tensor '{name}' holds NaN or infinity. {GET_ANOTHER}")

@@ -123,7 +123,7 @@ def load(path: Path, heads: Sequence[str] | None = None) -> tuple[HydraPicker, M
     meta = _parse(path, header)
     wanted = _wanted(path, meta, heads)
     model = _empty_model(meta)
-    _check(path, tensors, model)
+    container.check(path, tensors, model)
     for name in set(meta.heads) - set(wanted):
         model.remove_head(name)
     # Assigning replaces the shapes without storage by the tensors of the file.
@@ -185,23 +185,3 @@ def _empty_model(meta: Metadata) -> HydraPicker:
             if name != GENERIC:
                 model.add_head(name)
     return model
-
-
-def _check(path: Path, tensors: dict[str, Tensor], model: HydraPicker) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    for problem, names in (
-        ("lacks", expected.keys() - tensors.keys()),
-        ("has the unknown", tensors.keys() - expected.keys()),
-    ):
-        if names:
-            raise WeightsError(
-                f"{path}: {problem} tensor '{min(names)}' ({len(names)} in all). {GET_ANOTHER}"
-            )
-    for name, tensor in tensors.items():
-        if tuple(tensor.shape) != expected[name] or tensor.dtype != torch.float16:
-            raise WeightsError(
-                f"{path}: tensor '{name}' is {tensor.dtype} of shape {tuple(tensor.shape)}, not float16 of "
-                f"{expected[name]}. {GET_ANOTHER}"
-            )
-        if not bool(torch.isfinite(tensor).all()):
-            raise WeightsError(f"{path}: tensor '{name}' holds NaN or infinity. {GET_ANOTHER}")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from napari_hydrapicker import formats
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError, ParameterError
@@ -89,7 +90,7 @@ def check_outputs(micrographs: Sequence[Micrograph], settings: Settings) -> None
     Raises
     ------
     CoordinateFileError
-        If files to write exist and may not be replaced, or the folder cannot be made.
+        If files to write exist and may not be replaced, or the folder cannot be made or written to.
     ParameterError
         If a format is not known.
     """
@@ -101,6 +102,13 @@ def check_outputs(micrographs: Sequence[Micrograph], settings: Settings) -> None
     except OSError as error:
         reason = error.strerror or str(error)
         raise CoordinateFileError(f"{settings.out}: the folder cannot be made ({reason})") from error
+    try:
+        TemporaryFile(dir=settings.out).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CoordinateFileError(
+            f"{settings.out}: cannot be written to ({reason}); choose another folder"
+        ) from error
     present = [path for path in _targets(micrographs, settings) if path.exists()]
     if present and not settings.overwrite:
         more = f" (and {len(present) - 1} more)" if len(present) > 1 else ""

@@ -11,7 +11,7 @@ SUPPRESSION_WPX = 7.0
 
 
 def suppress(yx: ArrayLike, score: ArrayLike, distance: float = SUPPRESSION_WPX) -> NDArray[np.intp]:
-    """Keep the best of picks that lie closer than `distance`, greedily by falling score.
+    """Keep the best of picks that lie at most `distance` apart, greedily by falling score.
 
     Parameters
     ----------

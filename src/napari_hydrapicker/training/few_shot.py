@@ -20,6 +20,7 @@ from napari_hydrapicker.picking.dense import is_out_of_memory
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
 from napari_hydrapicker.training.feature_cache import Window, batch, cached_windows, precision, windows
 from napari_hydrapicker.training.head_validation import HeadScores, score_head
+from napari_hydrapicker.training.steps import MAX_GRADIENT, annealed, set_rate, warmed_up
 from napari_hydrapicker.training.validation import DENSE_STRIDE
 
 
@@ -59,9 +60,8 @@ class FewShotParameters:
     def rate(self, step: int) -> float:
         """Learning rate at a step: linear warm-up, then half a cosine."""
         if step < self.warmup_steps:
-            return self.learning_rate * (step + 1) / self.warmup_steps
-        share = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
-        return self.learning_rate * (0.5 + 0.5 * math.cos(math.pi * share))
+            return self.learning_rate * warmed_up(step, self.warmup_steps)
+        return self.learning_rate * annealed(step - self.warmup_steps, max(1, self.steps - self.warmup_steps))
 
 
 @dataclass(frozen=True)
@@ -220,11 +220,10 @@ class _Trainer:
         rng = np.random.default_rng((p.seed, number))
         features, marks = batch(self._cached, rng, p.batch_size, p.crop_wpx)
         loss = self._loss(features.to(self._device), marks)
-        for group in self._optimiser.param_groups:
-            group["lr"] = p.rate(number)
+        set_rate(self._optimiser, p.rate(number))
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.head.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_(self.head.parameters(), MAX_GRADIENT)
         self._optimiser.step()
         decay = min(p.ema_decay, (1 + number) / (10 + number))
         with torch.no_grad():

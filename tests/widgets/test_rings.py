@@ -1,0 +1,58 @@
+"""Rows of the points layer, replaced at one stroke."""
+
+import numpy as np
+import pandas as pd
+from napari.components import ViewerModel
+
+from napari_hydrapicker.widgets.rings import make_layer
+
+YX = np.array([[10.0, 90.0], [20.0, 80.0], [30.0, 70.0]])
+
+
+def _features(n: int) -> pd.DataFrame:
+    return pd.DataFrame({"score": np.linspace(0, 1, n), "source": ["picker"] * n})
+
+
+def test_rows_are_drawn_once_whatever_changes() -> None:
+    layer = make_layer()
+    ViewerModel().add_layer(layer)
+    drawn: list[object] = []
+    layer.events.set_data.connect(drawn.append)
+    layer.replace_rows(YX, _features(3), 25.0, ["disc", "square", "diamond"])
+    assert len(drawn) == 1
+    assert layer.data.tolist() == YX.tolist()
+    assert layer.features["score"].tolist() == [0, 0.5, 1]
+    assert [s.value for s in layer.symbol] == ["disc", "square", "diamond"]
+    assert (layer.size.tolist(), layer.current_size) == ([25, 25, 25], 25)
+    assert len(np.unique(layer.border_color, axis=0)) == 3, "coloured by score"
+    assert len(layer._view_data) == 3, "what is drawn"
+    layer.replace_rows(YX[1:], _features(2), 25.0, None)
+    assert len(drawn) == 2
+    assert len(layer.border_color) == len(layer._view_data) == 2
+
+
+def test_smoothing_is_left_out_where_it_has_to_be_quick() -> None:
+    layer = make_layer()
+    layer.replace_rows(YX, _features(3), 25.0, None, smooth=False)
+    assert layer.antialiasing == 0
+    layer.replace_rows(YX, _features(3), 25.0, None)
+    assert layer.antialiasing == 1
+
+
+def test_naparis_own_control_hears_of_another_size() -> None:
+    layer = make_layer()
+    heard: list[object] = []
+    layer.events.current_size.connect(heard.append)
+    layer.replace_rows(YX, _features(3), 25.0, None)
+    layer.replace_rows(YX, _features(3), 25.0, None)
+    assert len(heard) == 1
+
+
+def test_others_are_told_when_it_is_said() -> None:
+    layer = make_layer()
+    heard: list[object] = []
+    layer.events.data.connect(heard.append)
+    layer.replace_rows(YX, _features(3), 25.0, None)
+    assert heard == []
+    layer.announce_rows()
+    assert len(heard) == 1
