@@ -45,9 +45,10 @@ def data_set(structure: Path, seed: int, whiten: float) -> list[CorrectedMicrogr
     species = make_species(load_structure(structure), 150, seed)
     rng = np.random.default_rng(seed)
     usual = Conditions(
-        density=float(rng.uniform(0.1, 0.4)), dose_per_square_angstrom=float(rng.uniform(25, 50)),
-        defocus_um=float(rng.uniform(1.2, 2.2)), envelope_angstrom2=float(rng.uniform(80, 400)),
-        structural_noise=float(rng.uniform(0.3, 1.0)), clustering=0.2, blobs=0.003, fragments=0.05,
+        density=float(rng.uniform(0.1, 0.5)), spacing=0.6, clustering=0.3,
+        dose_per_square_angstrom=float(rng.uniform(10, 30)), defocus_um=float(rng.uniform(0.8, 2.0)),
+        envelope_angstrom2=float(rng.uniform(100, 600)), structural_noise=float(rng.uniform(0.5, 1.2)),
+        signal=float(rng.uniform(0.4, 0.8)), blobs=0.004, crystals=0.004, fragments=0.1,
     )  # fmt: skip
     pixel = species.diameter_angstrom * float(np.exp(rng.uniform(*np.log((0.8, 1.25))))) / DIAMETER_WPX
     made = []
@@ -102,7 +103,7 @@ def main() -> None:
         made = data_set(structure, arguments.seed + i, whiten)
         test = [w for one in made[TRAINING:] for w in windows(model, one)]
         say(structure.stem, "zero-shot", figures(model.head(), test), 0)
-        for count in map(int, arguments.counts.split(",")):
+        for count in map(int, filter(None, arguments.counts.split(","))):
             held = made[count - 1 : count] if count > 1 else []
             begun = time.monotonic()
             parameters = FewShotParameters(steps=arguments.steps, learning_rate=arguments.rate)
