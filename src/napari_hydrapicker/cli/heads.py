@@ -16,8 +16,8 @@ from napari_hydrapicker.heads.record import HeadRecord
 
 heads = typer.Typer(no_args_is_help=True, help="List and manage the heads that you keep.")
 _FIGURES = {
-    "validation_ap": "AP, held-out ones", "validation_f1": "F1, held-out ones",
-    "training_ap": "AP, trained ones", "training_f1": "F1, trained ones",
+    "validation_ap": "AP, held-out", "validation_f1": "F1, held-out",
+    "training_ap": "AP, trained", "training_f1": "F1, trained",
 }  # fmt: skip
 Library = Annotated[Path | None, typer.Option("--library", help="Folder; default: your heads library.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of a head.")]
@@ -125,22 +125,27 @@ def _table(records: list[HeadRecord]) -> None:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("head", overflow="fold")
-    for heading in ("diameter (Å)", "micrographs", "particles", "AP before", "AP after", "measured on"):
-        table.add_column(heading, justify="right")
-    table.add_column("made")
+    # Two lines a heading, so that the table fits a terminal of 80 columns.
+    for heading in (
+        "diameter\n(Å)",
+        "micro-\ngraphs",
+        "particles",
+        "AP\nbefore",
+        "AP\nafter",
+        "measured\non",
+    ):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("made", no_wrap=True)
     for one in records:
         particles = sum(use.particles for use in one.micrographs)
-        before, after, on = figures(one)
-        table.add_row(
-            one.name, f"{one.diameter_angstrom:g}", str(len(one.micrographs)), str(particles), before, after,
-            on, one.created[:16].replace("T", " "),
-        )  # fmt: skip
+        diameter, count = f"{one.diameter_angstrom:g}", str(len(one.micrographs))
+        table.add_row(one.name, diameter, count, str(particles), *figures(one), one.created[:10])
     Console().print(table)
 
 
 def figures(record: HeadRecord) -> tuple[str, str, str]:
-    """AP of the head it started from and of its own, and whether of held-out micrographs, in words."""
-    for key, on in (("validation_ap", "held-out ones"), ("training_ap", "trained ones")):
+    """AP of the head it started from and of its own, and on which micrographs."""
+    for key, on in (("validation_ap", "held-out"), ("training_ap", "trained")):
         if key in record.figures_after:
             before = record.figures_before.get(key)
             return "-" if before is None else f"{before:.3f}", f"{record.figures_after[key]:.3f}", on

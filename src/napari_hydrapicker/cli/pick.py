@@ -135,11 +135,12 @@ def _report(rows: Sequence[Row], settings: Settings) -> None:
         Console().print(table)
     if len(picked) > _LISTED:
         typer.echo(f"({len(picked) - _LISTED} more in summary.csv)")
-    total = sum(len(row.picks) for row in picked if row.picks is not None)
-    typer.echo(
-        f"{total} picks with FOM {settings.threshold:.2g} or more on {len(picked)} micrographs, "
-        f"written as {', '.join(settings.formats)} to {settings.out}"
-    )
+    if picked:
+        total = sum(len(row.picks) for row in picked if row.picks is not None)
+        typer.echo(
+            f"{total} picks with FOM {settings.threshold:.2g} or more on {len(picked)} micrographs, "
+            f"written as {', '.join(settings.formats)} to {settings.out}"
+        )
     for row in rows:
         if row.error:
             typer.echo(f"not picked: {row.error}", err=True)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from napari_hydrapicker.errors import WeightsError
 
-GET_ANOTHER = "Copy or download the file again, or choose another network."
+GET_ANOTHER = "Copy or download the file again, or choose another one."
 
 
 def write(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
