@@ -16,7 +16,6 @@ from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary, user_li
 from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
 from napari_hydrapicker.hydra.head import Head
 
-
 ROW = ["ribosome", "300", "1", "83", "0.700", "0.910", "held-out", "2026-01-02"]
 
 

@@ -123,7 +123,7 @@ def _table(records: list[HeadRecord]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("head", overflow="fold")
     # Two lines a heading, so that the table fits a terminal of 80 columns.
     for heading in (
