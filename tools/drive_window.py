@@ -20,10 +20,15 @@ from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtGui import QImage
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit, QWidget
 
+from napari_hydrapicker.picks import Source
+
 LEFT = Qt.MouseButton.LeftButton
+GUIDE = {"window": "3-picked", "correct": "5-corrected", "gallery": "6-gallery", "export": "8-exported"}
+GUIDE_WIDTH = 1200
 
 
 def wait(condition: Callable[[], bool], seconds: float = 120) -> float:
@@ -209,7 +214,9 @@ def correct(driver: Driver) -> None:
     if np.abs(added - np.array(places)).max() > finest:
         sys.exit(f"clicked at {places}, but picks are at {added.tolist()}")
     driver.click(button(dock.correct, "Erase"))
-    alone = [yx for yx in session.picks(number).yx if _is_alone(yx, session.picks(number).yx)][:3]
+    picks = session.picks(number)
+    found = picks.yx[picks.source == Source.PICKER]
+    alone = [yx for yx in found if _is_alone(yx, picks.yx)][:3]
     for yx in alone:
         driver.click_at(*yx)
     print(f"{before} picks, two added, three deleted: {session.count(number)}")
@@ -218,10 +225,12 @@ def correct(driver: Driver) -> None:
     if session.count(number) != before + 2 - 3 + 1:
         sys.exit(f"{session.count(number)} picks are left after undoing, not {before}")
     print(f"one deletion undone: {session.count(number)}")
+    driver.click(dock.micrographs.header)  # room for the gallery
     driver.click(dock.correct.show_gallery)
     pause(1.0)
     driver.shot("6-gallery")
     driver.click(dock.correct.show_gallery)
+    driver.click(dock.micrographs.header)
 
 
 def _is_alone(yx: np.ndarray, others: np.ndarray) -> bool:
@@ -248,12 +257,19 @@ def main() -> None:
     parser.add_argument("micrographs", type=Path)
     parser.add_argument("diameter")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--guide", type=Path, help="folder for the pictures of the user's guide")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / arguments.micrographs.name
         shutil.copytree(arguments.micrographs, folder)
         run(folder, arguments.diameter, arguments.out)
+    if arguments.guide is not None:
+        for name, shot in GUIDE.items():
+            picture = QImage(str(arguments.out / f"{shot}.png"))
+            smooth = Qt.TransformationMode.SmoothTransformation
+            small = picture.scaledToWidth(GUIDE_WIDTH, smooth).convertToFormat(QImage.Format.Format_Indexed8)
+            small.save(str(arguments.guide / f"{name}.png"), quality=0)
 
 
 if __name__ == "__main__":

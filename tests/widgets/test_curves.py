@@ -11,7 +11,8 @@ from napari_hydrapicker.widgets.curves import AP, LOSS, TrainingCurves
 def pixels(curves: TrainingCurves, colour: QColor) -> list[tuple[int, int]]:
     """Places (x, y) of pixels near a colour."""
     image = curves.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
-    data = np.frombuffer(image.constBits().asstring(image.sizeInBytes()), np.uint8)
+    bits = image.constBits()  # PyQt's is a pointer, PySide's a view
+    data = np.frombuffer(bits if isinstance(bits, memoryview) else bits.asstring(image.sizeInBytes()), "u1")
     bgr = data.reshape(image.height(), -1, 4)[:, : image.width(), :3].astype(int)
     near = np.abs(bgr - [colour.blue(), colour.green(), colour.red()]).sum(axis=2) < 60
     return [(int(x), int(y)) for y, x in np.argwhere(near)]

@@ -37,6 +37,8 @@ def test_smoothing_is_left_out_where_it_has_to_be_quick() -> None:
     assert layer.antialiasing == 0
     layer.replace_rows(YX, _features(3), 25.0, None)
     assert layer.antialiasing == 1
+    layer.replace_rows(np.zeros((501, 2)), _features(501), 25.0, None)
+    assert layer.antialiasing == 0, "so many take too long"
 
 
 def test_naparis_own_control_hears_of_another_size() -> None:
