@@ -100,7 +100,7 @@ def run(folder: Path, diameter: str, out: Path) -> None:
     correct_by_clicks(driver)
     step(driver, Qt.Key.Key_Period)
     correct_by_clicks(driver)
-    for section in (dock.micrographs, dock.view, dock.correct):
+    for section in (dock.micrographs, dock.correct, dock.train):  # the last one is folded at first
         driver.click(section.header)
     pause(0.5)
     driver.shot("t1-corrected")

@@ -42,7 +42,7 @@ class TrainSection(Section):
     problem = Signal(str)
 
     def __init__(self, jobs: TrainJobs) -> None:
-        super().__init__("Train")
+        super().__init__("Train", open=False)
         self._jobs = jobs
         self.labels = QLabel()
         self.labels.setWordWrap(True)
