@@ -12,7 +12,7 @@ import typer
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotResult
+    from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, FewShotResult
     from napari_hydrapicker.training.finetune import Example
 
 _LISTED = 3
@@ -161,10 +161,7 @@ class _Display:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def show(self, p: object) -> None:
-        from napari_hydrapicker.training.few_shot import FewShotProgress
-
-        assert isinstance(p, FewShotProgress)
+    def show(self, p: FewShotProgress) -> None:
         text = f"{p.stage}, loss {p.loss:.2f}" if math.isfinite(p.loss) else p.stage
         if p.validation_ap is not None:
             text += f", AP {p.validation_ap:.3f}"
