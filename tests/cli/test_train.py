@@ -93,11 +93,23 @@ def test_a_head_for_each_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert metadata.heads == ("generic", "procedural-1002")
     assert set(metadata.calibration) == set(metadata.thresholds) == set(metadata.heads)
     assert metadata.training["phase"] == "multi-head"
+    assert metadata.training["groups"] == {}
     parameters = metadata.training["parameters"]
     assert isinstance(parameters, dict)
     assert (parameters["lambda_bias"], parameters["bias_form"]) == (0.5, "squared")
     assert train(out, *options) == 0  # all steps are done
     assert "step 1/1" not in capsys.readouterr().out
+
+
+def test_structures_that_share_a_head(tmp_path: Path) -> None:
+    data = ("--procedural", "3", "--held-out", "procedural-1001", "--steps", "1")
+    assert train(tmp_path / "single", *data) == 0
+    init = str(tmp_path / "single" / "network.safetensors")
+    group = ("--group", "both = procedural-1000, procedural-1002")
+    assert train(tmp_path / "multi", "--phase", "multi-head", "--init", init, *data, *group) == 0
+    metadata = weights.read_metadata(tmp_path / "multi" / "network.safetensors")
+    assert metadata.heads == ("generic", "both")
+    assert metadata.training["groups"] == {"both": ["procedural-1000", "procedural-1002"]}
 
 
 @pytest.mark.parametrize(
@@ -113,6 +125,8 @@ def test_a_head_for_each_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[
         (("--procedural", "1", "--phase", "multi-head"), "--init"),
         (("--procedural", "1", "--phase", "multi-head", "--cycle", "3"), "--cycle: not for"),
         (("--procedural", "1", "--keep-heads", "a"), "--keep-heads: not for"),
+        (("--procedural", "1", "--group", "a=procedural-1000"), "--group: not for"),
+        (("--procedural", "1", "--phase", "multi-head", "--init", "n", "--group", "a="), "--group a=: give"),
         (("--procedural", "1", "--lambda-bias", "1"), "--lambda-bias: not for"),
         (("--procedural", "1", "--real-share", "2"), "--real-share 2"),
     ],

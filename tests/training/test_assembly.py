@@ -67,6 +67,22 @@ def test_every_head_has_images_of_its_own(real_sets: list[RealSet]) -> None:
     assert len(data.unseen) == 3
 
 
+def test_a_group_shares_a_head_with_a_real_set_of_its_name(real_sets: list[RealSet]) -> None:
+    groups = {"first set": ["a", "c"]}
+    data = assemble(clouds("a", "b", "c", "d"), 2, real_sets[:1], 0.4, ["b", "two"], 0, groups)
+    assert data.simulated == ["a", "c", "d"]
+    assert data.heads == ["first-set", "first-set", "d", "first-set"]
+    assert data.weights == pytest.approx([0.2, 0.2, 0.2, 0.4])
+    by_head = data.by_head()
+    assert {name: len(crops) for name, crops in by_head.items()} == {"generic": 3, "first-set": 5, "d": 2}
+
+
+@pytest.mark.parametrize("strange", ["b", "unheard"])
+def test_a_group_of_what_is_not_trained_on_is_refused(strange: str) -> None:
+    with pytest.raises(ParameterError, match=f"--group: there is no structure '{strange}'"):
+        assemble(clouds("a", "b"), 2, [], 0.5, ["b"], 0, {"both": ["a", strange]})
+
+
 def test_a_real_set_without_held_out_micrographs(real_sets: list[RealSet]) -> None:
     data = assemble(clouds("a"), 2, real_sets[:1], 1.0, [], seed=0)
     assert data.weights == [0, 1]

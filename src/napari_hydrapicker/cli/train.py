@@ -71,6 +71,12 @@ def train(
     bias_form: Annotated[
         BiasForm | None, typer.Option(help="Multi-head: distance of the heads, or its square.")
     ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Multi-head: structures that share a head, as HEAD=STRUCTURE,STRUCTURE; repeatable."
+        ),
+    ] = None,
     keep_heads: Annotated[
         str | None, typer.Option(help="Multi-head: heads to write, comma separated; all by default.")
     ] = None,
@@ -100,10 +106,12 @@ def train(
     of_single = {"cycle_steps": cycle}
     of_multi = {"lambda_bias": lambda_bias, "bias_form": bias_form.value if bias_form else None}
     multi = phase is Phase.MULTI_HEAD
-    _check_phase(multi, init, of_single if multi else of_multi | {"keep_heads": keep_heads})
+    _check_phase(multi, init, of_single if multi else of_multi | {"keep_heads": keep_heads, "group": group})
     held = _names(held_out)
     real_sets = [_real(text) for text in real or []]
-    data = assemble(load_clouds(structures or [], procedural), views, real_sets, real_share, held, seed)
+    groups = dict(_group(text) for text in group or [])
+    clouds = load_clouds(structures or [], procedural)
+    data = assemble(clouds, views, real_sets, real_share, held, seed, groups)
     say(f"{len(data.sources)} data sets ({len(data.real)} real), {len(data.unseen)} validation images")
     run = Run(_start(init, device, seed, multi), data, out, minutes, say)
     given = {k: v for k, v in (of_both | (of_multi if multi else of_single)).items() if v is not None}
@@ -111,7 +119,7 @@ def train(
     trained = run.multi_head(kept, **given) if multi else run.single_head(**given)
     about: dict[str, Any] = {
         "phase": phase.value, "simulated": data.simulated, "held_out": held, "real": data.real,
-        "parameters": trained.parameters,
+        "parameters": trained.parameters, "groups": groups,
     }  # fmt: skip
     path = out / "network.safetensors"
     publish(trained.model, trained.validation, path, about)
@@ -132,6 +140,13 @@ def _check_phase(multi: bool, init: Path | None, misplaced: dict[str, Any]) -> N
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _group(text: str) -> tuple[str, list[str]]:
+    head, _, members = text.partition("=")
+    if not (head.strip() and _names(members)):
+        raise ParameterError(f"--group {text}: give HEAD=STRUCTURE,STRUCTURE")
+    return head.strip(), _names(members)
 
 
 def _real(text: str) -> RealSet:

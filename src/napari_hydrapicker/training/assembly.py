@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_hydrapicker.errors import ParameterError
@@ -83,6 +83,7 @@ def assemble(
     real_share: float,
     held_out: Sequence[str],
     seed: int,
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> TrainingData:
     """Project the molecules and read the labelled sets.
 
@@ -94,12 +95,15 @@ def assemble(
         Share of the batches that come from the real sets, divided evenly among them.
     held_out
         Names of molecules and micrographs that are not trained on.
+    groups
+        Molecules that share a head, by its name; a real set of that name shares it too. The others have
+        one each.
 
     Raises
     ------
     ParameterError
         If nothing of a kind is left to train on, a micrograph has no labels, two real sets have the same
-        name, or the share is not within 0 to 1.
+        name, the share is not within 0 to 1, or a group names a molecule that is not there.
     """
     if not 0 <= real_share <= 1:
         raise ParameterError(f"--real-share {real_share:g}: give a number from 0 to 1")
@@ -109,7 +113,7 @@ def assemble(
     made, held = simulated_sources(clouds, n_views, held_out, seed)
     share = real_share if real_sets else 0.0
     weights = [(1 - share) / len(made)] * len(made) + [share / max(1, len(real_sets))] * len(real_sets)
-    sources: list[Source] = list(made)
+    sources: list[Source] = list(_grouped(made, groups or {}))
     unseen = validation_crops(held, CROPS_EACH, CROP_WPX, UNSEEN_SEED)
     held_micrographs = {}
     for one in real_sets:
@@ -120,3 +124,17 @@ def assemble(
         sources.append(source)
         unseen += held_micrographs[one.name]
     return TrainingData(sources, weights, [s.name for s in made], names, unseen, held_micrographs)
+
+
+def _grouped(
+    sources: Sequence[SimulatedSource], groups: Mapping[str, Sequence[str]]
+) -> list[SimulatedSource]:
+    """Call the molecules of a group by its name: data sets of the same name share a head."""
+    names = {member: group for group, members in groups.items() for member in members}
+    strange = names.keys() - {source.name for source in sources}
+    if strange:
+        raise ParameterError(f"--group: there is no structure {min(strange)!r} to train on; leave it out")
+    return [
+        replace(source, species=replace(source.species, name=names.get(source.name, source.name)))
+        for source in sources
+    ]
