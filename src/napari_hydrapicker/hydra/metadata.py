@@ -12,7 +12,7 @@ from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra.model import GENERIC, Architecture
 
 FORMAT: Final = "napari-hydrapicker"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2  # since 2 heads may be stored as differences
 
 
 class Metadata(BaseModel):
@@ -28,6 +28,8 @@ class Metadata(BaseModel):
         Names of the heads, ``generic`` among them.
     calibration
         For each calibrated head ``(a, b)`` of ``probability = sigmoid(a * logit + b)``, ``a > 0``.
+    differences
+        Heads that are stored as differences from the generic one.
     thresholds
         For each head the probability from which on a pick is shown by default.
     preprocessing
@@ -39,10 +41,11 @@ class Metadata(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     format: Literal["napari-hydrapicker"] = FORMAT
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[1, 2] = 1
     architecture: Architecture = Architecture()
     diameter_wpx: Literal[21] = 21
     heads: tuple[str, ...] = Field(default=(GENERIC,), max_length=1000)
+    differences: tuple[str, ...] = ()
     calibration: dict[str, tuple[float, float]] = Field(default_factory=dict)
     thresholds: dict[str, float] = Field(default_factory=dict)
     preprocessing: dict[str, JsonValue] = Field(default_factory=dict)
@@ -57,9 +60,11 @@ class Metadata(BaseModel):
                 check_head_name(name)
             except ParameterError as error:
                 raise ValueError(str(error)) from error
-        unknown = (self.calibration.keys() | self.thresholds.keys()) - set(self.heads)
+        unknown = {*self.calibration, *self.thresholds, *self.differences} - set(self.heads)
         if unknown:
-            raise ValueError(f"calibration or thresholds of heads that are not there: {sorted(unknown)}")
+            raise ValueError(f"it speaks of heads that are not there: {sorted(unknown)}")
+        if GENERIC in self.differences or (self.differences and self.format_version < FORMAT_VERSION):
+            raise ValueError("differences: from the generic head, in format 2")
         if any(slope <= 0 for slope, _ in self.calibration.values()):
             raise ValueError("the slope of a calibration must be above 0")
         if any(not 0 <= threshold <= 1 for threshold in self.thresholds.values()):
@@ -71,6 +76,7 @@ class Metadata(BaseModel):
         return self.model_copy(
             update={
                 "heads": heads,
+                "differences": tuple(name for name in self.differences if name in heads),
                 "calibration": {k: v for k, v in self.calibration.items() if k in heads},
                 "thresholds": {k: v for k, v in self.thresholds.items() if k in heads},
             }

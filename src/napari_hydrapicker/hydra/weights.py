@@ -6,7 +6,7 @@ Nothing in such a file is ever executed. What is not ours or not whole is refuse
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra import container
 from napari_hydrapicker.hydra.container import GET_ANOTHER
+from napari_hydrapicker.hydra.head_difference import part, replaced, restored
 from napari_hydrapicker.hydra.metadata import FORMAT, FORMAT_VERSION, Metadata
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
 
@@ -50,7 +51,12 @@ def body_hash(model: HydraPicker) -> str:
     return digest.hexdigest()
 
 
-def save(model: HydraPicker, path: Path, meta: Metadata) -> Metadata:
+def save(
+    model: HydraPicker,
+    path: Path,
+    meta: Metadata,
+    differences: Mapping[str, Mapping[str, Tensor]] | None = None,
+) -> Metadata:
     """Write a network with all its heads; an existing file is replaced only once the new one is whole.
 
     Parameters
@@ -61,6 +67,8 @@ def save(model: HydraPicker, path: Path, meta: Metadata) -> Metadata:
         File to write.
     meta
         What to say about it. Its list of heads and its architecture are taken from `model`.
+    differences
+        Heads to store as differences, by name, as made by `head_difference.smallest_difference`.
 
     Returns
     -------
@@ -74,8 +82,11 @@ def save(model: HydraPicker, path: Path, meta: Metadata) -> Metadata:
     ParameterError
         If `meta` speaks of heads that the network does not have.
     """
-    meta = _described(model, meta)
+    differences = differences or {}
+    meta = _described(model, meta, tuple(differences))
     tensors = {name: stored(tensor) for name, tensor in model.state_dict().items()}
+    for head, difference in differences.items():
+        tensors = replaced(tensors, head, difference)
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise WeightsError(
@@ -122,13 +133,20 @@ def load(path: Path, heads: Sequence[str] | None = None) -> tuple[HydraPicker, M
     header, tensors = container.read(path, FORMAT)
     meta = _parse(path, header)
     wanted = _wanted(path, meta, heads)
-    model = _empty_model(meta)
-    container.check(path, tensors, model)
     for name in set(meta.heads) - set(wanted):
-        model.remove_head(name)
+        tensors = replaced(tensors, name, {})
+    meta = meta.only(wanted)
+    in_file = set(tensors)
+    for name in meta.differences:
+        try:
+            tensors = replaced(tensors, name, restored(part(tensors, name), part(tensors, GENERIC)))
+        except ValueError as error:
+            raise WeightsError(f"{path}: head {name!r}: {error}. {GET_ANOTHER}") from error
+    model = _empty_model(meta)
+    container.check(path, tensors, model, tensors.keys() - in_file)
     # Assigning replaces the shapes without storage by the tensors of the file.
     model.load_state_dict({name: tensors[name].float() for name in model.state_dict()}, assign=True)
-    return model.eval(), meta.only(wanted)
+    return model.eval(), _described(model, meta, ())
 
 
 def stored(tensor: Tensor) -> Tensor:
@@ -136,8 +154,11 @@ def stored(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", torch.float16).contiguous()
 
 
-def _described(model: HydraPicker, meta: Metadata) -> Metadata:
-    facts = {"heads": model.head_names, "architecture": model.architecture}
+def _described(model: HydraPicker, meta: Metadata, differences: tuple[str, ...]) -> Metadata:
+    facts = {
+        "heads": model.head_names, "architecture": model.architecture, "differences": differences,
+        "format_version": FORMAT_VERSION if differences else 1,
+    }  # fmt: skip
     try:
         return Metadata.model_validate({**dict(meta), **facts})
     except ValidationError as error:
