@@ -69,11 +69,13 @@ def figures(head: Head, test: list[Window]) -> tuple[float, float]:
     return scores.ap, auroc(scores.logits, scores.truth, scores.particles, cells)
 
 
-def from_scratch(model: HydraPicker, training: list[CorrectedMicrograph], steps: int) -> HydraPicker:
+def from_scratch(
+    model: HydraPicker, training: list[CorrectedMicrograph], steps: int, crop_wpx: int
+) -> HydraPicker:
     """Train a new network of the same kind on the same micrographs, with equal shares of flips and turns."""
     torch.manual_seed(0)
     labelled = [LabelledMicrograph(m.image, np.ones(m.image.shape, np.bool_), m.marks.yx) for m in training]
-    parameters = SingleHeadParameters(steps=steps, crop_wpx=192, validate_every=steps)
+    parameters = SingleHeadParameters(steps=steps, crop_wpx=crop_wpx, validate_every=steps)
     with tempfile.TemporaryDirectory() as folder:
         new = HydraPicker(model.architecture)
         return train_single_head(new, [RealSource("target", labelled)], [1.0], [], Path(folder), parameters)
@@ -87,7 +89,9 @@ def main() -> None:
     parser.add_argument("--counts", default="1,3,5")
     parser.add_argument("--steps", type=int, default=FewShotParameters.steps)
     parser.add_argument("--rate", type=float, default=FewShotParameters.learning_rate)
+    parser.add_argument("--lambda-bias", type=float, default=FewShotParameters.lambda_bias)
     parser.add_argument("--scratch-steps", type=int, default=0)
+    parser.add_argument("--scratch-crop", type=int, default=192)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     model, metadata = load(arguments.weights or bundled_path(), [])
@@ -106,12 +110,14 @@ def main() -> None:
         for count in map(int, filter(None, arguments.counts.split(","))):
             held = made[count - 1 : count] if count > 1 else []
             begun = time.monotonic()
-            parameters = FewShotParameters(steps=arguments.steps, learning_rate=arguments.rate)
+            parameters = FewShotParameters(
+                steps=arguments.steps, learning_rate=arguments.rate, lambda_bias=arguments.lambda_bias
+            )
             result = train_head(model, made[: count - len(held)], held, parameters)
             say(structure.stem, f"few-shot {count}", figures(result.head, test), time.monotonic() - begun)
         if arguments.scratch_steps:
             begun = time.monotonic()
-            new = from_scratch(model, made[:TRAINING], arguments.scratch_steps)
+            new = from_scratch(model, made[:TRAINING], arguments.scratch_steps, arguments.scratch_crop)
             own = [w for one in made[TRAINING:] for w in windows(new.eval(), one)]
             say(structure.stem, f"scratch {TRAINING}", figures(new.head(), own), time.monotonic() - begun)
     for how, found in rows.items():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 
 import torch
@@ -17,26 +16,13 @@ from torch import Tensor
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra import container
+from napari_hydrapicker.hydra.bundled import bundled_path
 from napari_hydrapicker.hydra.container import GET_ANOTHER
 from napari_hydrapicker.hydra.head_difference import part, replaced, restored
 from napari_hydrapicker.hydra.metadata import FORMAT, FORMAT_VERSION, Metadata
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
 
 __all__ = ["Metadata", "body_hash", "bundled_path", "load", "read_metadata", "save"]
-
-
-def bundled_path() -> Path:
-    """Path of the network that comes with the package.
-
-    Raises
-    ------
-    WeightsError
-        If the installation lacks it.
-    """
-    path = Path(str(resources.files("napari_hydrapicker"))) / "weights" / "generic.safetensors"
-    if not path.is_file():
-        raise WeightsError(f"{path}: the bundled network is missing. Install napari-hydrapicker again.")
-    return path
 
 
 def body_hash(model: HydraPicker) -> str:

@@ -1,0 +1,47 @@
+"""The network that comes with the package, and the names of a network's heads: without torch."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from pydantic_core import from_json
+from safetensors import SafetensorError, safe_open
+
+from napari_hydrapicker.errors import WeightsError
+
+
+def bundled_path() -> Path:
+    """Path of the network that comes with the package.
+
+    Raises
+    ------
+    WeightsError
+        If the installation lacks it.
+    """
+    path = Path(str(resources.files("napari_hydrapicker"))) / "weights" / "generic.safetensors"
+    if not path.is_file():
+        raise WeightsError(f"{path}: the bundled network is missing. Install napari-hydrapicker again.")
+    return path
+
+
+def head_names(path: Path | None = None) -> list[str]:
+    """Names of a network's heads, of the bundled one by default; the generic one is the first.
+
+    Raises
+    ------
+    WeightsError
+        If the file is none of ours or cannot be read.
+    """
+    path = path or bundled_path()
+    try:
+        with safe_open(path, framework="numpy") as file:
+            content = from_json((file.metadata() or {}).get("metadata", ""))
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror or error}). Check the path.") from error
+    except (SafetensorError, ValueError) as error:
+        raise WeightsError(f"{path}: not one of our networks ({error}). Choose another file.") from error
+    names = content.get("heads") if isinstance(content, dict) else None
+    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+        raise WeightsError(f"{path}: it does not say which heads it has. Choose another file.")
+    return names
