@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ import torch
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
 from napari_hydrapicker.training import loop
+from napari_hydrapicker.training.adam_descent import AdamDescent
 from napari_hydrapicker.training.bias_term import BiasForm
 from napari_hydrapicker.training.checkpoint import load_checkpoint, read_progress, save_checkpoint
 from napari_hydrapicker.training.descent import Descent
@@ -38,12 +40,13 @@ class MultiHeadParameters:
     ----------
     steps, batch_size, crop_wpx
         Optimisation steps, each on so many crops of this side of one data set.
-    learning_rate, momentum
-        Of stochastic gradient descent. The rate rises over `warmup_steps` and falls to 0 on half a
-        cosine, so that the generic head, which the bias term moves by equal lengths, comes to rest.
-    generic_rate
-        The generic head's learning rate as a multiple of the others'. It changes how soon that head
-        follows the others, not where it comes to rest.
+    optimiser
+        "adam", with the generic head kept where the bias loss is least, or "sgd" as in the thesis.
+    learning_rate
+        It rises over `warmup_steps` and falls to 0 on half a cosine, so that the heads come to rest.
+    momentum, generic_rate
+        Of "sgd": its momentum, and the generic head's learning rate as a multiple of the others', which
+        changes how soon that head follows the others, not where it comes to rest.
     lambda_cls, lambda_bias
         Weights of the classification and of the bias loss (Eq. 3.1).
     bias_form
@@ -55,7 +58,8 @@ class MultiHeadParameters:
     steps: int = 4000
     batch_size: int = 4
     crop_wpx: int = 368
-    learning_rate: float = 2e-4
+    optimiser: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = 1e-4
     momentum: float = 0.98
     warmup_steps: int = 100
     generic_rate: float = 1.0
@@ -98,8 +102,12 @@ def train_multi_head(
 
     What is minimised is the mean over the data sets, each drawn by its weight, of the detection losses of
     its own head, plus ``lambda_bias * l_bias``. Every step draws the detection losses of one data set;
-    their gradient, cut to norm 5, reaches the body and that data set's head. The bias term is not drawn:
-    every step takes its exact gradient with respect to all heads, and the generic head gets no other.
+    their gradient, cut to norm 5, reaches the body and that data set's head. The generic head gets no
+    gradient but the bias term's.
+
+    With Adam the drawn head's own part of the bias term is added, and the generic head is kept where the
+    bias loss is least. With stochastic gradient descent every step takes the bias term's exact gradient with
+    respect to all heads.
 
     In the form of Eq. 3.4 the norm is not squared, hence (away from ``W_S = W_G``) each head is pulled
     towards the generic one by a gradient of length ``lambda_bias / N`` at any distance. The generic head
@@ -107,8 +115,7 @@ def train_multi_head(
     the heads: a few heads that went far do not draw it after them. In the squared form it is their mean.
     A head whose part of the detection losses has a gradient below ``lambda_bias / N`` stays at it.
 
-    Momentum is that of plain stochastic gradient descent on this sum: heads go on by theirs while other
-    data sets are drawn.
+    Momentum, of "sgd", is that on this sum: heads go on by theirs while other data sets are drawn.
 
     Parameters
     ----------
@@ -172,7 +179,11 @@ class _MultiHead:
         self._heads = list(dict.fromkeys(self._names))
         self._model = _with_heads(model, self._names, validation)
         self._device = next(model.parameters()).device
-        self._descent = Descent(self._model, p.momentum, p.lambda_bias, p.bias_form, p.generic_rate)
+        self._descent = (
+            AdamDescent(self._model, p.lambda_bias, p.bias_form)
+            if p.optimiser == "adam"
+            else Descent(self._model, p.momentum, p.lambda_bias, p.bias_form, p.generic_rate)
+        )
         self._best_ap = -1.0
         self._path, self._best_path = folder / "checkpoint.safetensors", folder / "best.safetensors"
 
@@ -186,6 +197,12 @@ class _MultiHead:
             raise WeightsError(
                 f"{self._path}: a checkpoint of another training, of the heads "
                 f"{', '.join(progress.get('heads', [GENERIC]))}; use the same data sets or another folder"
+            )
+        optimiser = progress.get("parameters", {}).get("optimiser")
+        if optimiser != self._p.optimiser:
+            raise WeightsError(
+                f"{self._path}: a checkpoint of a training with {optimiser}; go on with that, or use another "
+                "folder"
             )
         load_checkpoint(self._path, self._model, self._descent.optimiser)
         self._best_ap = float(progress["best"])
