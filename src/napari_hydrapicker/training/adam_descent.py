@@ -72,11 +72,11 @@ def to_median(generic: Head, heads: list[Head], form: BiasForm = "norm") -> None
         pull = torch.ones(len(heads))
     else:
         pull = 1 / torch.sqrt(_distances(heads, generic) ** 2 + TINY**2)
-    pull = (pull / pull.sum()).tolist()
+    shares = (pull / pull.sum()).tolist()
     for weights in zip(generic.parameters(), *(head.parameters() for head in heads), strict=True):
         mine, *others = weights
-        sum_ = others[0] * pull[0]
-        for other, part in zip(others[1:], pull[1:], strict=True):
+        sum_ = others[0] * shares[0]
+        for other, part in zip(others[1:], shares[1:], strict=True):
             sum_.add_(other, alpha=part)
         mine.copy_(sum_)
 
@@ -84,13 +84,9 @@ def to_median(generic: Head, heads: list[Head], form: BiasForm = "norm") -> None
 @torch.no_grad()
 def _distances(heads: list[Head], generic: Head) -> Tensor:
     """Euclidean distance of each head's weights from the generic head's, (N,)."""
-    return torch.stack(
-        [
-            vector_norm(
-                torch.stack(
-                    [vector_norm(a - b) for a, b in zip(h.parameters(), generic.parameters(), strict=True)]
-                )
-            ).cpu()
-            for h in heads
-        ]
-    )
+
+    def distance(head: Head) -> Tensor:
+        pairs = zip(head.parameters(), generic.parameters(), strict=True)
+        return vector_norm(torch.stack([vector_norm(one - other) for one, other in pairs])).cpu()
+
+    return torch.stack([distance(head) for head in heads])
