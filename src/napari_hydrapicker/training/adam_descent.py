@@ -87,6 +87,7 @@ def _distances(heads: list[Head], generic: Head) -> Tensor:
 
     def distance(head: Head) -> Tensor:
         pairs = zip(head.parameters(), generic.parameters(), strict=True)
-        return vector_norm(torch.stack([vector_norm(one - other) for one, other in pairs])).cpu()
+        length: Tensor = vector_norm(torch.stack([vector_norm(one - other) for one, other in pairs]))
+        return length.cpu()
 
     return torch.stack([distance(head) for head in heads])
