@@ -109,8 +109,18 @@ def test_images_of_any_size_can_be_judged(shape):
     assert usable_mask(image).all()
 
 
+# Experts' labels on carbon film or where it begins; on all other micrographs none may be lost.
+ON_CARBON = {
+    "15_27_22": 15,
+    "15_30_21": 17,
+    "15_41_22": 1,
+    "15_46_37": 18,
+    "15_53_09": 2,
+    "16_26_22": 3,
+}
+
+
 def test_real_labels_stay_usable(shared_data):
-    """Some experts' labels lie on the carbon; those on the ice may not be lost."""
     for folder, diameter in (("empiar10017", 180.0), ("empiar10028", 300.0)):
         for path in find_micrographs([shared_data / "micrographs" / folder]):
             micrograph = open_micrograph(path)
@@ -120,5 +130,6 @@ def test_real_labels_stay_usable(shared_data):
                 [line.split() for line in star.read_text().splitlines() if line.startswith(" ")], float
             )
             yx = to_wpx(xy[:, ::-1], micrograph.shape, mask.shape).round().astype(int)
-            assert mask[yx[:, 0], yx[:, 1]].mean() > 0.97, path.name
+            lost = int((~mask[yx[:, 0], yx[:, 1]]).sum())
+            assert lost <= ON_CARBON.get(path.stem[-10:-2], 0), path.name
             assert mask.mean() > (0.75 if folder == "empiar10017" else 0.98), path.name
