@@ -3,8 +3,9 @@
     xvfb-run -s "-screen 0 1920x1080x24" python tools/drive_training.py MICROGRAPHS DIAMETER --out FOLDER
 
 Like `drive_window.py`, with mouse and key events only. Two micrographs are corrected by clicks and marked
-complete; one training is cancelled, another one runs to its end while micrographs are stepped through. Heads
-go into a library of the script's own.
+complete; one training is cancelled, another one runs to its end while micrographs are stepped through. With
+--close the dock is closed during a third, which is to be found when the folder is opened again. Heads go into
+a library of the script's own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from pathlib import Path
 import numpy as np
 from drive_window import Driver, button, export_all, pause, wait
 from qtpy.QtCore import Qt, QTimer
+
+from napari_hydrapicker.background.messages import Trained
 
 BEAT_MS = 10
 
@@ -88,7 +91,34 @@ def train(driver: Driver, name: str) -> None:
     wait(lambda: dock.training.running)
 
 
-def run(folder: Path, diameter: str, out: Path) -> None:
+def close_and_reopen(driver: Driver, folder: Path) -> None:
+    """Close the dock during a training, open the folder in a new one, and wait for the head there."""
+    from napari_hydrapicker.widgets.dock import HydraPickerWidget
+
+    train(driver, "left")
+    wait(lambda: driver.dock.train.progress.bar.value() > 0)
+    pause(3)
+    window = driver.viewer.window
+    window.remove_dock_widget(driver.dock)
+    start = time.monotonic()
+    wait(lambda: not driver.dock.training.running)
+    print(f"the dock was closed during a training in {time.monotonic() - start:.2f} s")
+    driver.dock = dock = HydraPickerWidget(driver.viewer)
+    window.add_dock_widget(dock, name="HydraPicker", area="right")
+    found: list[Trained] = []
+    dock.training.found.connect(found.append)
+    driver.choose_in_dialog(button(dock.micrographs, "Folder…"), folder)
+    wait(lambda: dock.training.running)
+    driver.click(dock.train.header)
+    driver.shot("t5-reopened")
+    wait(lambda: not dock.training.running, 900)
+    if [one.name for one in found] != ["left"] or dock.session.settings.head == "left":
+        sys.exit("the head was not found, or it is in use unasked")
+    driver.shot("t6-found")
+    print(f"found on reopening: {dock.train.result.text()}")
+
+
+def run(folder: Path, diameter: str, out: Path, close: bool) -> None:
     """Do the whole tour."""
     driver = Driver(out)
     dock, session = driver.dock, driver.dock.session
@@ -106,7 +136,7 @@ def run(folder: Path, diameter: str, out: Path) -> None:
     driver.shot("t1-corrected")
 
     train(driver, "cancelled")
-    wait(lambda: dock.train.progress.bar.maximum() > 0)
+    wait(lambda: dock.train.progress.bar.value() > 0)
     pause(3)
     start = time.monotonic()
     driver.click(dock.train.progress.cancel)
@@ -147,7 +177,9 @@ def run(folder: Path, diameter: str, out: Path) -> None:
     export = folder.parent / "export"
     export_all(driver, export)
     print(f"picked all again with the new head and exported {session.total()} picks")
-    dock.close_session()
+    if close:
+        close_and_reopen(driver, folder)
+    driver.dock.close_session()
     driver.viewer.close()
 
 
@@ -157,13 +189,14 @@ def main() -> None:
     parser.add_argument("micrographs", type=Path)
     parser.add_argument("diameter")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--close", action="store_true", help="also close the dock during a training")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["HYDRAPICKER_HOME"] = str(Path(scratch) / "home")
         folder = Path(scratch) / arguments.micrographs.name
         shutil.copytree(arguments.micrographs, folder)
-        run(folder, arguments.diameter, arguments.out)
+        run(folder, arguments.diameter, arguments.out, arguments.close)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class PickSettings(BaseModel):
     min_distance_angstrom, border_angstrom : float or None
         None: what follows from the diameter.
     use_mask : bool
-        Whether to leave out carbon film and blank areas.
+        Whether to leave out carbon film, bad ice and blank areas.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

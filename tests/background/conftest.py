@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mrcfile
 import pytest
+import torch
 
-from napari_hydrapicker.background.messages import MicrographRef, PickRequest
+from napari_hydrapicker.background.messages import CorrectedRef, MicrographRef, PickRequest, TrainRequest
+from napari_hydrapicker.hydra import weights
+from napari_hydrapicker.hydra.metadata import Metadata
+from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.simulation.sample import Sample, sample_micrograph
 
 
@@ -42,3 +48,32 @@ def request_of(simulated: tuple[Path, Sample]) -> Callable[..., PickRequest]:
         return PickRequest(**(fields | changes))  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def train_request(simulated: tuple[Path, Sample], tmp_path: Path) -> TrainRequest:
+    """Two steps' worth of work on a network small enough for it."""
+    path, sample = simulated
+    torch.manual_seed(0)
+    small = HydraPicker(Architecture(channels=4, groups=4))
+    network = tmp_path / "net.safetensors"
+    weights.save(small, network, Metadata())
+    reference = MicrographRef(1, str(path), 0, sample.pixel_size_angstrom)
+    yx = tuple((y, x) for y, x in sample.picks.yx.tolist())
+    corrected = CorrectedRef(reference, yx, ((20.0, 30.0),), True)
+    folders = (str(tmp_path / "a"), str(tmp_path / "b"))
+    return TrainRequest(
+        1, "mine", (corrected,), sample.diameter_angstrom, str(network), "cpu", folders, False,
+        str(tmp_path / "note"),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def no_thread_left() -> Iterator[None]:
+    """Nothing of a process is left after the test: not the process itself, nor what listens to it."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 20  # a process that was killed needs its turn to be gone
+    while not set(threading.enumerate()) <= before:
+        assert time.monotonic() < deadline, f"left: {set(threading.enumerate()) - before}"
+        time.sleep(0.01)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -17,9 +16,8 @@ Run = Callable[[str], Child]
 
 
 @pytest.fixture
-def run() -> Iterator[Run]:
+def run(no_thread_left: None) -> Iterator[Run]:
     """Makes children that run a script; none leaves a thread."""
-    threads = set(threading.enumerate())
     children: list[Child] = []
 
     def make(script: str) -> Child:
@@ -29,7 +27,6 @@ def run() -> Iterator[Run]:
     yield make
     for child in children:
         child.close()
-    assert set(threading.enumerate()) <= threads
 
 
 def _end(child: Child) -> Message:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,11 +10,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
+from napari_hydrapicker.background import worker as worker_module
+from napari_hydrapicker.background.lines import from_line
 from napari_hydrapicker.background.messages import (
     Broken,
-    CorrectedRef,
     Failed,
     Finished,
     Message,
@@ -27,15 +25,13 @@ from napari_hydrapicker.background.messages import (
     Trained,
     Training,
     TrainRequest,
-    from_line,
 )
+from napari_hydrapicker.background.note import NoteFile
 from napari_hydrapicker.background.picking import pick_one
 from napari_hydrapicker.background.worker import Cancelled, Worker
 from napari_hydrapicker.heads.library import HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra import weights
-from napari_hydrapicker.hydra.metadata import Metadata
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import bundled_path
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.simulation.sample import Sample
@@ -43,6 +39,12 @@ from napari_hydrapicker.training import finetune as finetune_module
 from napari_hydrapicker.training.few_shot import FewShotParameters
 
 Make = Callable[..., PickRequest]
+
+
+@pytest.fixture(autouse=True)
+def _in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' own process gives way to nobody."""
+    monkeypatch.setattr(worker_module, "give_way", lambda by: None)
 
 
 class _Open(io.BytesIO):
@@ -58,23 +60,6 @@ def _answers(*requests: PickRequest) -> list[Message]:
     for request in requests:
         worker._serve(request)
     return [from_line(line) for line in answers.getvalue().splitlines(keepends=True)]
-
-
-def test_a_network_is_loaded_once(request_of: Make) -> None:
-    worker = Worker(io.BytesIO(), _Open())
-    first = worker._picker(request_of(1))
-    assert worker._picker(request_of(2)) is first
-
-
-def test_a_network_that_was_saved_anew_is_loaded_again(request_of: Make, tmp_path: Path) -> None:
-    weights = tmp_path / "mine.safetensors"
-    shutil.copy(bundled_path(), weights)
-    worker = Worker(io.BytesIO(), _Open())
-    first = worker._picker(request_of(1, weights=str(weights)))
-    assert worker._picker(request_of(2, weights=str(weights))) is first
-    changed = weights.stat().st_mtime_ns + 10**9
-    os.utime(weights, ns=(changed, changed))
-    assert worker._picker(request_of(3, weights=str(weights))) is not first
 
 
 def test_what_cannot_be_loaded_is_said(request_of: Make) -> None:
@@ -147,23 +132,6 @@ def test_only_the_cancelled_job_is_interrupted(request_of: Make, monkeypatch: py
     assert last == Finished(1, cancelled=False)
 
 
-@pytest.fixture
-def train_request(simulated: tuple[Path, Sample], tmp_path: Path) -> TrainRequest:
-    """Two steps' worth of work on a network small enough for it."""
-    path, sample = simulated
-    torch.manual_seed(0)
-    small = HydraPicker(Architecture(channels=4, groups=4))
-    network = tmp_path / "net.safetensors"
-    weights.save(small, network, Metadata())
-    reference = MicrographRef(1, str(path), 0, sample.pixel_size_angstrom)
-    yx = tuple((y, x) for y, x in sample.picks.yx.tolist())
-    corrected = CorrectedRef(reference, yx, ((20.0, 30.0),), True)
-    folders = (str(tmp_path / "a"), str(tmp_path / "b"))
-    return TrainRequest(
-        1, "mine", (corrected,), sample.diameter_angstrom, str(network), "cpu", folders, False
-    )
-
-
 def _told(worker: Worker, request: TrainRequest, answers: _Open) -> list[Message]:
     worker._serve(request)
     return [from_line(line) for line in answers.getvalue().splitlines(keepends=True)]
@@ -186,6 +154,9 @@ def test_a_head_is_trained_and_saved_in_every_library(train_request: TrainReques
     assert finished == Finished(1, cancelled=False)
     for folder in train_request.libraries:
         assert HeadLibrary(Path(folder)).names() == ["mine"]
+    note = NoteFile(Path(train_request.note)).read()
+    assert note is not None
+    assert note.trained == trained
     refused = _Open()
     *_, broken = _told(Worker(io.BytesIO(), refused), train_request, refused)
     assert isinstance(broken, Broken)
@@ -199,6 +170,7 @@ def test_a_cancelled_training_saves_nothing(train_request: TrainRequest) -> None
     worker._cancelled.add(1)
     assert _told(worker, train_request, answers) == [Finished(1, cancelled=True)]
     assert not Path(train_request.libraries[0]).exists()
+    assert not Path(train_request.note).exists()
 
 
 def test_what_cannot_be_trained_is_said(train_request: TrainRequest) -> None:
@@ -206,6 +178,39 @@ def test_what_cannot_be_trained_is_said(train_request: TrainRequest) -> None:
     (broken,) = _told(Worker(io.BytesIO(), answers), replace(train_request, micrographs=()), answers)
     assert isinstance(broken, Broken)
     assert "no corrected micrographs" in broken.text
+    note = NoteFile(Path(train_request.note)).read()
+    assert note is not None
+    assert note.problem == broken.text
+
+
+def test_an_unforeseen_fault_is_said_and_noted(
+    train_request: TrainRequest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def faulty(*args: object, **kwargs: object) -> object:
+        raise ZeroDivisionError("deep inside")
+
+    monkeypatch.setattr(finetune_module, "train_head", faulty)
+    answers = _Open()
+    (broken,) = _told(Worker(io.BytesIO(), answers), train_request, answers)
+    assert broken == Broken("ZeroDivisionError: deep inside")
+    assert "Traceback" in capsys.readouterr().err
+    note = NoteFile(Path(train_request.note)).read()
+    assert note is not None
+    assert note.problem == broken.text
+
+
+def test_a_second_training_of_a_project_is_refused(
+    train_request: TrainRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_hydrapicker.background.note._HANDOVER_SECONDS", 0.1)
+    first = NoteFile(Path(train_request.note))
+    first.hold()
+    answers = _Open()
+    (broken,) = _told(Worker(io.BytesIO(), answers), train_request, answers)
+    first.release()
+    assert isinstance(broken, Broken)
+    assert "another training" in broken.text
+    assert first.read() is None, "and the first one's note is left alone"
 
 
 def test_a_head_from_a_project_is_picked_with(request_of: Make, tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ class Double:
         self.sent: list[Message] = []
         self.says: list[Message] = []
         self.cancelled: list[int] = []
+        self.cancelling = False
+        self.ended: list[str] = []
 
     def send(self, message: Message) -> None:
         self.sent.append(message)
@@ -43,8 +45,14 @@ class Double:
     def cancel(self, job: int) -> None:
         self.cancelled.append(job)
 
+    def stop(self) -> None:
+        self.ended.append("stopped")
+
+    def leave(self) -> None:
+        self.ended.append("left")
+
     def close(self) -> None:
-        self.sent.clear()
+        self.ended.append("closed")
 
 
 @pytest.fixture

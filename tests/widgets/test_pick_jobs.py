@@ -127,7 +127,7 @@ def test_another_projects_micrographs_get_none_of_the_answers(
     jobs.finished.connect(lambda cancelled, _: ended.append(cancelled))
     session.use(Project.create(tmp_path / "q.hydrapicker"))
     session.add_micrographs([Micrograph(tmp_path / "other.mrc", (100, 200), 1.0)])
-    assert (ended, jobs._child.cancelled) == ([True], [1])  # type: ignore[attr-defined]
+    assert (ended, jobs._child.ended) == ([True], ["stopped"])  # type: ignore[attr-defined]
     assert session.records[0].id == a
     jobs.pick([a])
     _finish(jobs, wait, Picked(1, a, ((1.0, 2.0),), (0.5,), 1.0), Finished(1, True), Finished(2, False))

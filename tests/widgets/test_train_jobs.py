@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from napari_hydrapicker.background.messages import Broken, Finished, Trained, Training, TrainRequest
+from napari_hydrapicker.background.messages import (
+    Broken,
+    Finished,
+    Trained,
+    Training,
+    TrainingNote,
+    TrainRequest,
+)
+from napari_hydrapicker.background.note import NoteFile
+from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.session import Session
@@ -32,6 +41,10 @@ def jobs(tmp_path: Path, qapp_exists: None, double: Any) -> Iterator[TrainJobs]:
     session.close()
 
 
+def note_of(jobs: TrainJobs) -> NoteFile:
+    return NoteFile.beside(jobs._session.project.path)
+
+
 def ends(jobs: TrainJobs) -> list[tuple[bool, str]]:
     told: list[tuple[bool, str]] = []
     jobs.finished.connect(lambda cancelled, problem: told.append((cancelled, problem)))
@@ -43,7 +56,8 @@ def test_corrections_go_out_and_progress_comes_back(jobs: TrainJobs, tmp_path: P
     jobs.progressed.connect(heard.append)
     jobs.trained.connect(heard.append)
     jobs.train("mine", [tmp_path / "lib"])
-    jobs.train("again", [])  # one at a time
+    with pytest.raises(ProjectError, match="under way"):  # one at a time
+        jobs.train("again", [])
     child: Any = jobs._child
     (request,) = child.sent
     assert isinstance(request, TrainRequest)
@@ -52,6 +66,7 @@ def test_corrections_go_out_and_progress_comes_back(jobs: TrainJobs, tmp_path: P
     assert request.micrographs[0].yx == ((20.0, 150.0),)
     progress = Training(request.job, "training", 5, 100, 2.0, 0.5, None)
     trained = Trained(request.job, "mine", 0.7, 0.8, True, 100, 60.0)
+    assert request.note == str(note_of(jobs).path)
     child.says = [Training(request.job - 1, "old", 1, 1, 1.0, None, None), progress, trained]
     wait(lambda: len(heard) == 2)
     assert heard == [progress, trained]
@@ -78,5 +93,108 @@ def test_a_broken_process_is_told_of_in_words(jobs: TrainJobs, wait: Wait) -> No
     jobs.train("mine", [])
     child: Any = jobs._child
     child.says = [Broken("the background process was killed")]
-    wait(lambda: told == [(False, "the background process was killed")])
+    wait(lambda: told == [(False, "Head 'mine' was not trained: the background process was killed")])
     assert not jobs.running
+    assert note_of(jobs).read() is None, "it is told"
+    jobs.train("again", [])
+    assert jobs.running
+
+
+def test_closing_leaves_the_training_to_itself(jobs: TrainJobs) -> None:
+    jobs.train("mine", [])
+    child: Any = jobs._child
+    note = note_of(jobs)
+    jobs.close()
+    jobs.close()
+    assert child.ended == ["left", "closed", "closed"]
+    assert note.read() == TrainingNote("mine"), "for whoever opens the project before its process is up"
+
+
+def test_closing_ends_one_that_was_cancelled(jobs: TrainJobs) -> None:
+    jobs.train("mine", [])
+    child: Any = jobs._child
+    child.cancelling = True
+    note = note_of(jobs)
+    jobs.close()
+    assert "left" not in child.ended
+    assert note.read() is None
+
+
+def test_another_project_has_nothing_to_do_with_it(jobs: TrainJobs, tmp_path: Path, wait: Wait) -> None:
+    left: list[str] = []
+    found: list[Trained] = []
+    resumed: list[str] = []
+    jobs.left.connect(left.append)
+    jobs.found.connect(found.append)
+    jobs.trained.connect(lambda _: pytest.fail("it is not to be taken for the open project's"))
+    jobs.resumed.connect(resumed.append)
+    told = ends(jobs)
+    jobs.train("mine", [])
+    note = note_of(jobs)
+    jobs._session.use(Project.create(tmp_path / "q.hydrapicker"))
+    child: Any = jobs._child
+    assert (left, child.ended, jobs.running) == (["mine"], ["left"], False)
+    note.hold()  # as the process does
+    note.write(TrainingNote("mine", progress=Training(1, "training", 5, 100, 2.0, 0.5, None)))
+    jobs._session.use(Project.open(tmp_path / "p.hydrapicker"))
+    wait(lambda: bool(resumed))
+    with pytest.raises(ProjectError, match="under way"):
+        jobs.train("other", [])
+    trained = Trained(1, "mine", 0.7, 0.8, True, 100, 60.0)
+    note.write(TrainingNote("mine", trained=trained))
+    note.release()
+    wait(lambda: bool(told))
+    assert [one.name for one in found] == resumed == ["mine"]
+    assert told == [(False, "")]
+    assert note.read() is None
+    jobs.train("other", [])
+    assert jobs.running
+
+
+@pytest.mark.parametrize(
+    ("noted", "words"),
+    [
+        (TrainingNote("mine", problem="memory ran out"), "Head 'mine' was not trained: memory ran out"),
+        (TrainingNote("mine", progress=Training(1, "features", 0, 0, 0.0, None, None)), "was killed"),
+    ],
+)
+def test_a_training_that_failed_meanwhile_is_told_on_opening(
+    jobs: TrainJobs, tmp_path: Path, wait: Wait, noted: TrainingNote, words: str
+) -> None:
+    told = ends(jobs)
+    jobs._session.close()
+    note = NoteFile(tmp_path / "p.hydrapicker-training")
+    note.write(noted)
+    jobs._session.use(Project.open(tmp_path / "p.hydrapicker"))
+    wait(lambda: bool(told))
+    ((cancelled, problem),) = told
+    assert not cancelled
+    assert words in problem
+    assert note.read() is None
+
+
+def test_a_training_of_before_can_be_cancelled(jobs: TrainJobs, tmp_path: Path, wait: Wait) -> None:
+    told = ends(jobs)
+    jobs._session.close()
+    note = NoteFile(tmp_path / "p.hydrapicker-training")
+    note.hold()
+    note.write(TrainingNote("mine", progress=Training(1, "features", 1, 2, 3.0, None, None)))
+    jobs._session.use(Project.open(tmp_path / "p.hydrapicker"))
+    jobs.cancel()
+    assert note.is_cancel_wished()
+    note.remove()
+    note.release()
+    wait(lambda: told == [(True, "")])
+
+
+def test_who_only_looks_at_a_project_leaves_its_note_alone(jobs: TrainJobs, tmp_path: Path) -> None:
+    note = note_of(jobs)
+    note.write(TrainingNote("mine", problem="memory ran out"))
+    second = Session()
+    second.use(Project.open(tmp_path / "p.hydrapicker"))
+    assert second.read_only
+    looking = TrainJobs(second)
+    looking._on_project()
+    assert not looking.running
+    looking.close()
+    second.close()

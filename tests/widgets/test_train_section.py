@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_hydrapicker.background.messages import CorrectedRef, MicrographRef, Trained, Training
+from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.train_jobs import TrainJobs
 from napari_hydrapicker.widgets.train_section import TrainSection
@@ -75,6 +76,8 @@ def test_progress_of_both_stages_is_one_bar(section: TrainSection) -> None:
     jobs = section.jobs  # type: ignore[attr-defined]
     jobs.started.emit()
     assert not section.progress.isHidden()
+    assert section.progress.bar.maximum() > 0, "no busy animation"
+    assert section.progress.bar.text() == "starting"
     assert not section.train.isEnabled()
     jobs.progressed.emit(Training(1, "features", 1, 2, 10.0, None, None))
     assert section.progress.bar.value() == 10
@@ -112,5 +115,31 @@ def test_one_that_is_not_known_to_be_better_is_offered(
 
 def test_what_went_wrong_is_told(section: TrainSection) -> None:
     told = heard(section.problem)
-    section.jobs.finished.emit(False, "the background process was killed")  # type: ignore[attr-defined]
-    assert told == ["Not trained: the background process was killed"]
+    section.jobs.finished.emit(False, "Head 'mine' was not trained: killed")  # type: ignore[attr-defined]
+    assert told == ["Head 'mine' was not trained: killed"]
+
+
+def test_a_head_found_later_is_offered_whatever_its_figures(section: TrainSection) -> None:
+    chosen = heard(section.head_chosen)
+    section.jobs.found.emit(Trained(1, "mine", 0.7, 0.8, True, 9, 6.0))  # type: ignore[attr-defined]
+    assert chosen == []
+    assert "It is better than the generic head" in section.result.text()
+    QTest.mouseClick(section.use, LEFT)
+    assert chosen == ["mine"]
+
+
+def test_a_training_that_is_left_is_shown_no_longer(section: TrainSection) -> None:
+    section.jobs.started.emit()  # type: ignore[attr-defined]
+    section.jobs.left.emit("mine")  # type: ignore[attr-defined]
+    assert section.progress.isHidden()
+    assert section.curves.isHidden()
+
+
+def test_one_that_cannot_be_cancelled_is_said(section: TrainSection, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable() -> None:
+        raise ProjectError("the folder is gone")
+
+    monkeypatch.setattr(section.jobs, "cancel", unreachable)  # type: ignore[attr-defined]
+    told = heard(section.problem)
+    section.progress.cancelled.emit()
+    assert told == ["the folder is gone"]

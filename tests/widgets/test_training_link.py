@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.background.messages import Trained
+from napari_hydrapicker.background.note import NoteFile
 from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
 from napari_hydrapicker.hydra.head import Head
@@ -79,7 +80,36 @@ def test_a_new_head_is_listed_and_chosen(picked: Any, tmp_path: Path) -> None:
     assert [model.data(model.index(row, 4)) for row in range(3)] == ["", "", ""]
 
 
-def test_picks_of_before_can_be_switched_on_and_off(picked: Any, tmp_path: Path) -> None:
+def test_a_head_found_on_reopening_is_told_and_listed_but_not_used(picked: Any, tmp_path: Path) -> None:
+    told: list[str] = []
+    picked.training_link.told.disconnect()
+    picked.training_link.told.connect(told.append)
+    keep(tmp_path / "home" / "heads", "mine")
+    picked.training.found.emit(Trained(1, "mine", 0.7, 0.8, True, 100, 60.0))
+    assert heads(picked) == ["generic", "mine"]
+    assert picked.session.settings.head == "generic"
+    assert "0.700 before, 0.800 now. It is better than the generic head. Choose it" in told[0]
+    picked.training.resumed.emit("other")
+    picked.training.left.emit("other")
+    assert [("going on still" in text, "goes on by itself" in text) for text in told[1:]] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_a_training_that_is_refused_is_said(picked: Any) -> None:
+    told: list[str] = []
+    picked.training_link.problem.disconnect()
+    picked.training_link.problem.connect(told.append)
+    other = NoteFile.beside(picked.session.project.path)
+    other.hold()
+    picked.training_link.train("mine")
+    other.release()
+    assert "a training of this project is under way" in told[0]
+    assert not picked.training.running
+
+
+def test_picks_of_before_can_be_switched_on_and_off(picked: Any, tmp_path: Path, wait: Wait) -> None:
     keep(tmp_path / "home" / "heads", "mine")
     number = picked.session.current
     picked.training_link.take("mine")
@@ -94,6 +124,10 @@ def test_picks_of_before_can_be_switched_on_and_off(picked: Any, tmp_path: Path)
     layer.visible = False
     picked.session.put_picks(number, Picks(picks.yx[:1], picks.score[:1]))
     assert not picked.viewer.layers[NAME].visible
+    picked.session.set_current(picked.session.records[1].id)
+    wait(lambda: picked.canvas.micrograph_id == picked.session.current)
+    assert len(picked.viewer.layers[NAME].data) == 0, "nothing to compare here"
+    assert picked.train.comparison.isHidden()
     picked.close_session()
     assert NAME not in picked.viewer.layers
 

@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 0.8  # for a job to end by itself once it is cancelled
 class Child:
     """One worker process, started when first needed, kept until `close`, and given one job at a time.
 
-    All methods return at once, but `close`, which takes a fraction of a second.
+    All methods return at once, but `close` and `leave`, which take a fraction of a second.
 
     Parameters
     ----------
@@ -31,30 +31,27 @@ class Child:
         self._dying: list[MessageProcess] = []
         self._job: int | None = None
         self._impatient_at: float | None = None
-        self._unsaid: list[Message] = []
 
     @property
     def running(self) -> bool:
         """Whether there is a process."""
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.running
 
     @property
     def job(self) -> int | None:
         """The job under way: until `poll` has returned `Finished` or `Broken`."""
         return self._job
 
-    def start(self) -> None:
-        """Start the process, if there is none: it loads its libraries until the first request comes.
+    @property
+    def cancelling(self) -> bool:
+        """Whether the job under way was cancelled."""
+        return self._impatient_at is not None
 
-        What goes wrong is told by `poll` once a request was sent.
-        """
-        if self.running:
-            return
-        self._drop()
-        try:
+    def start(self) -> None:
+        """Start the process, if there is none; what goes wrong is told by `poll` once a request was sent."""
+        if not self.running:
+            self._drop()
             self._process = MessageProcess(self._command or _own_command())
-        except OSError as error:
-            self._unsaid.append(Broken(f"the background process cannot be started ({error})"))
 
     def send(self, request: Request) -> None:
         """Send a request; starts the process if there is none.
@@ -66,27 +63,22 @@ class Child:
         """
         if self._job is not None:
             raise RuntimeError(f"job {self._job} is under way: cancel it first, and wait for its end")
-        self._unsaid.clear()
         self.start()
+        assert self._process is not None
         self._job = request.job
-        if self._process is not None:
-            self._process.send(request)
+        self._process.send(request)
 
     def poll(self) -> list[Message]:
         """Return what has come since the last call."""
-        if self._job is None:
-            return []
-        messages, self._unsaid = self._unsaid, []
         process = self._process
-        if process is not None:
-            ended = process.ended  # asked first: then nothing can come in after `receive`
-            messages += process.receive()
-            late = self._impatient_at is not None and time.monotonic() > self._impatient_at
-            if (ended or late) and not any(map(self._is_last, messages)):
-                cancelled = self._impatient_at is not None
-                end = Finished(self._job, True) if cancelled else Broken(process.obituary())
-                messages.append(end)
-                self._drop()
+        if self._job is None or process is None:
+            return []
+        ended = process.ended  # asked first: then nothing can come in after `receive`
+        messages = process.receive()
+        late = self._impatient_at is not None and time.monotonic() > self._impatient_at
+        if (ended or late) and not any(map(self._is_last, messages)):
+            messages.append(Finished(self._job, True) if self.cancelling else Broken(process.obituary()))
+            self._drop()
         if any(map(self._is_last, messages)):
             self._job = self._impatient_at = None
         return messages
@@ -96,19 +88,29 @@ class Child:
 
         `poll` returns `Finished` either way; a job that is not under way is none to cancel.
         """
-        if job != self._job or self._process is None or self._impatient_at is not None:
+        if job != self._job or self._process is None or self.cancelling:
             return
         self._process.send(Cancel(job))
         self._impatient_at = time.monotonic() + PATIENCE_SECONDS
 
-    def close(self) -> None:
-        """End the process; when this returns neither it nor a thread is left. A new request restarts it."""
+    def stop(self) -> None:
+        """End the process without waiting for its end; a new request starts another one."""
         self._drop()
+        self._job = self._impatient_at = None
+
+    def close(self) -> None:
+        """End the process, and wait until neither it nor a thread is left."""
+        self.stop()
         for process in self._dying:
             process.close()
         self._dying.clear()
-        self._unsaid.clear()
-        self._job = self._impatient_at = None
+
+    def leave(self) -> None:
+        """Let the process go: a training goes on by itself and then ends, all else ends at once."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.leave()
+        self.close()
 
     def __enter__(self) -> Self:
         return self

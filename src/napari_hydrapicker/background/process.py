@@ -12,58 +12,56 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from napari_hydrapicker.background.messages import Message, from_line, to_line
+from napari_hydrapicker.background.lines import from_line, to_line
+from napari_hydrapicker.background.messages import Message
 
 _ERROR_LINES = 20  # of the standard error, the last ones
 _QUOTED_LINES = 3
 _END_SECONDS = 0.6  # for a killed process to be gone; only one stuck in a dead file server takes longer
+_LEAVE_SECONDS = 5.0  # for a process to have read all that it was told
 
 
 class MessageProcess:
-    """A running process with a thread at each of its pipes: none of the methods waits, but `close`.
+    """A process with a thread at each of its pipes: none of the methods waits, but `close` and `leave`.
+
+    It is started in a thread too, since that can take a tenth of a second on a busy machine.
 
     Parameters
     ----------
     command
         Program and arguments.
-
-    Raises
-    ------
-    OSError
-        If the program cannot be started.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        # The parent's search path, so that the child finds what the parent has found.
-        path = os.pathsep.join(entry for entry in sys.path if entry)
-        self._popen = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-            creationflags=_creation_flags(),
-            start_new_session=True,  # Ctrl+C in napari's terminal is napari's business
-        )
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._unstartable: OSError | None = None
+        self._doomed = False
+        self._starting = threading.Lock()
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._errors: deque[str] = deque(maxlen=_ERROR_LINES)
-        self._writer = self._thread(self._write)
-        self._readers = [self._thread(self._read_answers), self._thread(self._read_errors)]
+        self._readers: list[threading.Thread] = []
+        self._started = threading.Event()
+        self._writer = _thread("start-and-write", lambda: self._start_and_write(command))
 
     @property
-    def pid(self) -> int:
-        """The process' number."""
-        return self._popen.pid
-
-    def poll(self) -> int | None:
-        """Return the exit code, None for as long as the process runs."""
-        return self._popen.poll()
+    def pid(self) -> int | None:
+        """The process' number, once it is started; None if it cannot be."""
+        self._started.wait()
+        return None if self._popen is None else self._popen.pid
 
     @property
     def ended(self) -> bool:
         """Whether the process is gone, and all that it said is there to be received."""
-        return self.poll() is not None and not any(thread.is_alive() for thread in self._readers)
+        if not self._started.is_set():
+            return False
+        gone = self._popen is None or self._popen.poll() is not None
+        return gone and not any(thread.is_alive() for thread in self._readers)
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process, or will be."""
+        return not self._started.is_set() or (self._popen is not None and self._popen.poll() is None)
 
     def send(self, message: Message) -> None:
         """Send a message; to a process that is gone it is lost."""
@@ -79,19 +77,35 @@ class MessageProcess:
 
     def kill(self) -> None:
         """End the process without waiting for it."""
-        self._popen.kill()
+        with self._starting:  # either it is there to be killed, or it will see that it is doomed
+            self._doomed = True
+            if self._popen is not None:
+                self._popen.kill()
         self._outbox.put(None)
 
     def close(self) -> None:
         """End the process and wait until it and the threads are gone."""
         self.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(_END_SECONDS)
+        self._started.wait()
+        if self._popen is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(_END_SECONDS)
+        stuck = self._popen is not None and self._popen.returncode is None
         for thread in (self._writer, *self._readers):
-            thread.join(_END_SECONDS if self._popen.returncode is not None else 0)
+            thread.join(0 if stuck else _END_SECONDS)
+
+    def leave(self) -> None:
+        """Close the pipe to the process once it has been told all; what it does then is its own affair.
+
+        One of the threads stays until it ends.
+        """
+        self._outbox.put(None)
+        self._writer.join(_LEAVE_SECONDS)
 
     def obituary(self) -> str:
         """Say in words how the process ended, with its last lines of standard error."""
+        if self._popen is None:
+            return f"the background process cannot be started ({self._unstartable})"
         code = self._popen.returncode
         last = " | ".join([line for line in self._errors if line.strip()][-_QUOTED_LINES:])
         detail = f": {last}" if last else ""
@@ -108,41 +122,71 @@ class MessageProcess:
             return f"the background process was ended from outside ({name}){detail}"
         return f"the background process crashed ({name}){detail}"
 
-    def _thread(self, target: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=target, name=f"hydrapicker{target.__name__}", daemon=True)
-        thread.start()
-        return thread
-
-    def _write(self) -> None:
-        """Write in a thread: a long request fills the pipe before the child has begun to read."""
-        assert self._popen.stdin is not None
-        with contextlib.suppress(OSError), self._popen.stdin as pipe:  # gone: the reader will see
+    def _start_and_write(self, command: Sequence[str]) -> None:
+        """Start, then write in this thread: a long request fills the pipe before the child begins to read."""
+        try:
+            popen = _popen(command)
+        except OSError as error:
+            self._unstartable = error
+            self._started.set()
+            return
+        assert popen.stdin is not None
+        with self._starting:
+            self._popen = popen
+            if self._doomed:
+                popen.kill()
+        self._readers = [
+            _thread("read-answers", lambda: self._read_answers(popen)),
+            _thread("read-errors", lambda: self._read_errors(popen)),
+        ]
+        self._started.set()
+        with contextlib.suppress(OSError), popen.stdin as pipe:  # gone: the reader will see
             while (line := self._outbox.get()) is not None:
                 pipe.write(line)
                 pipe.flush()
 
-    def _read_answers(self) -> None:
-        assert self._popen.stdout is not None
-        with self._popen.stdout as pipe:
+    def _read_answers(self, popen: subprocess.Popen[bytes]) -> None:
+        assert popen.stdout is not None
+        with popen.stdout as pipe:
             for line in pipe:
                 try:
                     self._inbox.put(from_line(line))
                 except ValueError as error:  # nothing that it says can be relied upon any more
                     if line.endswith(b"\n"):
                         self._errors.append(str(error))
-                    self._popen.kill()
+                    popen.kill()
                     break
-        self._popen.wait()  # leaves no zombie
+        popen.wait()  # leaves no zombie
         self._outbox.put(None)
 
-    def _read_errors(self) -> None:
-        assert self._popen.stderr is not None
-        with self._popen.stderr as pipe:
+    def _read_errors(self, popen: subprocess.Popen[bytes]) -> None:
+        assert popen.stderr is not None
+        with popen.stderr as pipe:
             for line in pipe:
                 self._errors.append(line.decode(errors="replace").rstrip())
+
+
+def _popen(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    # The parent's search path, so that the child finds what the parent has found.
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+        creationflags=_creation_flags(),
+        start_new_session=True,  # Ctrl+C in napari's terminal is napari's business, as is its closing
+    )
 
 
 def _creation_flags() -> int:
     if sys.platform == "win32":
         return subprocess.CREATE_NO_WINDOW | subprocess.BELOW_NORMAL_PRIORITY_CLASS
     return 0
+
+
+def _thread(name: str, target: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=target, name=f"hydrapicker-{name}", daemon=True)
+    thread.start()
+    return thread

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_hydrapicker.background.messages import CorrectedRef, Trained, Training, TrainRequest
 from napari_hydrapicker.background.picking import open_reference
+from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.heads.library import HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra import weights as network_file
@@ -27,8 +29,14 @@ def train(request: TrainRequest, say: Callable[[Training], None]) -> tuple[FewSh
     Raises
     ------
     HydraPickerError
-        If the network or a micrograph cannot be used, or memory is too short.
+        If there is a head of that name that may not be replaced, the network or a micrograph cannot be used,
+        or memory is too short.
     """
+    taken = next((one for one in _libraries(request) if request.name in one.names()), None)
+    if taken is not None and not request.replace:
+        raise ParameterError(
+            f"{taken.folder}: there is a head called {request.name!r} already; choose another name"
+        )
     # All cores, unlike picking, which goes on for hours: the process' low priority keeps the window usable.
     torch.set_num_threads(os.cpu_count() or 1)
     path = network_file.bundled_path() if request.weights is None else Path(request.weights)
@@ -46,17 +54,33 @@ def train(request: TrainRequest, say: Callable[[Training], None]) -> tuple[FewSh
 def save(request: TrainRequest, result: FewShotResult, record: HeadRecord) -> Trained:
     """Save the head in every library that the request names.
 
+    Minutes of training are not thrown away because the name was given to another head meanwhile: it gets a
+    number then.
+
     Raises
     ------
     HydraPickerError
-        If there is a head of that name that may not be replaced, or a folder cannot be written.
+        If a folder cannot be written.
     """
-    for folder in request.libraries:
-        HeadLibrary(Path(folder)).add(result.head, record, overwrite=request.replace)
+    libraries = _libraries(request)
+    if not request.replace:
+        record = record.model_copy(update={"name": _free_name(record.name, libraries)})
+    for library in libraries:
+        library.add(result.head, record, overwrite=request.replace)
     return Trained(
         request.job, record.name, result.before.ap, result.after.ap, result.held_out, result.steps,
         result.seconds,
     )  # fmt: skip
+
+
+def _libraries(request: TrainRequest) -> list[HeadLibrary]:
+    return [HeadLibrary(Path(folder)) for folder in request.libraries]
+
+
+def _free_name(name: str, libraries: list[HeadLibrary]) -> str:
+    taken = {one for library in libraries for one in library.names()}
+    others = (f"{name[:60]}-{number}" for number in count(2))
+    return name if name not in taken else next(other for other in others if other not in taken)
 
 
 def _example(corrected: CorrectedRef) -> Example:

@@ -8,13 +8,13 @@ import queue
 import signal
 import sys
 import threading
-import traceback
+import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
+from napari_hydrapicker.background.lines import from_line, to_line
 from napari_hydrapicker.background.messages import (
     Broken,
     Cancel,
@@ -23,19 +23,24 @@ from napari_hydrapicker.background.messages import (
     PickRequest,
     Ready,
     Request,
+    Training,
     TrainRequest,
-    from_line,
-    to_line,
 )
+from napari_hydrapicker.background.note_keeper import NoteKeeper
+from napari_hydrapicker.background.picker_cache import PickerCache, device_name
 from napari_hydrapicker.background.picking import pick_one
-from napari_hydrapicker.errors import HydraPickerError
-from napari_hydrapicker.heads.library import HeadLibrary, find, user_library
-
-if TYPE_CHECKING:
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
+from napari_hydrapicker.background.surroundings import (
+    give_way,
+    go_on_alone,
+    print_trace,
+    weigh_session,
+)
+from napari_hydrapicker.errors import HydraPickerError, ProjectError
 
 T = TypeVar("T")
-_NICENESS = 5  # the window comes first
+_GIVE_WAY, _TRAINING_GIVES_WAY = 5, 5  # the latter on top: it takes all cores, which picking does not
+_LOOK_SECONDS = 0.2
+_LONGEST_ALONE_SECONDS = 12 * 3600.0  # a training takes minutes
 
 
 class Cancelled(BaseException):
@@ -48,36 +53,56 @@ class Worker:
     Parameters
     ----------
     requests, answers
-        Pipes; the end of `requests` ends the process, so that none outlives the window.
+        Pipes. The end of `requests` means that the window is gone: it ends the process, but for a training,
+        which goes on alone, leaves a note of what came of it, and then ends.
     """
 
     def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
         self._requests, self._answers = requests, answers
-        self._inbox: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
         self._interruptible: int | None = None  # the job, while it may be broken off anywhere
-        self._loaded: tuple[object, HydraNetPicker] | None = None
+        self._training: TrainRequest | None = None
+        self._pickers = PickerCache()
 
     def run(self) -> None:
-        """Work, in the main thread, until the window closes the pipe."""
+        """Work, in the main thread, until the window closes the pipe and no training is under way."""
         signal.signal(signal.SIGINT, self._interrupt)
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of a terminal that was closed, as the window was
         threading.Thread(target=self._listen, daemon=True).start()
-        # torch takes a second or two to load: before the first request is there, if it can be.
-        import napari_hydrapicker.picking.hydra  # noqa: F401
-
-        _leave_a_core_free()
-        while True:
-            self._serve(self._inbox.get())
+        while (request := self._inbox.get()) is not None:
+            self._serve(request)
 
     def _listen(self) -> None:
-        for line in self._requests:
-            message = from_line(line)
-            if isinstance(message, Cancel):
-                self._cancelled.add(message.job)
-                signal.raise_signal(signal.SIGINT)  # Python runs the handler in the main thread
-            elif isinstance(message, Request):
-                self._inbox.put(message)
-        os._exit(0)  # the window is gone: nobody waits for the micrograph that is under way
+        with contextlib.suppress(ValueError):  # cut off: the window died while it wrote
+            for line in self._requests:
+                message = from_line(line)
+                if isinstance(message, Cancel):
+                    self._cancel(message.job)
+                elif isinstance(message, Request):
+                    self._training = message if isinstance(message, TrainRequest) else None
+                    self._inbox.put(message)
+        training = self._training
+        if training is None:
+            os._exit(0)  # nobody waits for the micrograph that is under way
+        self._inbox.put(None)
+        go_on_alone(self._answers.fileno())
+        self._look_after(training)
+
+    def _look_after(self, training: TrainRequest) -> None:
+        """Cancel a training without a window if another window wants that, or if it hangs."""
+        note, end = NoteKeeper(training), time.monotonic() + _LONGEST_ALONE_SECONDS
+        while not note.is_cancel_wished():
+            time.sleep(_LOOK_SECONDS)
+            if time.monotonic() > end:
+                note.failed(f"it was not done after {_LONGEST_ALONE_SECONDS / 3600:g} hours, and was ended")
+                os._exit(1)
+        self._cancel(training.job)
+
+    def _cancel(self, job: int) -> None:
+        self._cancelled.add(job)
+        signal.raise_signal(signal.SIGINT)  # Python runs the handler in the main thread
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         """Break off what is cancelled, between two steps of the network; ignore all other signals."""
@@ -88,49 +113,57 @@ class Worker:
     def _serve(self, request: Request) -> None:
         if isinstance(request, TrainRequest):
             self._train(request)
+            self._training = None
         else:
             self._pick_all(request)
 
     def _train(self, request: TrainRequest) -> None:
         """Train a head; what is saved is saved before a cancellation can break anything off."""
-        from napari_hydrapicker.background.training import save, train
+        try:
+            with NoteKeeper(request) as note:
+                self._say(self._trained(request, note))
+        except ProjectError as error:  # of another training's note, which is not ours to change
+            self._say(Broken(str(error)))
+
+    def _trained(self, request: TrainRequest, note: NoteKeeper) -> Finished | Broken:
+        """Train a head, with a note that says how far it is and how it ended; returns the last message."""
+
+        def tell(progress: Training) -> None:
+            note.progress(progress)
+            self._say(progress)
 
         try:
-            made = self._unless_cancelled(request.job, lambda: train(request, self._say))
-            if made is not None:
-                self._say(save(request, *made))
-        except (HydraPickerError, OSError, RuntimeError, MemoryError) as error:
-            traceback.print_exc()
-            self._say(Broken(f"the head was not trained: {error or 'memory ran out'}"))
-            return
-        self._say(Finished(request.job, request.job in self._cancelled))
+            # Only now: the note that a training is under way must not wait for torch.
+            from napari_hydrapicker.background.training import save, train
+
+            give_way(_TRAINING_GIVES_WAY)
+            made = self._unless_cancelled(request.job, lambda: train(request, tell))
+            if made is None:
+                note.cancelled()
+            else:
+                trained = save(request, *made)
+                note.trained(trained)
+                self._say(trained)
+        except Exception as error:  # whatever it is, it is said; the trace is for a bug report
+            print_trace()
+            problem = _in_words(error)
+            note.failed(problem)
+            return Broken(problem)
+        return Finished(request.job, request.job in self._cancelled)
 
     def _pick_all(self, request: PickRequest) -> None:
         try:
-            picker = self._picker(request)
+            picker = self._pickers.get(request)
         except (HydraPickerError, OSError, RuntimeError, MemoryError) as error:
             self._say(Broken(f"the network cannot be used: {error}"))
             return
-        self._say(Ready(_device_name(picker), picker.threshold))
+        self._say(Ready(device_name(picker), picker.threshold))
         for reference in request.micrographs:
             answer = self._unless_cancelled(request.job, partial(pick_one, picker, reference, request))
             if answer is None:
                 break
             self._say(answer)
         self._say(Finished(request.job, request.job in self._cancelled))
-
-    def _picker(self, request: PickRequest) -> HydraNetPicker:
-        from napari_hydrapicker.picking.hydra import HydraNetPicker
-
-        weights = None if request.weights is None else Path(request.weights)
-        # A head that was trained meanwhile may have been saved under the same name.
-        changed = weights.stat().st_mtime_ns if weights is not None and weights.exists() else None
-        libraries = [HeadLibrary(Path(folder)) for folder in request.libraries]
-        key = (weights, changed, request.head, _head_version(request.head, libraries), request.device)
-        if self._loaded is None or self._loaded[0] != key:
-            self._loaded = None  # two networks at a time may not fit into the memory of a GPU
-            self._loaded = (key, HydraNetPicker.load(weights, request.head, request.device, None, libraries))
-        return self._loaded[1]
 
     def _unless_cancelled(self, job: int, work: Callable[[], T]) -> T | None:
         """Do work that a cancellation breaks off wherever it is; None if the job is cancelled."""
@@ -145,41 +178,26 @@ class Worker:
             self._interruptible = None
 
     def _say(self, message: Message) -> None:
-        with contextlib.suppress(BrokenPipeError):  # the window is gone: `_listen` ends the process
+        with contextlib.suppress(OSError):  # the window is gone: `_listen` sees to that
             self._answers.write(to_line(message))
             self._answers.flush()
 
 
-def _head_version(name: str, libraries: list[HeadLibrary]) -> int | None:
-    """Tell a head from one that was saved under the same name later."""
-    library = find(name, [*libraries, user_library()])
-    return None if library is None else library.path(name).stat().st_mtime_ns
+def _in_words(error: Exception) -> str:
+    from napari_hydrapicker.picking.dense import is_out_of_memory
 
-
-def _leave_a_core_free() -> None:
-    import torch
-
-    torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1)))
-
-
-def _device_name(picker: HydraNetPicker) -> str:
-    import torch
-
-    device = next(picker.model.parameters()).device
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    threads = torch.get_num_threads()
-    names = {"cpu": f"CPU, {threads} thread{'s' * (threads > 1)}", "mps": "Apple GPU"}
-    return names.get(device.type, str(device))
+    if isinstance(error, HydraPickerError):
+        return str(error)
+    if is_out_of_memory(error):
+        return f"memory ran out: close other programs, then try again ({error or 'no memory left'})"
+    return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
 
 
 def main() -> None:
     """Run the worker on the process' own pipes."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not get between the messages
-    if hasattr(os, "nice"):
-        with contextlib.suppress(OSError):  # not allowed in some containers; slower, not wrong
-            os.nice(_NICENESS)
-    with contextlib.suppress(OSError):  # Linux desktops weigh sessions first, and this process has its own
-        Path("/proc/self/autogroup").write_text(str(_NICENESS))
+    give_way(_GIVE_WAY)
+    weigh_session(_GIVE_WAY)
     Worker(sys.stdin.buffer, answers).run()
+    os._exit(0)  # nobody is there any more whom a library that hangs at its end could tell

@@ -16,7 +16,7 @@ _COLOUR = "#61afef"
 
 
 class BeforeLayer:
-    """A points layer that nobody edits; it is in the viewer only while there is something to compare."""
+    """A points layer that nobody edits; it is in the viewer once there is something to compare."""
 
     name = NAME
 
@@ -37,6 +37,11 @@ class BeforeLayer:
             self.layer.editable = False
         self.layer.data = yx
         self.layer.size = diameter_px
+
+    def clear(self) -> None:
+        """Show nothing where there is nothing to compare; to remove the layer takes napari too long."""
+        if self.layer is not None and len(self.layer.data):
+            self.layer.data = np.empty((0, 2))
 
     def remove(self) -> None:
         """Take the layer out of the viewer."""

@@ -148,13 +148,16 @@ class Canvas(QObject):
     def _swap_image(self, display: DisplayImage) -> None:
         image = self._image
         assert image is not None
+        placement = np.array([image.scale, image.translate])
+        placed_otherwise = not np.array_equal(placement, [display.scale, display.translate])
         if display.image.shape == image.data.shape:
             image.data = display.image
         else:  # the transform first would place the old pixels wrongly for one frame
             with image.events.blocker_all():
                 image.scale, image.translate = display.scale, display.translate
             image.data = display.image
-        image.scale, image.translate = display.scale, display.translate
+        if placed_otherwise:  # to say so takes as long as all the rest of a step to another micrograph
+            image.scale, image.translate = display.scale, display.translate
 
     def _refresh_picks(self, number: int, fleeting: bool = False) -> None:
         if number != self._on_canvas:

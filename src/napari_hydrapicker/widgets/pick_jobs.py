@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
-from napari_hydrapicker.background.child import Child
 from napari_hydrapicker.background.messages import (
     Broken,
     Failed,
@@ -21,15 +20,15 @@ from napari_hydrapicker.background.messages import (
 )
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.training_set import head_libraries
+from napari_hydrapicker.widgets.jobs import Jobs
 
 _POLL_MS = 25
 _TURN_SECONDS = 0.02  # answers taken in at a time: the GUI has the rest
 
 
-class PickJobs(QObject):
+class PickJobs(Jobs):
     """One picking job at a time.
 
     Signals
@@ -50,24 +49,11 @@ class PickJobs(QObject):
     finished = Signal(bool, list)
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
-        self._child = Child()
-        self._job = 0
+        super().__init__(session, _POLL_MS, parent)
         self._total = self._done = 0
         self._problems: list[str] = []
         self._began = 0.0
         self._waiting: list[Message] = []
-        self._project: Project | None = None  # whose micrographs are being picked
-        session.micrographs_changed.connect(self._follow_project)
-        self._timer = QTimer(self)
-        self._timer.setInterval(_POLL_MS)
-        self._timer.timeout.connect(self._poll)
-
-    @property
-    def running(self) -> bool:
-        """Whether a job is under way."""
-        return bool(self._timer.isActive())
 
     def pick(self, micrograph_ids: Sequence[int]) -> None:
         """Pick micrographs with the session's settings; those of unknown pixel size are reported."""
@@ -85,7 +71,6 @@ class PickJobs(QObject):
             if r.pixel_size_angstrom is not None
         )
         self._job += 1
-        self._project = self._session.project if records else None
         self._total, self._done, self._began = len(references), 0, time.monotonic()
         self.started.emit(self._total)
         if not references:
@@ -98,28 +83,16 @@ class PickJobs(QObject):
             min_distance_angstrom=s.min_distance_angstrom,
             libraries=tuple(str(one.folder) for one in head_libraries(self._session)),
         )  # fmt: skip
-        self._child.send(request)
-        self._timer.start()
+        self._send(request)
 
-    def cancel(self) -> None:
-        """Stop the job; what is picked already stays."""
-        if self.running:
-            self._child.cancel(self._job)
-
-    def close(self) -> None:
-        """End the child process; nothing is left running when this returns."""
-        self._timer.stop()
-        self._child.close()
-
-    def _follow_project(self) -> None:
+    def _on_project(self) -> None:
         """End the job if its project is gone: another project's micrographs have the same numbers."""
-        here = self._session.project if self._session.is_open else None
-        if self.running and here is not self._project:
-            self.cancel()
+        if self.running:
+            self._child.stop()
             self._end(cancelled=True)
 
     def _poll(self) -> None:
-        self._waiting += self._child.poll()
+        self._waiting += self._messages()
         deadline = time.monotonic() + _TURN_SECONDS
         while self._waiting and time.monotonic() < deadline:
             self._take(self._waiting.pop(0))
@@ -131,8 +104,6 @@ class PickJobs(QObject):
         elif isinstance(message, Broken):
             self._problems.append(message.text)
             self._end(cancelled=False)
-        elif getattr(message, "job", None) != self._job or not self.running:
-            return  # the tail of a job that was cancelled
         elif isinstance(message, Picked):
             self._put(message)
             self._advance()

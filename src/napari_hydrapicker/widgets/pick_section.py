@@ -96,7 +96,7 @@ class PickSection(Section):
         form.addRow("Distance", self.distance)
         self.border = length(-1, 5000, 5, 0, "Leave out picks this near to the edge", unset="automatic")
         form.addRow("Border", self.border)
-        self.mask = QCheckBox("Leave out carbon and blank areas")
+        self.mask = QCheckBox("Leave out carbon, bad ice and blank areas")
         self.add(self.mask)
 
     def _connect(self) -> None:

@@ -58,7 +58,7 @@ class TrainSection(Section):
         )  # fmt: skip
         self.add(row([self.train, self.next]))
         self.progress = LiveProgress()
-        self.progress.cancelled.connect(jobs.cancel)
+        self.progress.cancelled.connect(self._cancel)
         self.curves = TrainingCurves()
         self.result = QLabel()
         self.result.setWordWrap(True)
@@ -71,7 +71,9 @@ class TrainSection(Section):
         jobs.started.connect(self._on_started)
         jobs.progressed.connect(self._on_progress)
         jobs.trained.connect(self._on_trained)
+        jobs.found.connect(self._show_result)
         jobs.finished.connect(self._on_finished)
+        jobs.left.connect(lambda _: self._on_finished(True, ""))
         self.show_corrections(())
 
     def show_corrections(self, corrected: tuple[CorrectedRef, ...]) -> None:
@@ -114,6 +116,12 @@ class TrainSection(Section):
             return
         self.train_requested.emit(name)
 
+    def _cancel(self) -> None:
+        try:
+            self._jobs.cancel()
+        except HydraPickerError as error:
+            self.problem.emit(str(error))
+
     def _take(self) -> None:
         self.use.setVisible(False)
         self.head_chosen.emit(self._made)
@@ -123,7 +131,10 @@ class TrainSection(Section):
         self.result.setVisible(False)
         self.use.setVisible(False)
         self.train.setEnabled(False)
-        self.progress.set_progress(0, 0, math.nan)
+        # Not 0 of 0, which is drawn as something that moves: without a graphics card each of its thirty
+        # pictures a second costs the window more than anything else.
+        self.progress.set_progress(0, 100, math.nan)
+        self.progress.bar.setFormat("starting")
         self.progress.setVisible(True)
         self.curves.setVisible(True)
 
@@ -141,17 +152,16 @@ class TrainSection(Section):
         self.progress.bar.setFormat(f"{p.stage} {p.done} of {p.total}{said}")
 
     def _on_trained(self, t: Trained) -> None:
+        """Take the head if it is better; else, and whenever the user has been away, it is offered."""
+        self._show_result(t)
+        if is_better(t):
+            self._take()
+
+    def _show_result(self, t: Trained) -> None:
         self._made = t.name
-        on = "held-out micrographs" if t.held_out else "the micrographs trained on"
-        text = f"Head {t.name!r}: AP on {on} {t.ap_before:.3f} before, {t.ap_after:.3f} now"
-        if t.held_out and t.ap_after <= t.ap_before:
-            text += ". It is no better than the generic head, and is not in use: correct more, or try it."
-        self.result.setText(text)
+        self.result.setText(verdict(t))
         self.result.setVisible(True)
-        if t.held_out and t.ap_after > t.ap_before:
-            self.head_chosen.emit(t.name)
-        else:
-            self.use.setVisible(True)
+        self.use.setVisible(True)
 
     def _on_finished(self, cancelled: bool, problem: str) -> None:
         self.progress.setVisible(False)
@@ -159,4 +169,20 @@ class TrainSection(Section):
         if cancelled:
             self.curves.setVisible(False)
         if problem:
-            self.problem.emit(f"Not trained: {problem}")
+            self.problem.emit(problem)
+
+
+def is_better(t: Trained) -> bool:
+    """Whether a head is known to be better than the one that it started from."""
+    return t.held_out and t.ap_after > t.ap_before
+
+
+def verdict(t: Trained) -> str:
+    """Say how a head compares with the one that it started from."""
+    on = "held-out micrographs" if t.held_out else "the micrographs trained on"
+    text = f"Head {t.name!r}: AP on {on} {t.ap_before:.3f} before, {t.ap_after:.3f} now"
+    if is_better(t):
+        return f"{text}. It is better than the generic head"
+    if t.held_out:
+        return f"{text}. It is no better than the generic head, and is not in use: correct more, or try it"
+    return text

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_hydrapicker.background.messages import Trained
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.project.counts import is_shown
 from napari_hydrapicker.project.labels import Labels
@@ -16,7 +17,7 @@ from napari_hydrapicker.widgets.canvas import Canvas
 from napari_hydrapicker.widgets.micrographs_section import MicrographsSection
 from napari_hydrapicker.widgets.pick_section import PickSection
 from napari_hydrapicker.widgets.train_jobs import TrainJobs
-from napari_hydrapicker.widgets.train_section import TrainSection
+from napari_hydrapicker.widgets.train_section import TrainSection, verdict
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -57,6 +58,9 @@ class TrainingLink(QObject):
         section.next_requested.connect(self.go_on)
         section.problem.connect(self.problem)
         jobs.trained.connect(lambda _: self.refresh_heads())
+        jobs.found.connect(self._on_found)
+        jobs.resumed.connect(self._on_resumed)
+        jobs.left.connect(self._on_left)
         canvas.shown.connect(lambda _: self._compare())
         session.labels_changed.connect(self._on_labels)
         session.micrograph_changed.connect(lambda _: self._count.start())
@@ -73,7 +77,10 @@ class TrainingLink(QObject):
         elif taken:
             self.problem.emit(f"There is a head called {name!r} already in {taken[0]}: choose another name")
         else:
-            self._jobs.train(name, [one.folder for one in libraries])
+            try:
+                self._jobs.train(name, [one.folder for one in libraries])
+            except HydraPickerError as error:
+                self.problem.emit(str(error))
 
     def take(self, name: str) -> None:
         """Pick with another head from now on, and keep what the one before had picked."""
@@ -109,6 +116,19 @@ class TrainingLink(QObject):
         self._count.stop()
         self._before.clear()
         self._before_layer.remove()
+
+    def _on_found(self, trained: Trained) -> None:
+        """Tell of a head that was finished while nobody looked; it is chosen by the user, or not at all."""
+        self.refresh_heads()
+        self.told.emit(
+            f"The training that went on by itself is done. {verdict(trained)}. Choose it in Pick to use it"
+        )
+
+    def _on_resumed(self, name: str) -> None:
+        self.told.emit(f"The training of head {name!r} is going on still; Cancel in Train ends it")
+
+    def _on_left(self, name: str) -> None:
+        self.told.emit(f"The training of head {name!r} goes on by itself: open its project again to see it")
 
     def _on_project(self) -> None:
         self._before.clear()
@@ -151,7 +171,7 @@ class TrainingLink(QObject):
         number = self._canvas.micrograph_id
         old = None if number is None else self._before.get(number)
         if number is None or old is None or old.equals(self._session.labels(number)):
-            self._before_layer.remove()
+            self._before_layer.clear()
             self._section.show_comparison("")
             return
         shown = is_shown(old, self._threshold_before)

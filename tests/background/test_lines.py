@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_hydrapicker.background.lines import from_line, to_line
 from napari_hydrapicker.background.messages import (
     Broken,
     Cancel,
@@ -17,15 +18,16 @@ from napari_hydrapicker.background.messages import (
     Ready,
     Trained,
     Training,
+    TrainingNote,
     TrainRequest,
-    from_line,
-    to_line,
 )
 
 number = st.integers(0, 2**53)
 length = st.floats(0, 1e6)
 text = st.text(st.characters())  # lone surrogates too: paths that are not UTF-8
 points = st.lists(st.tuples(length, length)).map(tuple)
+training = st.builds(Training, number, text, number, number, length, st.none() | length, st.none() | length)
+trained = st.builds(Trained, number, text, length, length, st.booleans(), number, length)
 messages = st.one_of(
     st.builds(
         PickRequest, number, st.lists(st.builds(MicrographRef, number, text, number, length)).map(tuple),
@@ -40,12 +42,11 @@ messages = st.one_of(
                 st.booleans(),
             )
         ).map(tuple),
-        length, st.none() | text, text, st.lists(text).map(tuple), st.booleans(),
+        length, st.none() | text, text, st.lists(text).map(tuple), st.booleans(), text,
     ),
-    st.builds(
-        Training, number, text, number, number, length, st.none() | length, st.none() | length
-    ),
-    st.builds(Trained, number, text, length, length, st.booleans(), number, length),
+    training,
+    trained,
+    st.builds(TrainingNote, text, st.none() | training, st.none() | trained, st.none() | text),
     st.builds(Cancel, number),
     st.builds(Ready, text, length),
     st.builds(
