@@ -73,6 +73,14 @@ def test_a_name_that_is_taken_costs_no_training(folder: Path, capsys: pytest.Cap
     assert user_library().record("mine").partial
 
 
+def test_the_networks_own_heads_are_not_shadowed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, metadata = weights.load(folder / "net.safetensors")
+    model.add_head("mine")
+    weights.save(model, folder / "net.safetensors", metadata)
+    assert finetune(folder) == 2
+    assert "'mine' of its own" in capsys.readouterr().err
+
+
 def test_a_threshold_leaves_picks_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert finetune(folder, "--threshold", "0.5", "--rejected", str(folder / "picks")) == 0
     assert "2 micrographs, 14 particles" in capsys.readouterr().out

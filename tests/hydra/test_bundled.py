@@ -10,9 +10,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from napari_hydrapicker.errors import WeightsError
+from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra import bundled, weights
-from napari_hydrapicker.hydra.bundled import bundled_path, head_names
+from napari_hydrapicker.hydra.bundled import bundled_path, check_not_own, head_names
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 
@@ -24,6 +24,9 @@ def test_names_as_the_network_has_them(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     weights.save(model, path, Metadata())
     assert head_names(path) == ["generic", "b", "a"]
+    check_not_own("c", path)
+    with pytest.raises(ParameterError, match="'a' of its own; choose another"):
+        check_not_own("a", path)
     assert tuple(head_names()) == weights.read_metadata(bundled_path()).heads
 
 

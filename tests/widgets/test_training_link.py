@@ -13,7 +13,10 @@ from napari_hydrapicker.background.messages import Trained
 from napari_hydrapicker.background.note import NoteFile
 from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
+from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.metadata import Metadata
+from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.widgets.before_layer import NAME
 
@@ -54,6 +57,19 @@ def test_a_training_is_asked_for_with_both_libraries(picked: Any, tmp_path: Path
     ((name, folders),) = asked
     assert name == "mine"
     assert [one.parent.name for one in folders] == [picked.session.project.path.parent.name, "home"]
+
+
+def test_the_networks_own_heads_are_offered_first(picked: Any, tmp_path: Path) -> None:
+    model = HydraPicker(Architecture(channels=4, groups=4))
+    model.add_head("virus")
+    weights.save(model, tmp_path / "net.safetensors", Metadata())
+    keep(tmp_path / "home" / "heads", "mine")
+    picked.session.update(weights=str(tmp_path / "net.safetensors"))
+    assert heads(picked) == ["generic", "virus", "mine"]
+    said: list[str] = []
+    picked.training_link.problem.connect(said.append)
+    picked.session.update(weights=str(tmp_path / "gone.safetensors"))
+    assert "gone.safetensors: cannot be read" in said[0]
 
 
 def test_a_name_that_is_taken_is_refused(picked: Any, tmp_path: Path) -> None:

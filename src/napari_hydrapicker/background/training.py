@@ -18,6 +18,7 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.heads.library import HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra import weights as network_file
+from napari_hydrapicker.hydra.bundled import check_not_own
 from napari_hydrapicker.picking.device import choose_device
 from napari_hydrapicker.training.few_shot import FewShotProgress, FewShotResult
 from napari_hydrapicker.training.finetune import Example, finetune
@@ -40,6 +41,7 @@ def train(request: TrainRequest, say: Callable[[Training], None]) -> tuple[FewSh
     # All cores, unlike picking, which goes on for hours: the process' low priority keeps the window usable.
     torch.set_num_threads(os.cpu_count() or 1)
     path = network_file.bundled_path() if request.weights is None else Path(request.weights)
+    check_not_own(request.name, path)
     model, metadata = network_file.load(path, [])
 
     def tell(p: FewShotProgress) -> None:

@@ -55,8 +55,10 @@ def finetune(
     _check(diameter, pixel_size, threshold)
     from napari_hydrapicker.heads.library import HeadLibrary, user_library
     from napari_hydrapicker.heads.names import check_head_name
+    from napari_hydrapicker.hydra.bundled import check_not_own
 
     check_head_name(name)
+    check_not_own(name, weights)
     kept = user_library() if library is None else HeadLibrary(library)
     examples = _examples([*micrographs, *(more or [])], picks, rejected, threshold, not partial, pixel_size)
     if not overwrite and any(one.name == name for one in kept.records()):

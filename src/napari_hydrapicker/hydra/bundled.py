@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic_core import from_json
 from safetensors import SafetensorError, safe_open
 
-from napari_hydrapicker.errors import WeightsError
+from napari_hydrapicker.errors import ParameterError, WeightsError
 
 
 def bundled_path() -> Path:
@@ -45,3 +45,17 @@ def head_names(path: Path | None = None) -> list[str]:
     if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
         raise WeightsError(f"{path}: it does not say which heads it has. Choose another file.")
     return names
+
+
+def check_not_own(name: str, path: Path | None = None) -> None:
+    """Refuse a name for a kept head that one of the network's own has: that one would be picked with.
+
+    Raises
+    ------
+    ParameterError
+        If the network, by default the bundled one, has a head of this name.
+    WeightsError
+        If its file is none of ours or cannot be read.
+    """
+    if name in head_names(path):
+        raise ParameterError(f"the network has a head called {name!r} of its own; choose another name")

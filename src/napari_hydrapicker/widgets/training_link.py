@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_hydrapicker.background.messages import Trained
 from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.hydra.bundled import head_names
 from napari_hydrapicker.project.counts import is_shown
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.session import Session
@@ -106,8 +108,14 @@ class TrainingLink(QObject):
             self._session.set_current(number)
 
     def refresh_heads(self) -> None:
-        """List the heads that there are."""
-        names = [name for library in head_libraries(self._session) for name in library.names()]
+        """List the heads that there are: the network's own, then those that were trained for it."""
+        weights = self._session.settings.weights
+        names: list[str] = []
+        try:
+            names += head_names(None if weights is None else Path(weights))
+            names += [name for library in head_libraries(self._session) for name in library.names()]
+        except HydraPickerError as error:
+            self.problem.emit(str(error))
         self._pick.show_heads(names, self._session.settings.head)
         self._show_uses()
 
@@ -139,7 +147,9 @@ class TrainingLink(QObject):
         self._count.start()
 
     def _on_settings(self, names: frozenset[str]) -> None:
-        if "head" in names:
+        if "weights" in names:
+            self.refresh_heads()
+        elif "head" in names:
             self._show_uses()
         if "threshold" in names:
             self._count.start()
