@@ -85,7 +85,7 @@ def test_a_head_for_each_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[
     init = str(tmp_path / "single" / "network.safetensors")
     out = tmp_path / "multi"
     options = ("--phase", "multi-head", "--init", init, *data, "--keep-heads", "procedural-1002")
-    options += ("--lambda-bias", "0.5", "--bias-form", "squared")
+    options += ("--lambda-bias", "0.5", "--bias-form", "squared", "--optimiser", "sgd")
     assert train(out, *options) == 0
     said = capsys.readouterr().out
     assert "procedural-1000: AP" in said
@@ -97,6 +97,7 @@ def test_a_head_for_each_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[
     parameters = metadata.training["parameters"]
     assert isinstance(parameters, dict)
     assert (parameters["lambda_bias"], parameters["bias_form"]) == (0.5, "squared")
+    assert parameters["optimiser"] == "sgd"
     assert train(out, *options) == 0  # all steps are done
     assert "step 1/1" not in capsys.readouterr().out
 
@@ -127,6 +128,7 @@ def test_structures_that_share_a_head(tmp_path: Path) -> None:
         (("--procedural", "1", "--keep-heads", "a"), "--keep-heads: not for"),
         (("--procedural", "1", "--group", "a=procedural-1000"), "--group: not for"),
         (("--procedural", "1", "--phase", "multi-head", "--init", "n", "--group", "a="), "--group a=: give"),
+        (("--procedural", "1", "--optimiser", "adam"), "--optimiser: not for"),
         (("--procedural", "1", "--lambda-bias", "1"), "--lambda-bias: not for"),
         (("--procedural", "1", "--real-share", "2"), "--real-share 2"),
     ],

@@ -11,6 +11,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Annotated, TextIO
 
 import typer
@@ -25,6 +26,7 @@ COMMANDS = {
     "evaluate": "Score picks against known particle positions.",
     "convert": "Convert coordinate files between formats.",
     "simulate": "Simulate micrographs with known particle positions.",
+    "synthesise": "Make training pairs for the cGAN picker.",
     "finetune": "Train a head for one protein on corrected micrographs.",
     "heads": "List and manage the heads that you keep.",
     "train": "Train a network on simulated and real micrographs.",
@@ -71,15 +73,21 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, summary in COMMANDS.items():
         if name == called:
-            _add(app, name)
+            _add(app, name, _module(name, arguments))
         else:
             app.command(name, help=summary)(lambda: None)
     return app
 
 
-def _add(app: typer.Typer, name: str) -> None:
+def _module(name: str, arguments: Sequence[str]) -> str:
+    """The module of a sub-command: training the cGAN picker has options, and so a module, of its own."""
+    asked = "--picker=cgan" in arguments or ("--picker", "cgan") in pairwise(arguments)
+    return "train_cgan" if name == "train" and asked else name
+
+
+def _add(app: typer.Typer, name: str, module: str) -> None:
     """Import a sub-command, or a group of them, and add it."""
-    command = getattr(import_module(f"napari_hydrapicker.cli.{name}"), name)
+    command = getattr(import_module(f"napari_hydrapicker.cli.{module}"), name)
     if isinstance(command, typer.Typer):
         app.add_typer(command, name=name)
     else:

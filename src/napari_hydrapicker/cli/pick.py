@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_hydrapicker.cli.pickers import PickerName
 from napari_hydrapicker.errors import MicrographError, ParameterError
 
 if TYPE_CHECKING:
     from napari_hydrapicker.micrograph import Micrograph
     from napari_hydrapicker.picking.batch import Row, Settings
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
+    from napari_hydrapicker.picking.picker import Picker
 
 _FORMATS = ("star", "box", "cbox", "topaz", "csv")
 _LISTED = 50
@@ -41,15 +42,25 @@ def pick(
         str, typer.Option(help=f"One or more of {','.join(_FORMATS)}, comma separated.")
     ] = "star",
     overlay: Annotated[bool, typer.Option("--overlay", help="Draw a picture of each micrograph.")] = False,
-    head: Annotated[str, typer.Option(help="Head: generic, one of your library, or its file.")] = "generic",
-    weights: Annotated[Path | None, typer.Option(help="Network file; default: the bundled one.")] = None,
+    picker: Annotated[
+        PickerName, typer.Option(help="hydra, or cgan, which was trained without any particle.")
+    ] = PickerName.HYDRA,
+    head: Annotated[
+        str | None, typer.Option(help="Head: generic (the default), one of your library, or its file.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Network or generator file; default: the bundled one.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     no_mask: Annotated[
-        bool, typer.Option("--no-mask", help="Pick carbon film and blank strips too.")
+        bool, typer.Option("--no-mask", help="Pick carbon film, bad ice and blank strips too.")
     ] = False,
     tile: Annotated[
         int | None, typer.Option(help="Side of tiles, working pixels (21 a particle), to save memory.")
     ] = None,
+    no_split: Annotated[
+        bool, typer.Option("--no-split", help="cgan: leave out merged marks, as in the paper.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
     """Pick particles on micrographs.
@@ -60,22 +71,22 @@ def pick(
     from napari_hydrapicker.micrograph import find_micrographs
 
     _check(diameter, pixel_size, threshold, border)
+    _check_picker(picker, head, tile, no_split)
     chosen = _parse_formats(format)
     paths = find_micrographs(micrographs)
 
     # Not before the arguments are known to make sense: torch takes a second or two to load.
     from napari_hydrapicker.picking import batch
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
 
-    picker = HydraNetPicker.load(weights, head, device, tile)
-    least = picker.threshold if threshold is None else threshold
+    loaded = _load(picker, weights, head, device, tile, not no_split)
+    least = loaded.threshold if threshold is None else threshold
     settings = batch.Settings(
         out, diameter, chosen, pixel_size, least, border, not no_mask, overlay, overwrite
     )
     opened, rows = batch.open_all(paths)
     batch.check_outputs(opened, settings)
     try:
-        _pick_with_progress(picker, opened, settings, rows)
+        _pick_with_progress(loaded, opened, settings, rows)
     finally:  # an interrupted run keeps what it has
         batch.write_tables(rows, settings)
         _report(rows, settings)
@@ -94,6 +105,26 @@ def _check(diameter: float, pixel_size: float | None, threshold: float | None, b
         raise ParameterError(f"--threshold {threshold:g}: give a number from 0 to 1")
 
 
+def _check_picker(picker: PickerName, head: str | None, tile: int | None, no_split: bool) -> None:
+    """Refuse options of the other picker."""
+    given = {"--head": head is not None, "--tile": tile is not None, "--no-split": no_split}
+    for option in ("--head", "--tile") if picker is PickerName.CGAN else ("--no-split",):
+        if given[option]:
+            raise ParameterError(f"{option}: not for --picker {picker}; leave it out")
+
+
+def _load(
+    picker: PickerName, weights: Path | None, head: str | None, device: str, tile: int | None, split: bool
+) -> Picker:
+    if picker is PickerName.CGAN:
+        from napari_hydrapicker.picking.cgan import CGanPicker
+
+        return CGanPicker.load(weights, device, split)
+    from napari_hydrapicker.picking.hydra import HydraNetPicker
+
+    return HydraNetPicker.load(weights, head or "generic", device, tile)
+
+
 def _parse_formats(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
     unknown = [name for name in names if name not in _FORMATS]
@@ -103,7 +134,7 @@ def _parse_formats(text: str) -> tuple[str, ...]:
 
 
 def _pick_with_progress(
-    picker: HydraNetPicker, micrographs: Sequence[Micrograph], settings: Settings, rows: list[Row]
+    picker: Picker, micrographs: Sequence[Micrograph], settings: Settings, rows: list[Row]
 ) -> None:
     from rich.console import Console
     from rich.progress import Progress

@@ -59,7 +59,7 @@ def simulate(
     Writes NAME_0001.mrc with the true centres in NAME_0001_autopick.star, and so on. Particles that lie
     on carbon or are broken are not among the centres.
     """
-    rows_cols = _parse_shape(shape)
+    rows_cols = parse_shape(shape)
     _check(count, pixel_size=pixel_size, defocus=defocus, dose=dose, density=density)
     if (structure is None) == (procedural is None):
         raise ParameterError("give one of STRUCTURE and --procedural SEED")
@@ -80,7 +80,8 @@ def simulate(
     typer.echo(f"{cloud.name}: {diameter:.0f} A across, {cloud.mass_kda:.0f} kDa")
 
 
-def _parse_shape(text: str) -> tuple[int, int]:
+def parse_shape(text: str) -> tuple[int, int]:
+    """Read ROWSxCOLS; a ParameterError says which sizes there are."""
     found = re.fullmatch(r"(\d{1,6})[x×,](\d{1,6})", text.strip().lower())
     shape = (int(found[1]), int(found[2])) if found else (0, 0)
     low, high = _SIDE_PX

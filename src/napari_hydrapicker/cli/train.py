@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_hydrapicker.cli.pickers import PickerName
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -25,6 +26,13 @@ class Phase(StrEnum):
     MULTI_HEAD = "multi-head"
 
 
+class Optimiser(StrEnum):
+    """How the heads are descended."""
+
+    ADAM = "adam"
+    SGD = "sgd"
+
+
 class BiasForm(StrEnum):
     """Form of the bias loss."""
 
@@ -34,6 +42,9 @@ class BiasForm(StrEnum):
 
 def train(
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and the network.")],
+    picker: Annotated[
+        PickerName, typer.Option(help="cgan has options of its own: hydrapicker train --picker cgan --help.")
+    ] = PickerName.HYDRA,  # `cli.main` hands cgan over to `train_cgan`
     phase: Annotated[
         Phase,
         typer.Option(help="One generic head, or from such a network (--init) a head for each data set."),
@@ -60,10 +71,13 @@ def train(
     batch: Annotated[int, typer.Option(help="Crops in a batch.")] = 4,
     crop: Annotated[int, typer.Option(help="Side of a crop in working pixels.")] = 368,
     rate: Annotated[
-        float | None, typer.Option(help="Learning rate; 0.001, or 0.0002 for multi-head.")
+        float | None, typer.Option(help="Learning rate; 0.001, or 0.0001 for multi-head.")
     ] = None,
     cycle: Annotated[
         int | None, typer.Option(help="Single-head: steps of a cosine cycle; 0, the default, for one cycle.")
+    ] = None,
+    optimiser: Annotated[
+        Optimiser | None, typer.Option(help="Multi-head: adam (default), or sgd as in the thesis.")
     ] = None,
     lambda_bias: Annotated[
         float | None, typer.Option(help="Multi-head: weight of the bias loss; 0.1.")
@@ -104,7 +118,10 @@ def train(
         "validate_every": validate_every, "seed": seed,
     }  # fmt: skip
     of_single = {"cycle_steps": cycle}
-    of_multi = {"lambda_bias": lambda_bias, "bias_form": bias_form.value if bias_form else None}
+    of_multi = {
+        "lambda_bias": lambda_bias, "bias_form": bias_form.value if bias_form else None,
+        "optimiser": optimiser.value if optimiser else None,
+    }  # fmt: skip
     multi = phase is Phase.MULTI_HEAD
     _check_phase(multi, init, of_single if multi else of_multi | {"keep_heads": keep_heads, "group": group})
     held = _names(held_out)

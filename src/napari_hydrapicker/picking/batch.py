@@ -15,7 +15,7 @@ from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, Mic
 from napari_hydrapicker.formats._format import WriteOptions
 from napari_hydrapicker.micrograph import Micrograph, open_micrographs
 from napari_hydrapicker.overlay import draw_overlay
-from napari_hydrapicker.picking.hydra import HydraNetPicker
+from napari_hydrapicker.picking.picker import Picker
 from napari_hydrapicker.picks import Picks
 
 SUMMARY = formats.PICKING_SUMMARY
@@ -129,7 +129,7 @@ def _targets(micrographs: Sequence[Micrograph], settings: Settings) -> Iterator[
         yield from (_overlay_path(one, settings.out) for one in micrographs)
 
 
-def pick_all(picker: HydraNetPicker, micrographs: Sequence[Micrograph], settings: Settings) -> Iterator[Row]:
+def pick_all(picker: Picker, micrographs: Sequence[Micrograph], settings: Settings) -> Iterator[Row]:
     """Pick micrographs one by one, writing each one's files at once; yields a row for each."""
     for micrograph in micrographs:
         start = time.perf_counter()
@@ -143,7 +143,7 @@ def pick_all(picker: HydraNetPicker, micrographs: Sequence[Micrograph], settings
         yield Row(micrograph.name, pixel_size, picks, time.perf_counter() - start, shape=micrograph.shape)
 
 
-def _pick_one(picker: HydraNetPicker, micrograph: Micrograph, settings: Settings) -> Picks:
+def _pick_one(picker: Picker, micrograph: Micrograph, settings: Settings) -> Picks:
     pixel_size = settings.pixel_size_angstrom or micrograph.pixel_size_angstrom
     if pixel_size is None:
         raise MicrographError(f"{micrograph.path}: the file states no pixel size; give it with --pixel-size")

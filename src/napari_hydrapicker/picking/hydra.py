@@ -27,11 +27,11 @@ from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking.dense import STRIDE_WPX, answer, check_tile
 from napari_hydrapicker.picking.device import choose_device
+from napari_hydrapicker.picking.picker import FLOOR, inside, usable
 from napari_hydrapicker.picking.suppress import SUPPRESSION_WPX, suppress
 from napari_hydrapicker.picks import Picks
 
 DEFAULT_THRESHOLD = 0.5
-FLOOR = 0.01  # candidates of a lower probability are never listed
 
 
 @dataclass(eq=False)
@@ -148,7 +148,7 @@ class HydraNetPicker:
             Centres nearer than this to an edge are left out; half the diameter by default, since a
             particle that the edge cuts cannot be extracted.
         use_mask : bool
-            Whether to leave out carbon film and blank areas.
+            Whether to leave out carbon film, bad ice and blank areas.
         floor : float
             Least probability.
         min_distance_angstrom : float, optional
@@ -195,8 +195,8 @@ class HydraNetPicker:
         logit, yx_wpx = self._candidates(prepared)
         probability = self._probability(logit)
         yx_px = prepared.to_px(yx_wpx)
-        keep = (probability >= floor) & _inside(yx_px, prepared.shape_px, border_px)
-        keep[keep] &= _usable(yx_wpx[keep], prepared.mask)
+        keep = (probability >= floor) & inside(yx_px, prepared.shape_px, border_px)
+        keep[keep] &= usable(yx_wpx[keep], prepared.mask)
         logit, yx_wpx, yx_px, probability = logit[keep], yx_wpx[keep], yx_px[keep], probability[keep]
         best = suppress(yx_wpx, logit, min_distance_wpx)
         if diameter_px is None:
@@ -229,15 +229,3 @@ def _kept_head(head: str, own: Sequence[str], libraries: Sequence[HeadLibrary]) 
         known = ", ".join((*own, *kept))
         raise ParameterError(f"There is no head called {head!r}. Choose one of: {known}.")
     return library.load(head)
-
-
-def _inside(yx_px: NDArray[np.float64], shape_px: tuple[int, int], border_px: float) -> NDArray[np.bool_]:
-    """Whether centres lie in the image; with a border, at least that far from its outermost pixels."""
-    least = border_px if border_px > 0 else -0.5
-    last = np.array(shape_px) - 1
-    return np.asarray(((yx_px >= least) & (yx_px <= last - least)).all(axis=1))
-
-
-def _usable(yx_wpx: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    rows, cols = np.clip(np.rint(yx_wpx).astype(np.intp), 0, np.array(mask.shape) - 1).T
-    return np.asarray(mask[rows, cols])

@@ -1,0 +1,1 @@
+"""The cGAN picker (Kong et al.): synthetic training pairs, the two networks, localisation of the marks."""

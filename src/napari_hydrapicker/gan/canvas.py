@@ -1,0 +1,182 @@
+"""The canvas: a micrograph as the cGAN picker sees it, downscaled and with its contrast equalised.
+
+**Scale.** The paper brings every micrograph to 512 x 512 pixels, so that a particle's size there depends on
+the magnification and on the camera: the network has to be trained for it. Where the diameter is known, the
+canvas here is as large as makes it `CANVAS_DIAMETER_CPX` pixels. Particles of all proteins then look alike in
+size, one bundled generator serves them all, and marks of one fixed size suit them. 16 pixels lie near the
+paper's own case (EMPIAR-10017 at 512: 12.7), and leave room between the marks of neighbours after the
+5 x 5 erosion. Without a diameter the canvas is the paper's, its longer side 512.
+
+**Grey levels.** The paper equalises and then condenses the range. Here it becomes `FLOOR`..1, because a mark
+is found where input minus output is at least 0.1: a pixel darker than that could not be marked at all, and
+within particles many would be, up to one in three at a common strength of the equalisation.
+
+``_cpx`` in a name stands for canvas pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.imaging.masks import usable_mask
+from napari_hydrapicker.imaging.normalise import Cleaner, flatten, normalise
+from napari_hydrapicker.imaging.rescale import MAX_WORKING_PIXELS, Shape, rescale, to_px, to_wpx
+
+CANVAS_DIAMETER_CPX = 16
+"""Particle diameter on the canvas, canvas pixels, where it is known."""
+
+PAPER_SIDE_CPX = 512
+"""Longer side of the canvas where the diameter is not known, canvas pixels."""
+
+FLOOR = 0.2
+"""The darkest grey level of a canvas."""
+
+_MIN_DIAMETER_PX = 3.0
+_MIN_SIDE_CPX = 16
+_FLATTEN_CPX = 3.0 * CANVAS_DIAMETER_CPX
+_TILE_CPX = 8 * CANVAS_DIAMETER_CPX  # of the equalisation: large against a particle
+_CLIP_LIMIT = 0.005  # equalises in full where the histogram is flat; noise keeps most of its bell shape
+_CLIP_SIGMA = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """A micrograph on the canvas, and where its pixels lie.
+
+    Attributes
+    ----------
+    image : ndarray of float32, shape (H, W)
+        Grey levels `FLOOR`..1, particles dark; canvas pixels.
+    mask : ndarray of bool, shape (H, W)
+        True where particles can be.
+    shape_px : (int, int)
+        Shape of the micrograph.
+    """
+
+    image: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    shape_px: Shape
+
+    @property
+    def shape_cpx(self) -> Shape:
+        """Shape of the canvas."""
+        rows, cols = self.image.shape
+        return rows, cols
+
+    def to_px(self, yx_cpx: ArrayLike) -> NDArray[np.float64]:
+        """Canvas coordinates (N, 2) as micrograph coordinates (N, 2), both (row, column).
+
+        Sample (0, 0) is the same place on both, so this is a factor for each axis and no shift.
+        """
+        return to_px(yx_cpx, self.shape_px, self.shape_cpx)
+
+    def to_canvas(self, yx_px: ArrayLike) -> NDArray[np.float64]:
+        """Micrograph coordinates (N, 2) as canvas coordinates (N, 2), both (row, column)."""
+        return to_wpx(yx_px, self.shape_px, self.shape_cpx)
+
+
+def canvas_shape(
+    shape_px: Shape, diameter_px: float | None, diameter_cpx: float = CANVAS_DIAMETER_CPX
+) -> Shape:
+    """Shape of a micrograph's canvas.
+
+    Parameters
+    ----------
+    shape_px : (int, int)
+        Rows and columns of the micrograph.
+    diameter_px : float or None
+        The particle's long diameter in micrograph pixels; None for the paper's canvas.
+    diameter_cpx : float
+        What it becomes, canvas pixels.
+
+    Raises
+    ------
+    ParameterError
+        If the diameter is not a number of pixels that fits on the micrograph, or the canvas would be too
+        large or too narrow.
+    """
+    if diameter_px is None:
+        factor = PAPER_SIDE_CPX / max(1, *shape_px)
+    else:
+        if not (math.isfinite(diameter_px) and _MIN_DIAMETER_PX <= diameter_px <= min(shape_px)):
+            raise ParameterError(
+                f"a particle of {diameter_px:.4g} pixels on a micrograph of {shape_px[0]} x {shape_px[1]}: "
+                f"the diameter must be at least {_MIN_DIAMETER_PX:g} pixels and fit on the micrograph"
+            )
+        factor = diameter_cpx / diameter_px
+    rows, cols = (max(1, round(n * factor)) for n in shape_px)
+    if rows * cols > MAX_WORKING_PIXELS or min(rows, cols) < _MIN_SIDE_CPX:
+        size = "large" if rows * cols > MAX_WORKING_PIXELS else "narrow"
+        raise ParameterError(
+            f"a micrograph of {shape_px[0]} x {shape_px[1]} pixels would become {rows} x {cols}, "
+            f"too {size} to pick: check the particle's diameter"
+        )
+    return rows, cols
+
+
+def to_canvas(
+    pixels: NDArray[Any],
+    diameter_px: float | None = None,
+    *,
+    use_mask: bool = True,
+    diameter_cpx: float = CANVAS_DIAMETER_CPX,
+) -> Canvas:
+    """Bring a micrograph's pixels to the canvas (the paper's section 2.1).
+
+    Broken pixels are repaired and slow gradients removed on the way, as for the other picker; areas
+    that cannot hold particles become flat.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (H, W)
+        Of any number type, particles dark.
+    diameter_px : float, optional
+        The particle's long diameter, micrograph pixels; without it the longer side becomes 512 pixels.
+    use_mask : bool
+        Whether to look for areas that cannot hold particles (`masks.usable_mask`).
+    diameter_cpx : float
+        What the diameter becomes on the canvas, canvas pixels.
+
+    Raises
+    ------
+    MicrographError
+        If the pixels are not a single image, or have no contrast.
+    ParameterError
+        If the diameter does not fit to the micrograph.
+    """
+    if pixels.ndim != 2:
+        raise MicrographError(f"pixels of shape {pixels.shape}: give one micrograph of shape (rows, columns)")
+    rows, cols = pixels.shape
+    shape = canvas_shape((rows, cols), diameter_px, diameter_cpx)
+    image = rescale(pixels, shape, Cleaner.estimate(pixels))
+    mask = usable_mask(image, diameter_cpx) if use_mask else np.ones(shape, np.bool_)
+    image = normalise(flatten(image, _FLATTEN_CPX, mask), mask)
+    image[~mask] = 0
+    return Canvas(equalise(image), mask, (rows, cols))
+
+
+def equalise(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Contrast-limited adaptive histogram equalisation to the grey levels of a canvas.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (H, W)
+        Background at mean 0 and standard deviation 1.
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W)
+        `FLOOR`..1.
+    """
+    from skimage.exposure import equalize_adapthist  # takes half a second to load
+
+    tile = [min(_TILE_CPX, n) for n in image.shape]
+    unit = np.clip(image / (2 * _CLIP_SIGMA) + 0.5, 0, 1)
+    levels = equalize_adapthist(unit, kernel_size=tile, clip_limit=_CLIP_LIMIT)
+    return np.asarray(FLOOR + (1 - FLOOR) * levels, np.float32)

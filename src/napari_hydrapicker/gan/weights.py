@@ -1,0 +1,168 @@
+"""Generators on disk: one safetensors file, float16, whose metadata says all that is needed to pick with it.
+
+Nothing in such a file is ever executed. What is not ours or not whole is refused before a tensor is used.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Final, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic_core import from_json
+
+from napari_hydrapicker.errors import WeightsError
+from napari_hydrapicker.gan.canvas import CANVAS_DIAMETER_CPX
+from napari_hydrapicker.gan.generator import DEFAULT_WIDTH, Generator
+from napari_hydrapicker.gan.localise import LocaliseParameters
+from napari_hydrapicker.gan.losses import LossName
+from napari_hydrapicker.gan.synthesis import SynthesisParameters
+from napari_hydrapicker.hydra import container
+from napari_hydrapicker.hydra.container import GET_ANOTHER
+from napari_hydrapicker.hydra.weights import stored
+
+FORMAT: Final = "napari-hydrapicker cgan"
+FORMAT_VERSION: Final = 1
+_SPLIT_TOLERANCE = 0.8
+_COUNTER = ".num_batches_tracked"  # of normalisation: of no use once trained, and too large for float16
+
+
+class GeneratorMetadata(BaseModel):
+    """What must be known to use a generator, and where it came from.
+
+    Attributes
+    ----------
+    width
+        Channels of its outermost layers, which fixes the shape of every tensor.
+    diameter_cpx
+        Length of a particle on the canvas, canvas pixels.
+    marker_cpx
+        Side of the black squares of its training, canvas pixels: what one mark measures.
+    calibration
+        ``(a, b)`` of ``probability = sigmoid(a * score + b)`` for `gan.score.score`, ``a > 0``.
+    threshold
+        Probability from which on a pick is shown by default.
+    loss
+        Which adversarial loss it was trained with.
+    training
+        Provenance: pairs, parameters, steps, figures on held-out pairs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    format: Literal["napari-hydrapicker cgan"] = FORMAT
+    format_version: Literal[1] = FORMAT_VERSION
+    width: int = Field(default=DEFAULT_WIDTH, ge=1, le=256)
+    diameter_cpx: float = Field(default=CANVAS_DIAMETER_CPX, ge=8, le=64)
+    marker_cpx: int = Field(default=SynthesisParameters.marker_cpx, ge=1, le=512)
+    calibration: tuple[float, float] = (1.0, 0.0)
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    loss: LossName = "mean-squared"
+    training: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @field_validator("calibration")
+    @classmethod
+    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] <= 0:
+            raise ValueError("the slope of a calibration must be above 0")
+        return value
+
+    def localisation(self, split: bool = True) -> LocaliseParameters:
+        """How this generator's marks are found.
+
+        Parameters
+        ----------
+        split
+            Whether merged marks are divided. Then a size other than the mean's is no reason any more to
+            leave one out: it is small where the generator was in doubt, which its score says. Without, it
+            is the paper's Algorithm 3, which loses most merged marks.
+        """
+        if not split:
+            return LocaliseParameters()
+        return LocaliseParameters(split=True, marker_cpx=self.marker_cpx, tolerance=_SPLIT_TOLERANCE)
+
+
+def bundled_path() -> Path | None:
+    """Path of the generator that comes with the package; None where none does."""
+    path = Path(str(resources.files("napari_hydrapicker"))) / "weights" / "cgan.safetensors"
+    return path if path.is_file() else None
+
+
+def save(generator: Generator, path: Path, meta: GeneratorMetadata) -> GeneratorMetadata:
+    """Write a generator; an existing file is replaced only once the new one is whole.
+
+    Returns
+    -------
+    GeneratorMetadata
+        What was written: `meta` with the generator's width.
+
+    Raises
+    ------
+    WeightsError
+        If the generator holds values that float16 cannot, or the file cannot be written.
+    """
+    meta = meta.model_copy(update={"width": generator.width})
+    state = generator.state_dict()
+    tensors = {name: stored(tensor) for name, tensor in state.items() if not name.endswith(_COUNTER)}
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(
+                f"{path}: not written, since '{name}' of the generator is not finite in float16. "
+                "The training diverged: use an earlier state, or train with a lower learning rate."
+            )
+    container.write(path, tensors, {"format": FORMAT, "metadata": meta.model_dump_json()})
+    return meta
+
+
+def read_metadata(path: Path) -> GeneratorMetadata:
+    """What a generator's file says about itself, without reading its tensors.
+
+    Raises
+    ------
+    WeightsError
+        If the file is not one of ours or is damaged.
+    """
+    return _parse(path, container.read_header(path, FORMAT))
+
+
+def load(path: Path) -> tuple[Generator, GeneratorMetadata]:
+    """Read a generator, on the CPU, in float32 and in evaluation mode.
+
+    Raises
+    ------
+    WeightsError
+        If the file is not one of ours, is damaged, or comes from a newer version.
+    """
+    header, tensors = container.read(path, FORMAT)
+    meta = _parse(path, header)
+    with torch.device("meta"):  # shapes without storage: a strange file cannot ask for memory
+        generator = Generator(meta.width)
+    counters = [name for name in generator.state_dict() if name.endswith(_COUNTER)]
+    counted = dict.fromkeys(counters, torch.zeros((), dtype=torch.float16))
+    container.check(path, tensors | counted, generator)
+    state = {name: tensor.float() for name, tensor in tensors.items()}
+    state |= {name: torch.zeros((), dtype=torch.int64) for name in counters}
+    generator.load_state_dict(state, assign=True)
+    return generator.eval(), meta
+
+
+def _parse(path: Path, header: dict[str, str]) -> GeneratorMetadata:
+    try:
+        content = from_json(header.get("metadata", ""))
+        version = content.get("format_version") if isinstance(content, dict) else None
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise WeightsError(
+                f"{path}: written by a newer version of napari-hydrapicker (generator format {version}, this "
+                f"one reads up to {FORMAT_VERSION}). Update napari-hydrapicker."
+            )
+        return GeneratorMetadata.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise WeightsError(
+            f"{path}: its description is invalid: {place}: {first['msg']}. {GET_ANOTHER}"
+        ) from error
+    except ValueError as error:
+        raise WeightsError(f"{path}: its description is not JSON ({error}). {GET_ANOTHER}") from error

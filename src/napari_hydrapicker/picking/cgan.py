@@ -1,0 +1,167 @@
+"""The cGAN picker: mark the particles, then find the marks (Kong et al., sections 2.1 to 2.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, ParameterError
+from napari_hydrapicker.gan import weights as generator_file
+from napari_hydrapicker.gan.canvas import Canvas, to_canvas
+from napari_hydrapicker.gan.generator import Generator
+from napari_hydrapicker.gan.localise import localise
+from napari_hydrapicker.gan.score import score
+from napari_hydrapicker.gan.weights import GeneratorMetadata
+from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.picking.dense import is_out_of_memory
+from napari_hydrapicker.picking.device import choose_device
+from napari_hydrapicker.picking.picker import FLOOR, inside, usable
+from napari_hydrapicker.picking.suppress import suppress
+from napari_hydrapicker.picks import Picks
+
+SUPPRESSION_DIAMETERS = 1 / 3
+"""Least distance of two picks by default, in particle diameters; as for the other picker."""
+
+
+@dataclass(eq=False)
+class CGanPicker:
+    """Picks with a generator that was trained on synthetic pairs alone.
+
+    Attributes
+    ----------
+    generator : Generator
+        In evaluation mode, on the device to compute on.
+    metadata : GeneratorMetadata
+        What its file says about it.
+    split : bool
+        Whether merged marks are divided; without it their particles are lost, as in the paper.
+    """
+
+    generator: Generator
+    metadata: GeneratorMetadata
+    split: bool = True
+
+    @classmethod
+    def load(cls, weights: Path | None = None, device: str = "auto", split: bool = True) -> Self:
+        """Read a generator, the bundled one by default, and bring it to a device.
+
+        Parameters
+        ----------
+        weights
+            File of the generator.
+        device
+            "auto", "cpu", "cuda" or "mps".
+        split
+            Whether merged marks are divided.
+
+        Raises
+        ------
+        WeightsError
+            If the file is none of ours or is damaged.
+        ParameterError
+            If there is no such device, or no file is given and none comes with the package.
+        """
+        target = choose_device(device)
+        path = generator_file.bundled_path() if weights is None else Path(weights)
+        if path is None:
+            raise ParameterError(
+                "no generator comes with this installation: give one with --weights, made with "
+                "hydrapicker train --picker cgan"
+            )
+        generator, metadata = generator_file.load(path)
+        generator = generator.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(generator, metadata, split)
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which on picks are shown by default."""
+        return self.metadata.threshold
+
+    def pick_micrograph(
+        self,
+        micrograph: Micrograph,
+        diameter_angstrom: float,
+        pixel_size_angstrom: float | None = None,
+        border_angstrom: float | None = None,
+        use_mask: bool = True,
+        floor: float = FLOOR,
+        min_distance_angstrom: float | None = None,
+    ) -> Picks:
+        """Read and pick a micrograph: see `Picker.pick_micrograph`."""
+        pixel_size = micrograph.pixel_size_angstrom if pixel_size_angstrom is None else pixel_size_angstrom
+        if pixel_size is None:
+            raise ParameterError(f"{micrograph.path}: the file states no pixel size; give it in Angstrom")
+        if not (pixel_size > 0 and diameter_angstrom > 0):
+            raise ParameterError(
+                f"a diameter of {diameter_angstrom:g} and a pixel size of {pixel_size:g} Angstrom: "
+                "give positive numbers"
+            )
+        diameter_px = diameter_angstrom / pixel_size
+        try:
+            canvas = to_canvas(
+                micrograph.pixels(), diameter_px, use_mask=use_mask, diameter_cpx=self.metadata.diameter_cpx
+            )
+        except (MicrographError, ParameterError) as error:
+            if str(micrograph.path) in str(error):
+                raise
+            raise type(error)(f"{micrograph.path}: {error}") from error
+        border_px = (diameter_angstrom / 2 if border_angstrom is None else border_angstrom) / pixel_size
+        distance_px = None if min_distance_angstrom is None else min_distance_angstrom / pixel_size
+        return self.pick(canvas, diameter_px, border_px, floor, distance_px)
+
+    def pick(
+        self,
+        canvas: Canvas,
+        diameter_px: float,
+        border_px: float = 0.0,
+        floor: float = FLOOR,
+        min_distance_px: float | None = None,
+    ) -> Picks:
+        """Pick a micrograph on the canvas; as `pick_micrograph`, with lengths in micrograph pixels."""
+        if min_distance_px is None:
+            min_distance_px = SUPPRESSION_DIAMETERS * diameter_px
+        if not border_px >= 0:
+            raise ParameterError(f"the border must be 0 or more, not {border_px:g} pixels")
+        if not min_distance_px >= 0:
+            raise ParameterError(f"the least distance must be 0 or more, not {min_distance_px:g}")
+        how = self.metadata.localisation(self.split)
+        yx_cpx, strength = localise(canvas.image, self.mark(canvas.image), how)
+        probability = self._probability(score(canvas.image, yx_cpx, strength, self.metadata.diameter_cpx))
+        yx_px = canvas.to_px(yx_cpx)
+        keep = (probability >= floor) & inside(yx_px, canvas.shape_px, border_px)
+        keep[keep] &= usable(yx_cpx[keep], canvas.mask)
+        yx_px, probability = yx_px[keep], probability[keep]
+        best = suppress(yx_px, probability, min_distance_px)
+        return Picks(yx_px[best], probability[best].astype(np.float32), diameter_px=diameter_px)
+
+    def mark(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The generator's output for a canvas' image, ``(H, W)`` each.
+
+        Raises
+        ------
+        OutOfMemoryError
+            If the canvas is too large for the device.
+        """
+        device = next(self.generator.parameters()).device
+        pixels = torch.from_numpy(np.ascontiguousarray(image))[None, None]  # (1, 1, H, W)
+        try:
+            with torch.inference_mode():
+                marked: NDArray[np.float32] = self.generator(pixels.to(device))[0, 0].cpu().numpy()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemoryError(
+                f"marking a canvas of {image.shape[0]} x {image.shape[1]} pixels does not fit into memory: "
+                "close other programs, pick on another device (--device cpu), or check the diameter"
+            ) from error
+        return marked
+
+    def _probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        slope, intercept = self.metadata.calibration
+        # The sigmoid written as tanh does not overflow.
+        return np.asarray(0.5 + 0.5 * np.tanh((slope * scores + intercept) / 2))

@@ -1,0 +1,81 @@
+"""What every picker can do, and what all of them leave out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.picks import Picks
+
+FLOOR = 0.01  # candidates of a lower probability are never listed
+
+
+class Picker(Protocol):
+    """Finds particles on micrographs."""
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which on picks are shown by default."""
+        ...
+
+    def pick_micrograph(
+        self,
+        micrograph: Micrograph,
+        diameter_angstrom: float,
+        pixel_size_angstrom: float | None = None,
+        border_angstrom: float | None = None,
+        use_mask: bool = True,
+        floor: float = FLOOR,
+        min_distance_angstrom: float | None = None,
+    ) -> Picks:
+        """Read and pick a micrograph.
+
+        Parameters
+        ----------
+        micrograph : Micrograph
+            What to pick.
+        diameter_angstrom : float
+            The particle's long diameter, Angstrom.
+        pixel_size_angstrom : float, optional
+            Takes precedence over the micrograph's own.
+        border_angstrom : float, optional
+            Centres nearer than this to an edge are left out; half the diameter by default, since a
+            particle that the edge cuts cannot be extracted.
+        use_mask : bool
+            Whether to leave out carbon film, bad ice and blank areas.
+        floor : float
+            Least probability.
+        min_distance_angstrom : float, optional
+            Of two picks nearer than this the less probable is left out; a third of the diameter by default.
+
+        Returns
+        -------
+        Picks
+            Centres in micrograph pixels; scores are probabilities, falling.
+
+        Raises
+        ------
+        MicrographError
+            If the micrograph cannot be read or has no contrast.
+        ParameterError
+            If no pixel size is known, or a length is out of range.
+        OutOfMemoryError
+            If the work does not fit into memory.
+        """
+        ...
+
+
+def inside(yx_px: NDArray[np.float64], shape_px: tuple[int, int], border_px: float) -> NDArray[np.bool_]:
+    """Whether centres (N, 2) lie in the image; with a border, at least that far from its outermost pixels."""
+    least = border_px if border_px > 0 else -0.5
+    last = np.array(shape_px) - 1
+    return np.asarray(((yx_px >= least) & (yx_px <= last - least)).all(axis=1))
+
+
+def usable(yx: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether centres (N, 2), in pixels of a mask (H, W), lie where it is True."""
+    rows, cols = np.clip(np.rint(yx).astype(np.intp), 0, np.array(mask.shape) - 1).T
+    return np.asarray(mask[rows, cols])

@@ -1,0 +1,104 @@
+"""`hydrapicker pick --picker cgan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+import torch
+
+from napari_hydrapicker import formats
+from napari_hydrapicker.cli.main import run
+from napari_hydrapicker.gan import weights as generator_file
+from napari_hydrapicker.gan.generator import Generator
+from napari_hydrapicker.gan.weights import GeneratorMetadata
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny generator that has learnt nothing, and marks here and there."""
+    torch.manual_seed(6)
+    made = Generator(4)
+    with torch.no_grad():
+        made(torch.rand(2, 1, 128, 128))
+        torch.nn.init.normal_(made.last.weight, 0, 0.1)
+        made.last.bias.fill_(0.2)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    generator_file.save(made, path, GeneratorMetadata(threshold=0.25, calibration=(100.0, -1.0)))
+    return path
+
+
+@pytest.fixture
+def micrograph(tmp_path: Path) -> Path:
+    with mrcfile.new(tmp_path / "a.mrc") as file:
+        file.set_data(np.random.default_rng(0).normal(0, 9, (600, 960)).astype(np.float32))
+        file.voxel_size = 2.0
+    return tmp_path / "a.mrc"
+
+
+def pick(out: Path, *arguments: str | Path) -> int:
+    options = ("--picker", "cgan", "--out", out, "--device", "cpu", "--diameter", 60)
+    return run(["pick", *map(str, options), *map(str, arguments)])
+
+
+def test_its_picks_are_written_as_the_other_pickers(tmp_path: Path, micrograph: Path, weights: Path) -> None:
+    out = tmp_path / "out"
+    assert pick(out, micrograph, "--weights", weights, "--format", "star,box", "--overlay") == 0
+    star = formats.read(out / "a_autopick.star")["a"]
+    assert len(star) > 3
+    assert star.x.max() > 600
+    assert star.y.max() < 600
+    assert (star.score >= 0.25).all()
+    assert (star.score <= 1).all()
+    assert formats.read(out / "a.box")["a"].yx == pytest.approx(star.yx, abs=1.5)
+    assert {"summary.csv", "a_overlay.png"} <= {path.name for path in out.iterdir()}
+
+
+def test_merged_marks_may_be_left_out(tmp_path: Path, micrograph: Path, weights: Path) -> None:
+    found = []
+    for name, options in (("split", ()), ("whole", ("--no-split",))):
+        assert pick(tmp_path / name, micrograph, "--weights", weights, "--threshold", "0", *options) == 0
+        found.append(formats.read(tmp_path / name / "a_autopick.star")["a"].yx)
+    assert found[0].shape != found[1].shape
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--head", "generic"), "--head: not for --picker cgan"),
+        (("--tile", "512"), "--tile: not for --picker cgan"),
+        (("--picker", "hydra", "--no-split"), "--no-split: not for --picker hydra"),
+        (("--picker", "mine"), "mine"),
+        (("--weights", "nowhere.safetensors"), "nowhere.safetensors"),
+    ],
+)
+def test_nonsense_is_refused_before_any_work(
+    arguments: tuple[str, ...],
+    said: str,
+    tmp_path: Path,
+    micrograph: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert pick(tmp_path / "out", micrograph, *arguments) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_network_of_the_other_picker_is_refused(
+    tmp_path: Path, micrograph: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pick(tmp_path / "out", micrograph, "--weights", weights, "--picker", "hydra") == 2
+    assert "not a napari-hydrapicker one" in capsys.readouterr().err
+
+
+def test_without_a_bundled_generator_one_must_be_given(
+    tmp_path: Path,
+    micrograph: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(generator_file, "bundled_path", lambda: None)
+    assert pick(tmp_path / "out", micrograph) == 2
+    assert "--weights" in capsys.readouterr().err

@@ -1,0 +1,185 @@
+"""The cGAN picker: geometry, masks, borders, calibration."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, ParameterError, WeightsError
+from napari_hydrapicker.gan import weights as generator_file
+from napari_hydrapicker.gan.canvas import Canvas
+from napari_hydrapicker.gan.generator import Generator
+from napari_hydrapicker.gan.weights import GeneratorMetadata
+from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.picking.cgan import CGanPicker
+from napari_hydrapicker.picking.picker import Picker
+
+SHAPE_CPX = (120, 200)
+SHAPE_PX = (600, 1000)  # 5 micrograph pixels a canvas pixel: a particle of 16 is 80 across
+DIAMETER_PX = 80.0
+PLACES = ((30, 170), (90, 40), (60, 100))
+
+
+class Marks(nn.Module):
+    """Takes the given share of brightness away in squares of 11 around the given centres."""
+
+    def __init__(self, squares: dict[tuple[int, int], float]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.squares = squares
+
+    def forward(self, images: Tensor) -> Tensor:
+        marked = images.clone()
+        for (row, col), share in self.squares.items():
+            place = slice(max(0, row - 5), row + 6), slice(max(0, col - 5), col + 6)
+            marked[0, 0][place] = images[0, 0][place] * (1 - share)
+        return marked
+
+
+def canvas(mask: np.ndarray | None = None) -> Canvas:
+    image = np.random.default_rng(0).uniform(0.59, 0.61, SHAPE_CPX).astype(np.float32)
+    for row, col in PLACES:
+        image[row - 4 : row + 5, col - 4 : col + 5] -= 0.2  # by 0.185 below the surroundings of 33 x 33
+    return Canvas(image, np.ones(SHAPE_CPX, bool) if mask is None else mask, SHAPE_PX)
+
+
+def picker(squares: dict[tuple[int, int], float], **description: object) -> CGanPicker:
+    return CGanPicker(Marks(squares), GeneratorMetadata.model_validate(description))  # type: ignore[arg-type]
+
+
+def test_marks_come_back_at_their_places_in_the_micrograph() -> None:
+    picks = picker({(30, 170): 1.0, (90, 40): 0.8}).pick(canvas(), DIAMETER_PX)
+    assert picks.yx == pytest.approx(np.array([[150, 850], [450, 200]]), abs=0.5)
+    assert picks.diameter_px == 80
+
+
+def test_scores_are_calibrated_and_fall() -> None:
+    squares = {(90, 40): 0.6, (30, 170): 1.0, (60, 100): 0.8}
+    picks = picker(squares, calibration=(5.0 / 0.185, -4.0)).pick(canvas(), DIAMETER_PX)
+    assert picks.score == pytest.approx([1 / (1 + math.exp(-x)) for x in (1.0, 0.0, -1.0)], abs=0.01)
+
+
+def test_candidates_under_the_floor_are_left_out() -> None:
+    made = picker({(90, 40): 0.6, (30, 170): 1.0}, calibration=(10.0 / 0.185, -8.0))
+    assert len(made.pick(canvas(), DIAMETER_PX)) == 2
+    assert len(made.pick(canvas(), DIAMETER_PX, floor=0.5)) == 1
+    assert len(picker({}).pick(canvas(), DIAMETER_PX)) == 0
+
+
+def test_merged_marks_are_divided_unless_told_otherwise() -> None:
+    squares = {(30, 40): 1.0, (30, 51): 1.0, (90, 40): 1.0, (90, 170): 1.0, (30, 170): 1.0}
+    assert len(picker(squares).pick(canvas(), DIAMETER_PX)) == 5
+    whole = picker(squares)
+    whole.split = False
+    assert len(whole.pick(canvas(), DIAMETER_PX)) == 3
+
+
+def test_of_near_picks_only_the_best_stays() -> None:
+    squares = {(30, 150): 0.9, (30, 170): 1.0, (90, 40): 1.0}  # 20 canvas pixels apart, 100 of the micrograph
+    assert len(picker(squares).pick(canvas(), DIAMETER_PX)) == 3
+    kept = picker(squares).pick(canvas(), DIAMETER_PX, min_distance_px=120)
+    assert sorted(kept.x) == pytest.approx([200, 850], abs=0.5)
+    with pytest.raises(ParameterError, match="least distance"):
+        picker(squares).pick(canvas(), DIAMETER_PX, min_distance_px=-1)
+
+
+def test_no_pick_lands_in_masked_pixels_or_the_border() -> None:
+    mask = np.ones(SHAPE_CPX, bool)
+    mask[:, 150:] = False
+    squares = {(30, 170): 1.0, (90, 40): 1.0, (8, 100): 1.0}
+    assert len(picker(squares).pick(canvas(mask), DIAMETER_PX)) == 2
+    kept = picker(squares).pick(canvas(mask), DIAMETER_PX, border_px=60)
+    assert kept.yx == pytest.approx(np.array([[450, 200]]), abs=0.5)
+    with pytest.raises(ParameterError, match="border"):
+        picker(squares).pick(canvas(), DIAMETER_PX, border_px=-1)
+
+
+def test_too_little_memory_is_told() -> None:
+    class Greedy(Marks):
+        def forward(self, images: Tensor) -> Tensor:
+            raise MemoryError
+
+    greedy = CGanPicker(Greedy({}), GeneratorMetadata())  # type: ignore[arg-type]
+    with pytest.raises(OutOfMemoryError, match="120 x 200"):
+        greedy.pick(canvas(), DIAMETER_PX)
+
+
+@pytest.fixture
+def micrograph(tmp_path: Path) -> Path:
+    """Three dark discs of 40 pixels on noise; 2 Angstrom a pixel."""
+    image = np.random.default_rng(5).normal(0, 1, (400, 640)).astype(np.float32)
+    rows, cols = np.ogrid[:400, :640]
+    for y, x in DISCS:
+        image[np.hypot(rows - y, cols - x) < 20] -= 3
+    with mrcfile.new(tmp_path / "m.mrc") as file:
+        file.set_data(image)
+        file.voxel_size = 2.0
+    return tmp_path / "m.mrc"
+
+
+DISCS = ((100, 500), (250, 120), (300, 400))
+
+
+class Dark(nn.Module):
+    """Marks what is dark over an area."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        mean = nn.functional.avg_pool2d(images, 7, 1, 3, count_include_pad=False)
+        return torch.where(mean < mean.mean() - 2 * mean.std(), torch.zeros(()), images)
+
+
+def test_particles_of_a_file_come_back_where_they_are(micrograph: Path) -> None:
+    # What is marked here is a disc, larger than one mark.
+    made: Picker = CGanPicker(Dark(), GeneratorMetadata(), split=False)  # type: ignore[arg-type]
+    picks = made.pick_micrograph(open_micrograph(micrograph), 80.0)
+    found = picks.yx[np.argsort(picks.y)]
+    assert found == pytest.approx(np.array(sorted(DISCS)), abs=2)
+    assert picks.diameter_px == 40
+    cut = made.pick_micrograph(open_micrograph(micrograph), 80.0, border_angstrom=220)
+    assert cut.yx == pytest.approx(np.array([DISCS[1]]), abs=2)
+    # A pixel size given here overrides the file's.
+    assert made.pick_micrograph(open_micrograph(micrograph), 80.0, 1.0).diameter_px == 80
+
+
+def test_errors_name_the_micrograph(micrograph: Path, tmp_path: Path) -> None:
+    made = picker({})
+    with pytest.raises(ParameterError, match=r"m\.mrc.*diameter"):
+        made.pick_micrograph(open_micrograph(micrograph), 4000.0)
+    with pytest.raises(ParameterError, match="positive"):
+        made.pick_micrograph(open_micrograph(micrograph), -3.0)
+    with mrcfile.new(tmp_path / "flat.mrc") as file:
+        file.set_data(np.zeros((300, 480), np.float32))
+    flat = open_micrograph(tmp_path / "flat.mrc")
+    with pytest.raises(ParameterError, match=r"flat\.mrc.*pixel size"):
+        made.pick_micrograph(flat, 80.0)
+    with pytest.raises(MicrographError, match=r"flat\.mrc.*contrast"):
+        made.pick_micrograph(flat, 80.0, 2.0)
+
+
+def test_a_generator_is_read_from_its_file(tmp_path: Path, micrograph: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    generator_file.save(Generator(2), path, GeneratorMetadata(threshold=0.3))
+    loaded = CGanPicker.load(path, "cpu", split=False)
+    assert loaded.threshold == 0.3
+    assert not loaded.split
+    assert len(loaded.pick_micrograph(open_micrograph(micrograph), 80.0)) == 0, "it has learnt nothing"
+    with pytest.raises(WeightsError, match="nowhere"):
+        CGanPicker.load(tmp_path / "nowhere.safetensors", "cpu")
+    with pytest.raises(ParameterError, match="abacus"):
+        CGanPicker.load(path, "abacus")
+
+
+def test_without_a_bundled_generator_one_must_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generator_file, "bundled_path", lambda: None)
+    with pytest.raises(ParameterError, match=r"--weights.*train --picker cgan"):
+        CGanPicker.load(device="cpu")
