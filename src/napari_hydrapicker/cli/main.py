@@ -24,6 +24,7 @@ PROGRAM = "hydrapicker"
 COMMANDS = {
     "pick": "Pick particles on micrographs.",
     "evaluate": "Score picks against known particle positions.",
+    "consensus": "Join several lists of picks by vote.",
     "convert": "Convert coordinate files between formats.",
     "simulate": "Simulate micrographs with known particle positions.",
     "synthesise": "Make training pairs for the cGAN picker.",

@@ -72,7 +72,7 @@ def pick(
 
     _check(diameter, pixel_size, threshold, border)
     _check_picker(picker, head, tile, no_split)
-    chosen = _parse_formats(format)
+    chosen = parse_formats(format)
     paths = find_micrographs(micrographs)
 
     # Not before the arguments are known to make sense: torch takes a second or two to load.
@@ -125,7 +125,8 @@ def _load(
     return HydraNetPicker.load(weights, head or "generic", device, tile)
 
 
-def _parse_formats(text: str) -> tuple[str, ...]:
+def parse_formats(text: str) -> tuple[str, ...]:
+    """Return the formats that --format names, each once; ParameterError for one that is not known."""
     names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
     unknown = [name for name in names if name not in _FORMATS]
     if unknown or not names:

@@ -1,0 +1,169 @@
+"""Several folders of picks, read and joined by the micrographs' names."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.evaluation.loading import Key, read_folder
+from napari_hydrapicker.evaluation.summary import Scale, read_summaries
+from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, are_probabilities
+from napari_hydrapicker.picks import Picks
+
+
+class ScoreWarning(UserWarning):
+    """Scores that are no probabilities were left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class PickList:
+    """The picks in one folder or file, and what picking noted of the micrographs."""
+
+    name: str
+    picks: dict[Key, Picks]
+    scales: dict[Key, Scale]
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """A micrograph that all lists hold: where its results go, its picks by list, its size if known.
+
+    ``key.folder`` is the sub-folder where all lists have it in one of that name, else "".
+    """
+
+    key: Key
+    picks: dict[str, Picks]
+    scale: Scale | None
+
+
+def read_lists(paths: Sequence[Path]) -> list[PickList]:
+    """Read folders or files of picks; a list whose scores are no probabilities loses them all.
+
+    Raises
+    ------
+    CoordinateFileError
+        If one is missing, damaged or without coordinates.
+    ParameterError
+        If one is named twice.
+
+    Warns
+    -----
+    ScoreWarning
+        If a list's scores are not between 0 and 1.
+    """
+    resolved = [path.resolve() for path in paths]
+    for place, path in enumerate(paths):
+        if resolved[place] in resolved[:place]:
+            raise ParameterError(f"{path}: is given twice; it would vote twice")
+    return [
+        PickList(name, _with_probabilities(path, read_folder(path)), read_summaries(path))
+        for name, path in zip(_names(resolved), paths, strict=True)
+    ]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Short names of the lists, longer where they would be the same."""
+    parts = 1
+    while len({path.parts[-parts:] for path in paths}) < len(paths):
+        parts += 1
+    return ["/".join(path.parts[-parts:]) for path in paths]
+
+
+def _with_probabilities(path: Path, picks: dict[Key, Picks]) -> dict[Key, Picks]:
+    bad = next((one for one in picks.values() if not are_probabilities(one)), None)
+    if bad is None:
+        return picks
+    value = float(bad.score[(bad.score < 0) | (bad.score > 1)][0])
+    message = f"{path}: scores such as {value:g} are no probabilities: each of its picks counts as 1"
+    warnings.warn(message, ScoreWarning, stacklevel=3)
+    return {key: replace(one, score=np.full(len(one), np.nan, np.float32)) for key, one in picks.items()}
+
+
+def join(lists: Sequence[PickList]) -> tuple[list[Shared], list[str]]:
+    """Join lists by micrograph; return what all of them hold, and the names that some lack, sorted.
+
+    A name that every list holds once is one micrograph, whatever sub-folders it is in; else the same
+    sub-folder and name are.
+
+    Raises
+    ------
+    ParameterError
+        If no micrograph is in all lists, or two lists' micrographs of one name differ in size.
+    """
+    names = sorted({key.name for one in lists for key in one.picks})
+    found: list[Shared] = []
+    missing: list[str] = []
+    for name in names:
+        keys = [[key for key in one.picks if key.name == name] for one in lists]
+        if all(len(own) == 1 for own in keys):
+            rows = [[own[0] for own in keys]]
+        else:
+            rows = [[key] * len(lists) for key in sorted(set(keys[0]).intersection(*keys[1:]))]
+        found += [_shared(lists, row) for row in rows]
+        if not rows:
+            missing.append(name)
+    if not found:
+        raise ParameterError(
+            "no micrograph is in all lists: "
+            + "; ".join(f"{one.name} has {_some(sorted({key.name for key in one.picks}))}" for one in lists)
+        )
+    return found, missing
+
+
+def _some(names: Sequence[str], listed: int = 3) -> str:
+    more = f" and {len(names) - listed} more" if len(names) > listed else ""
+    return ", ".join(names[:listed]) + more
+
+
+def _shared(lists: Sequence[PickList], keys: Sequence[Key]) -> Shared:
+    scales = [(one.name, one.scales[key]) for one, key in zip(lists, keys, strict=True) if key in one.scales]
+    for name, scale in scales[1:]:
+        if scale[0] != scales[0][1][0]:
+            shapes = " but ".join(
+                f"{rows} x {cols} in {of}" for of, ((rows, cols), _) in (scales[0], (name, scale))
+            )
+            raise ParameterError(f"{keys[0].name}: {shapes} pixels: pick the same files in each")
+    folder = keys[0].folder if len({key.folder for key in keys}) == 1 else ""
+    picks = {one.name: one.picks[key] for one, key in zip(lists, keys, strict=True)}
+    return Shared(Key(folder, keys[0].name), picks, scales[0][1] if scales else None)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far apart picks of one particle may lie: pixels, or a share of the diameter in Angstrom."""
+
+    distance_px: float | None
+    diameter_angstrom: float | None
+    pixel_size_angstrom: float | None
+
+    def pixel_size(self, shared: Shared) -> float | None:
+        """Return Angstrom per pixel: what the user gave, else what picking noted, else None."""
+        return self.pixel_size_angstrom or (shared.scale[1] if shared.scale else None)
+
+    def diameter_px(self, shared: Shared) -> float | None:
+        """Return the particle's diameter in pixels, or None if it is not known.
+
+        Raises
+        ------
+        ParameterError
+            If it is needed for the distance, and the pixel size is unknown.
+        """
+        size = self.pixel_size(shared)
+        if self.diameter_angstrom is not None and size is not None:
+            return self.diameter_angstrom / size
+        if self.distance_px is None:
+            raise ParameterError(
+                f"{shared.key.name}: the pixel size is unknown: give --pixel-size, or --distance in pixels"
+            )
+        known = [one.diameter_px for one in shared.picks.values() if one.diameter_px is not None]
+        return float(np.median(known)) if known else None
+
+    def distance(self, shared: Shared) -> float:
+        """Return the greatest distance of two picks of one particle, pixels; raises as `diameter_px`."""
+        return self.distance_px or JOIN_DIAMETERS * (self.diameter_px(shared) or math.nan)
