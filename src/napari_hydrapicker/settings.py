@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
@@ -19,10 +21,12 @@ class PickSettings(BaseModel):
         Picks of a lower score are hidden, not deleted; 0..1.
     threshold_chosen : bool
         Whether the user has set the threshold; until then the network's own is taken.
+    picker : str
+        "hydra", HydraPicker, or "cgan", the picker that was trained without any particle.
     head : str
-        Head of the network.
+        Head of HydraPicker's network.
     weights : str or None
-        Network file; None for the bundled one.
+        HydraPicker's network file; None for the bundled one.
     device : str
         "auto", "cpu", "cuda" or "mps".
     min_distance_angstrom, border_angstrom : float or None
@@ -36,6 +40,7 @@ class PickSettings(BaseModel):
     diameter_angstrom: float = Field(default=180.0, gt=0, le=5000, allow_inf_nan=False)
     threshold: float = Field(default=0.5, ge=0, le=1)
     threshold_chosen: bool = False
+    picker: Literal["hydra", "cgan"] = "hydra"
     head: str = "generic"
     weights: str | None = None
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda|mps)$")

@@ -32,7 +32,7 @@ messages = st.one_of(
     st.builds(
         PickRequest, number, st.lists(st.builds(MicrographRef, number, text, number, length)).map(tuple),
         length, st.none() | text, text, text, st.none() | length, st.booleans(), st.none() | length,
-        st.lists(text).map(tuple),
+        st.lists(text).map(tuple), st.sampled_from(["hydra", "cgan"]),
     ),
     st.builds(
         TrainRequest, number, text,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_hydrapicker.background import worker as worker_module
@@ -33,6 +34,8 @@ from napari_hydrapicker.heads.library import HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.weights import bundled_path
+from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.picking.cgan import CGanPicker
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.simulation.sample import Sample
 from napari_hydrapicker.training import finetune as finetune_module
@@ -73,6 +76,20 @@ def test_the_least_distance_is_passed_on(request_of: Make, distance: float) -> N
     picked = _answers(request_of(1, min_distance_angstrom=distance))[1]
     assert isinstance(picked, Picked)
     assert len(picked.yx) > 20 if distance == 0 else len(picked.yx) < 15
+
+
+def test_the_other_picker_picks(request_of: Make, simulated: tuple[Path, Sample]) -> None:
+    ready, picked, finished = _answers(request_of(1, picker="cgan"))
+    assert isinstance(ready, Ready)
+    assert isinstance(picked, Picked)
+    assert finished == Finished(1, cancelled=False)
+    path, sample = simulated
+    own = CGanPicker.load(device="cpu")
+    picks = own.pick_micrograph(open_micrograph(path), sample.diameter_angstrom, sample.pixel_size_angstrom)
+    assert ready.threshold == own.threshold
+    assert len(picks) > 5
+    np.testing.assert_allclose(picked.yx, picks.yx, atol=1e-3)
+    np.testing.assert_allclose(picked.score, picks.score, atol=1e-4)
 
 
 def test_a_frame_that_is_not_there_fails(request_of: Make, simulated: tuple[Path, Sample]) -> None:

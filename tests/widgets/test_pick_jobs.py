@@ -65,6 +65,26 @@ def test_the_request_holds_the_settings(jobs: PickJobs, session: Session) -> Non
     ]
     assert (request.diameter_angstrom, request.border_angstrom, request.use_mask) == (123, 9, False)
     assert request.min_distance_angstrom == 50
+    assert request.picker == "hydra"
+
+
+def test_the_request_names_the_chosen_picker(jobs: PickJobs, session: Session) -> None:
+    session.update(picker="cgan")
+    jobs.pick([session.records[0].id])
+    assert jobs._child.sent[0].picker == "cgan"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("chosen", "shown"), [(False, 0.31), (True, 0.6)])
+def test_the_threshold_is_the_pickers_unless_the_user_chose_one(
+    jobs: PickJobs, session: Session, wait: Wait, chosen: bool, shown: float
+) -> None:
+    if chosen:
+        session.update(threshold=0.6, threshold_chosen=True)
+    for job, (picker, own) in enumerate([("hydra", 0.45), ("cgan", 0.31)], 1):
+        session.update(picker=picker)
+        jobs.pick([session.records[0].id])
+        _finish(jobs, wait, Ready("CPU", own), Finished(job, False))
+    assert session.settings.threshold == shown
 
 
 def test_answers_go_into_the_session(jobs: PickJobs, session: Session, wait: Wait) -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+
+from napari_hydrapicker import formats
+from napari_hydrapicker.gan import weights as generator_file
+from napari_hydrapicker.picks import Source
+from napari_hydrapicker.simulation.sample import Sample
+
+Wait = Callable[..., None]
 
 
 def test_fields_and_settings_follow_one_another(dock: Any) -> None:
@@ -20,6 +30,46 @@ def test_fields_and_settings_follow_one_another(dock: Any) -> None:
     assert (section.distance.text(), section.border.text()) == ("automatic", "automatic")
     assert section.mask.isChecked()
     assert section.slider.value == 0.25
+
+
+def test_the_picker_is_chosen_and_has_no_heads_if_it_is_cgan(dock: Any) -> None:
+    section, session = dock.pick, dock.session
+    assert (section.picker.currentText(), session.settings.picker) == ("HydraPicker", "hydra")
+    section.picker.setCurrentText("cGAN")
+    assert session.settings.picker == "cgan"
+    assert session.project.setting("pick", {})["picker"] == "cgan"
+    assert not section.head.isEnabled()
+    session.update(picker="hydra")
+    assert section.picker.currentText() == "HydraPicker"
+    assert section.head.isEnabled()
+
+
+def test_the_other_picker_picks_and_its_picks_are_corrected_and_exported(
+    dock: Any, samples: list[Sample], tmp_path: Path, wait: Wait
+) -> None:
+    dock.pick.picker.setCurrentText("cGAN")
+    QTest.mouseClick(dock.pick.buttons[0], Qt.MouseButton.LeftButton)
+    wait(lambda: not dock.jobs.running, 90)
+    session, number = dock.session, dock.session.records[0].id
+    generator = generator_file.bundled_path()
+    assert generator is not None
+    own = generator_file.read_metadata(generator).threshold
+    assert (session.settings.threshold, session.settings.threshold_chosen) == (own, False)
+    assert dock.pick.device_name.text().startswith("CPU")
+    session.update(threshold=0.0)
+    labels = session.labels(number)
+    assert set(labels.source.tolist()) == {Source.PICKER}
+    gap = np.linalg.norm(labels.yx[:, None] - samples[0].picks.yx[None], axis=2).min(axis=1)
+    near = gap < session.diameter_px(number) / 4
+    best = np.argsort(-labels.score)
+    assert near[best[:10]].mean() > 0.6
+    session.delete(number, labels.id[best[:1]])
+    dock.export.folder.setText(str(tmp_path / "out"))
+    dock.export.write.click()
+    wait(lambda: not dock.tasks.busy)
+    written = formats.read(tmp_path / "out" / "m0_autopick.star")["m0"]
+    np.testing.assert_allclose(written.yx, session.picks(number).yx, atol=1e-3)
+    assert len(written) == len(labels) - 1
 
 
 def test_the_users_threshold_is_remembered_as_his(dock: Any) -> None:

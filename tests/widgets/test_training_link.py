@@ -84,10 +84,12 @@ def test_a_name_that_is_taken_is_refused(picked: Any, tmp_path: Path) -> None:
 
 def test_a_new_head_is_listed_and_chosen(picked: Any, tmp_path: Path) -> None:
     assert heads(picked) == ["generic"]
+    picked.session.update(picker="cgan")
     keep(tmp_path / "home" / "heads", "mine")
     picked.training.trained.emit(Trained(1, "mine", 0.7, 0.8, True, 100, 60.0))
     assert heads(picked) == ["generic", "mine"]
     assert picked.session.settings.head == picked.pick.head.currentText() == "mine"
+    assert picked.session.settings.picker == "hydra", "a head is HydraPicker's"
     model = picked.micrographs.table.model
     uses = [model.data(model.index(row, 4)) for row in range(model.rowCount())]
     assert uses == ["train", "", ""]

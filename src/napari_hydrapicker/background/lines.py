@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from napari_hydrapicker.background.messages import CorrectedRef, Message, MicrographRef
 
@@ -48,6 +48,8 @@ def _typed(value: Any, hint: Any) -> Any:
     if hint is float and type(value) is int:  # an integer is a number, but True is none
         return float(value)
     if type(value) is hint:
+        return value
+    if get_origin(hint) is Literal and value in get_args(hint):  # words, all of them
         return value
     if get_origin(hint) is UnionType:  # the only unions here: something, or None
         return None if value is None else _typed(value, get_args(hint)[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class PickRequest:
     """Pick these micrographs, one after the other.
 
     Of the lengths None stands for what follows from the diameter, of the weights for the bundled network.
+    Weights, head and libraries are HydraPicker's: the cGAN picker takes the bundled generator.
     """
 
     job: int
@@ -32,6 +34,7 @@ class PickRequest:
     use_mask: bool
     min_distance_angstrom: float | None
     libraries: tuple[str, ...] = ()  # folders with heads, beside the user's own
+    picker: Literal["hydra", "cgan"] = "hydra"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from napari_hydrapicker.errors import HydraPickerError, MicrographError
 from napari_hydrapicker.micrograph import Micrograph, MicrographWarning, open_micrographs
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
+    from napari_hydrapicker.picking.picker import Picker
 
 
 def open_reference(reference: MicrographRef) -> Micrograph:
@@ -31,7 +31,7 @@ def open_reference(reference: MicrographRef) -> Micrograph:
     return frames[reference.frame]
 
 
-def pick_one(picker: HydraNetPicker, reference: MicrographRef, request: PickRequest) -> Picked | Failed:
+def pick_one(picker: Picker, reference: MicrographRef, request: PickRequest) -> Picked | Failed:
     """Pick one micrograph as the request says, down to the picker's own floor of probability."""
     start = time.perf_counter()
     try:

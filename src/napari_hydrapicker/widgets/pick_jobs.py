@@ -81,7 +81,7 @@ class PickJobs(Jobs):
             job=self._job, micrographs=references, diameter_angstrom=s.diameter_angstrom, weights=s.weights,
             head=s.head, device=s.device, border_angstrom=s.border_angstrom, use_mask=s.use_mask,
             min_distance_angstrom=s.min_distance_angstrom,
-            libraries=tuple(str(one.folder) for one in head_libraries(self._session)),
+            libraries=tuple(str(one.folder) for one in head_libraries(self._session)), picker=s.picker,
         )  # fmt: skip
         self._send(request)
 

@@ -16,9 +16,11 @@ from napari_hydrapicker.widgets.pick_jobs import PickJobs
 from napari_hydrapicker.widgets.score_slider import ScoreSlider
 from napari_hydrapicker.widgets.section import Section
 
+_PICKERS = {"HydraPicker": "hydra", "cGAN": "cgan"}  # as the user and as the settings know them
+
 
 class PickSection(Section):
-    """Head, device, options, buttons, progress and the confidence slider.
+    """Picker, head, device, options, buttons, progress and the confidence slider.
 
     Signals
     -------
@@ -69,6 +71,9 @@ class PickSection(Section):
             self.mask.setChecked(settings.use_mask)
         if "device" in names:
             self.device.setCurrentText(settings.device)
+        if "picker" in names:
+            self.picker.setCurrentIndex(self.picker.findData(settings.picker))
+            self.head.setEnabled(settings.picker == "hydra")
         if "head" in names:
             self.head.setCurrentText(settings.head)
 
@@ -83,7 +88,11 @@ class PickSection(Section):
 
     def _build_choices(self) -> None:
         form = self.form()
-        self.head = choice("The network's head: generic for any protein")
+        self.picker = choice("HydraPicker, or cGAN, which was trained without any particle")
+        for label, name in _PICKERS.items():
+            self.picker.addItem(label, name)
+        form.addRow("Picker", self.picker)
+        self.head = choice("The head of HydraPicker's network: generic for any protein")
         self.head.addItem(GENERIC)
         form.addRow("Head", self.head)
         self.device = choice("Where to compute; auto takes a GPU if there is one")
@@ -104,6 +113,7 @@ class PickSection(Section):
         self.distance.valueChanged.connect(lambda v: self._update(min_distance_angstrom=v or None))
         self.border.valueChanged.connect(lambda v: self._update(border_angstrom=None if v < 0 else v))
         self.mask.toggled.connect(lambda on: self._update(use_mask=on))
+        self.picker.currentIndexChanged.connect(lambda _: self._update(picker=self.picker.currentData()))
         self.head.currentTextChanged.connect(lambda name: self._update(head=name) if name else None)
         self.device.currentTextChanged.connect(lambda name: self._update(device=name))
         self.progress.cancelled.connect(self._jobs.cancel)

@@ -91,7 +91,7 @@ class TrainingLink(QObject):
         self._threshold_before = session.settings.threshold
         self.refresh_heads()
         try:
-            session.update(head=name)
+            session.update(head=name, picker="hydra")
         except HydraPickerError as error:
             self.problem.emit(str(error))
             return
