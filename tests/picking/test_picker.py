@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_hydrapicker.picking.picker import inside, usable
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.picking.picker import check_lengths, inside, usable
 
 SHAPE = (60, 100)
 
@@ -43,3 +44,12 @@ def test_places_off_the_mask_follow_its_edge() -> None:
 def test_no_centres() -> None:
     nothing = np.empty((0, 2))
     assert inside(nothing, SHAPE, 3.0).shape == usable(nothing, np.ones(SHAPE, bool)).shape == (0,)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, float("nan")])
+def test_lengths_that_are_none(wrong: float) -> None:
+    check_lengths(0.0, 0.0)
+    with pytest.raises(ParameterError, match="the border must be 0 or more"):
+        check_lengths(wrong, 1.0)
+    with pytest.raises(ParameterError, match="the least distance must be 0 or more"):
+        check_lengths(1.0, wrong)

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
-from pydantic_core import from_json
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
-from napari_hydrapicker.errors import WeightsError
+from napari_hydrapicker.description import parse
 from napari_hydrapicker.gan.canvas import CANVAS_DIAMETER_CPX
 from napari_hydrapicker.gan.generator import DEFAULT_WIDTH, Generator
 from napari_hydrapicker.gan.localise import LocaliseParameters
@@ -106,12 +105,7 @@ def save(generator: Generator, path: Path, meta: GeneratorMetadata) -> Generator
     meta = meta.model_copy(update={"width": generator.width})
     state = generator.state_dict()
     tensors = {name: stored(tensor) for name, tensor in state.items() if not name.endswith(_COUNTER)}
-    for name, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise WeightsError(
-                f"{path}: not written, since '{name}' of the generator is not finite in float16. "
-                "The training diverged: use an earlier state, or train with a lower learning rate."
-            )
+    container.check_finite(path, tensors, "generator")
     container.write(path, tensors, {"format": FORMAT, "metadata": meta.model_dump_json()})
     return meta
 
@@ -149,20 +143,6 @@ def load(path: Path) -> tuple[Generator, GeneratorMetadata]:
 
 
 def _parse(path: Path, header: dict[str, str]) -> GeneratorMetadata:
-    try:
-        content = from_json(header.get("metadata", ""))
-        version = content.get("format_version") if isinstance(content, dict) else None
-        if isinstance(version, int) and version > FORMAT_VERSION:
-            raise WeightsError(
-                f"{path}: written by a newer version of napari-hydrapicker (generator format {version}, this "
-                f"one reads up to {FORMAT_VERSION}). Update napari-hydrapicker."
-            )
-        return GeneratorMetadata.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise WeightsError(
-            f"{path}: its description is invalid: {place}: {first['msg']}. {GET_ANOTHER}"
-        ) from error
-    except ValueError as error:
-        raise WeightsError(f"{path}: its description is not JSON ({error}). {GET_ANOTHER}") from error
+    text = header.get("metadata", "")
+    called = "generator format", "description"
+    return parse(path, text, GeneratorMetadata, FORMAT_VERSION, called, GET_ANOTHER)

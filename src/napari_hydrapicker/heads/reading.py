@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-from pydantic_core import from_json
 from safetensors import SafetensorError, safe_open
 
+from napari_hydrapicker.description import parse
 from napari_hydrapicker.errors import WeightsError
 from napari_hydrapicker.heads.record import HEAD_FORMAT, HEAD_FORMAT_VERSION, HeadRecord
 
@@ -42,20 +41,5 @@ def parse_record(path: Path, header: dict[str, str]) -> HeadRecord:
     WeightsError
         If it is damaged or comes from a newer version.
     """
-    try:
-        content = from_json(header.get("record", ""))
-        version = content.get("format_version") if isinstance(content, dict) else None
-        if isinstance(version, int) and version > HEAD_FORMAT_VERSION:
-            raise WeightsError(
-                f"{path}: written by a newer version of napari-hydrapicker (head format {version}, this one "
-                f"reads up to {HEAD_FORMAT_VERSION}). Update napari-hydrapicker."
-            )
-        return HeadRecord.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise WeightsError(
-            f"{path}: its record is invalid: {place}: {first['msg']}. {GET_ANOTHER}"
-        ) from error
-    except ValueError as error:
-        raise WeightsError(f"{path}: its record is not JSON ({error}). {GET_ANOTHER}") from error
+    text = header.get("record", "")
+    return parse(path, text, HeadRecord, HEAD_FORMAT_VERSION, ("head format", "record"), GET_ANOTHER)

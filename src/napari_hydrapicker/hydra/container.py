@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import safetensors.torch
@@ -90,6 +90,22 @@ def check(path: Path, tensors: dict[str, Tensor], module: nn.Module, computed: C
             )
         if not bool(torch.isfinite(tensor).all()):
             raise WeightsError(f"{path}: tensor '{name}' holds NaN or infinity. {GET_ANOTHER}")
+
+
+def check_finite(path: Path, tensors: Mapping[str, Tensor], what: str) -> None:
+    """Refuse to write what float16 cannot hold.
+
+    Raises
+    ------
+    WeightsError
+        If a tensor of the network, called `what`, holds NaN or infinity.
+    """
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(
+                f"{path}: not written, since '{name}' of the {what} is not finite in float16. "
+                "The training diverged: use an earlier state, or train with a lower learning rate."
+            )
 
 
 def _read(path: Path, file_format: str, with_tensors: bool) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 from pydantic import ValidationError
-from pydantic_core import from_json
 from torch import Tensor
 
+from napari_hydrapicker.description import parse, reason
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra import container
 from napari_hydrapicker.hydra.bundled import bundled_path
@@ -73,12 +73,7 @@ def save(
     tensors = {name: stored(tensor) for name, tensor in model.state_dict().items()}
     for head, difference in differences.items():
         tensors = replaced(tensors, head, difference)
-    for name, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise WeightsError(
-                f"{path}: not written, since '{name}' of the network is not finite in float16. "
-                "The training diverged: use an earlier state, or train with a lower learning rate."
-            )
+    container.check_finite(path, tensors, "network")
     container.write(path, tensors, {"format": FORMAT, "metadata": meta.model_dump_json()})
     return meta
 
@@ -148,30 +143,12 @@ def _described(model: HydraPicker, meta: Metadata, differences: tuple[str, ...])
     try:
         return Metadata.model_validate({**dict(meta), **facts})
     except ValidationError as error:
-        raise ParameterError(f"The description does not fit the network: {_reason(error)}.") from error
-
-
-def _reason(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"]
+        raise ParameterError(f"The description does not fit the network: {reason(error)}.") from error
 
 
 def _parse(path: Path, header: dict[str, str]) -> Metadata:
     text = header.get("metadata", "")
-    try:
-        content = from_json(text)
-        version = content.get("format_version") if isinstance(content, dict) else None
-        if isinstance(version, int) and version > FORMAT_VERSION:
-            raise WeightsError(
-                f"{path}: written by a newer version of napari-hydrapicker (format {version}, this one "
-                f"reads up to {FORMAT_VERSION}). Update napari-hydrapicker."
-            )
-        return Metadata.model_validate(content)
-    except ValidationError as error:
-        raise WeightsError(f"{path}: its description is invalid: {_reason(error)}. {GET_ANOTHER}") from error
-    except ValueError as error:
-        raise WeightsError(f"{path}: its description is not JSON ({error}). {GET_ANOTHER}") from error
+    return parse(path, text, Metadata, FORMAT_VERSION, ("format", "description"), GET_ANOTHER)
 
 
 def _wanted(path: Path, meta: Metadata, heads: Sequence[str] | None) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from napari_hydrapicker.gan.weights import GeneratorMetadata
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking.dense import is_out_of_memory
 from napari_hydrapicker.picking.device import choose_device
-from napari_hydrapicker.picking.picker import FLOOR, inside, usable
+from napari_hydrapicker.picking.picker import FLOOR, check_lengths, inside, usable
 from napari_hydrapicker.picking.suppress import suppress
 from napari_hydrapicker.picks import Picks
 
@@ -125,10 +125,7 @@ class CGanPicker:
         """Pick a micrograph on the canvas; as `pick_micrograph`, with lengths in micrograph pixels."""
         if min_distance_px is None:
             min_distance_px = SUPPRESSION_DIAMETERS * diameter_px
-        if not border_px >= 0:
-            raise ParameterError(f"the border must be 0 or more, not {border_px:g} pixels")
-        if not min_distance_px >= 0:
-            raise ParameterError(f"the least distance must be 0 or more, not {min_distance_px:g}")
+        check_lengths(border_px, min_distance_px)
         how = self.metadata.localisation(self.split)
         yx_cpx, strength = localise(canvas.image, self.mark(canvas.image), how)
         probability = self._probability(score(canvas.image, yx_cpx, strength, self.metadata.diameter_cpx))

@@ -27,7 +27,7 @@ from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking.dense import STRIDE_WPX, answer, check_tile
 from napari_hydrapicker.picking.device import choose_device
-from napari_hydrapicker.picking.picker import FLOOR, inside, usable
+from napari_hydrapicker.picking.picker import FLOOR, check_lengths, inside, usable
 from napari_hydrapicker.picking.suppress import SUPPRESSION_WPX, suppress
 from napari_hydrapicker.picks import Picks
 
@@ -134,40 +134,7 @@ class HydraNetPicker:
         floor: float = FLOOR,
         min_distance_angstrom: float | None = None,
     ) -> Picks:
-        """Read and pick a micrograph.
-
-        Parameters
-        ----------
-        micrograph : Micrograph
-            What to pick.
-        diameter_angstrom : float
-            The particle's long diameter, Angstrom.
-        pixel_size_angstrom : float, optional
-            Takes precedence over the micrograph's own.
-        border_angstrom : float, optional
-            Centres nearer than this to an edge are left out; half the diameter by default, since a
-            particle that the edge cuts cannot be extracted.
-        use_mask : bool
-            Whether to leave out carbon film, bad ice and blank areas.
-        floor : float
-            Least probability.
-        min_distance_angstrom : float, optional
-            Of two picks nearer than this the less probable is left out; a third of the diameter by default.
-
-        Returns
-        -------
-        Picks
-            Centres in micrograph pixels; scores are calibrated probabilities, falling.
-
-        Raises
-        ------
-        MicrographError
-            If the micrograph cannot be read or has no contrast.
-        ParameterError
-            If no pixel size is known, or a length is out of range.
-        OutOfMemoryError
-            If the smallest tiles do not fit into memory.
-        """
+        """Read and pick a micrograph, in tiles if memory is short: see `Picker.pick_micrograph`."""
         prepared = prepare(micrograph, diameter_angstrom, pixel_size_angstrom, use_mask)
         pixel_size = prepared.pixel_size_angstrom
         border_px = (diameter_angstrom / 2 if border_angstrom is None else border_angstrom) / pixel_size
@@ -188,10 +155,7 @@ class HydraNetPicker:
 
         `diameter_px` goes into the picks; by default it follows from the working scale.
         """
-        if not border_px >= 0:
-            raise ParameterError(f"the border must be 0 or more, not {border_px:g} pixels")
-        if not min_distance_wpx >= 0:
-            raise ParameterError(f"the least distance must be 0 or more, not {min_distance_wpx:g}")
+        check_lengths(border_px, min_distance_wpx)
         logit, yx_wpx = self._candidates(prepared)
         probability = self._probability(logit)
         yx_px = prepared.to_px(yx_wpx)

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
 
@@ -66,6 +67,20 @@ class Picker(Protocol):
             If the work does not fit into memory.
         """
         ...
+
+
+def check_lengths(border_px: float, min_distance: float) -> None:
+    """Refuse negative lengths, and what is no number.
+
+    Raises
+    ------
+    ParameterError
+        If the border or the least distance between picks is not 0 or more.
+    """
+    if not border_px >= 0:
+        raise ParameterError(f"the border must be 0 or more, not {border_px:g} pixels")
+    if not min_distance >= 0:
+        raise ParameterError(f"the least distance must be 0 or more, not {min_distance:g}")
 
 
 def inside(yx_px: NDArray[np.float64], shape_px: tuple[int, int], border_px: float) -> NDArray[np.bool_]:
