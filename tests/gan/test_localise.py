@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from napari_hydrapicker.errors import ParameterError
@@ -191,6 +191,7 @@ def test_a_region_of_many_marks_is_contamination_and_not_divided() -> None:
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(60, 160), st.integers(60, 160), st.integers(0, 10**6), st.booleans())
+@example(73, 140, 581108, False)  # a mark that fills the corner, uncut
 def test_the_truth_of_a_pair_gives_its_centres(rows: int, cols: int, seed: int, split: bool) -> None:
     parameters = SynthesisParameters(coverage=(0.3, 0.6))
     pair = synthesise_pair(noise((rows, cols), seed), np.random.default_rng(seed), parameters)

@@ -98,14 +98,16 @@ def localise(
     taken_away = np.asarray(image, np.float32) - output
     marked = taken_away >= np.float32(p.threshold)
     # Beyond the image's border nothing is eroded: a mark that the border cuts stays.
-    eroded = ndimage.binary_erosion(marked, np.ones((p.erosion_cpx,) * 2, np.bool_), border_value=1)
+    square = np.ones((p.erosion_cpx,) * 2, np.bool_)
+    eroded = ndimage.binary_erosion(marked, square, border_value=1)
+    eroded_from_outside = ndimage.binary_erosion(marked, square, border_value=0)
     cores, whole = _regions(eroded, marked, p.erosion_cpx)
     if p.split:
         whole = _divided(whole, p.marker_cpx)
         cores = np.where(eroded, whole, 0)
     # Marked pixels are brighter than the threshold; elsewhere the quotient is not used.
     strength = np.clip(taken_away / np.maximum(image, np.float32(p.threshold)), 0, 1).astype(np.float32)
-    return _measured(cores, whole, strength, p.tolerance)
+    return _measured(cores, eroded_from_outside, whole, strength, p.tolerance)
 
 
 def _regions(eroded: NDArray[np.bool_], marked: NDArray[np.bool_], erosion_cpx: int) -> tuple[Labels, Labels]:
@@ -128,18 +130,26 @@ def _properties(labels: Labels, strength: NDArray[np.float32] | None = None) -> 
 
 
 def _measured(
-    cores: Labels, whole: Labels, strength: NDArray[np.float32], tolerance: float
+    cores: Labels,
+    eroded_from_outside: NDArray[np.bool_],
+    whole: Labels,
+    strength: NDArray[np.float32],
+    tolerance: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centres and mean strengths of the regions whose core is nearly of the mean area."""
-    areas: dict[int, float] = {region.label: region.area for region in _properties(cores)}
-    if not areas:
+    """Centres and mean strengths of the regions whose core is nearly of the mean area.
+
+    A region at the image's border counts as large as its core, or as what is left when it is eroded from
+    outside too, whichever fits: nobody sees whether the border cuts the mark or only touches it.
+    """
+    most = np.bincount(cores.ravel())
+    if most[1:].sum() == 0:
         return np.empty((0, 2)), np.empty(0)
-    mean_area = sum(areas.values()) / len(areas)
-    low, high = (1 - tolerance) * mean_area, (1 + tolerance) * mean_area
+    least = np.bincount(cores[eroded_from_outside], minlength=len(most))
+    mean_area = most[1:].sum() / np.count_nonzero(most[1:])
+    fits = (most >= (1 - tolerance) * mean_area) & (least <= (1 + tolerance) * mean_area)
+    fits &= most > 0
     kept = [
-        region
-        for region in _properties(whole, strength)
-        if region.label in areas and low <= areas[region.label] <= high
+        region for region in _properties(whole, strength) if region.label < len(fits) and fits[region.label]
     ]
     yx = np.array([region.centroid_weighted for region in kept], np.float64).reshape(-1, 2)
     return yx, np.array([region.intensity_mean for region in kept], np.float64)
