@@ -1,4 +1,4 @@
-"""Layers on planes of rows, against the network's own."""
+"""Layers on rows, against the network's own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 
 from napari_hydrapicker.hydra import planes
 from napari_hydrapicker.hydra.cpu_layers import Norm, Stem
-from napari_hydrapicker.hydra.planes import Planes
+from napari_hydrapicker.hydra.planes import Rows
 
 
 @pytest.fixture(autouse=True)
@@ -17,14 +17,12 @@ def _small_strips_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planes, "_STRIP_BYTES", 300)
 
 
-def empty(rows: int, columns: int, channels: int) -> Planes:
-    even, odd = (torch.full((rows // 2 + 2, columns, channels), torch.nan) for _ in range(2))
-    return Planes(even, odd)
+def empty(rows: int, columns: int, channels: int) -> Rows:
+    return Rows(torch.full((rows + 2, columns, channels), torch.nan))
 
 
-def as_maps(both: Planes) -> torch.Tensor:
-    image = torch.stack((both.even[1:-1], both.odd[1:-1]), dim=1).flatten(0, 1)
-    return image.permute(2, 0, 1)[None]
+def as_maps(image: Rows) -> torch.Tensor:
+    return image.rows.permute(2, 0, 1)[None]
 
 
 def test_the_fused_stem_is_both_convolutions_up_to_the_edges() -> None:
@@ -42,12 +40,14 @@ def test_normalised_and_rectified(shortcut: bool) -> None:
     norm = nn.GroupNorm(3, 6)
     nn.init.normal_(norm.weight)
     nn.init.normal_(norm.bias)
-    both, other = empty(10, 7, 6), empty(10, 7, 6)
+    both, other = empty(12, 7, 6), empty(12, 7, 6)
     for made in (both, other):
-        for plane in (made.even, made.odd):
-            plane[1:-1] = 3 + 2 * torch.randn(5, 7, 6)
+        made.rows.copy_(3 + 2 * torch.randn(12, 7, 6))
     with torch.inference_mode():
         expected = norm(as_maps(both)) + (as_maps(other) if shortcut else 0)
-        Norm(norm).apply_relu(both, other if shortcut else None)
+        if shortcut:
+            Norm(norm).add_relu(both, other)
+        else:
+            Norm(norm).apply_relu(both)
     result = as_maps(other if shortcut else both)
     torch.testing.assert_close(result, expected.relu(), rtol=0, atol=1e-5)

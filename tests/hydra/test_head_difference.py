@@ -58,7 +58,7 @@ def test_scores_change_by_no_more_than_the_tolerance(generic: Head, tolerance: f
 def test_a_larger_tolerance_takes_less_room(generic: Head) -> None:
     head = changed(generic, 6, 0.003)
     sizes = []
-    for tolerance in (1e-3, 1e-1):
+    for tolerance in (5e-3, 1e-1):  # far from what rounding to half precision changes
         tensors = smallest_difference(head, generic, FEATURES, torch.sigmoid, tolerance)
         assert tensors is not None
         sizes.append(sum(tensor.numel() for tensor in tensors.values()))

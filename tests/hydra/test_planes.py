@@ -1,4 +1,4 @@
-"""Feature maps as two planes, and the memory that they live in."""
+"""Feature maps as rows, and the memory that they live in."""
 
 from __future__ import annotations
 
@@ -6,25 +6,36 @@ import pytest
 import torch
 
 from napari_hydrapicker.hydra import planes
-from napari_hydrapicker.hydra.planes import Buffers, Planes, as_maps, as_rows, to_half
+from napari_hydrapicker.hydra.planes import Buffers, Rows, as_maps, as_rows, to_half
 
 
 @pytest.mark.parametrize("strip_bytes", [1, 500, 1100, 10**9])
 def test_strips_cover_every_row_once(strip_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planes, "_STRIP_BYTES", strip_bytes)
-    made = Planes(torch.zeros(13, 8, 4), torch.zeros(13, 8, 4))
+    made = Rows(torch.zeros(46, 7, 4))
     strips = made.strips()
-    assert [row for start, stop in strips for row in range(start, stop)] == list(range(1, 12))
+    assert [row for start, stop in strips for row in range(start, stop)] == list(range(44))
+    assert all(start % 4 == 0 for start, _ in strips)
     most = max(stop - start for start, stop in strips)
-    assert most == 1 or most * 2 * 8 * 4 <= strip_bytes
+    assert most == 4 or most * 2 * 7 * 4 <= strip_bytes
 
 
-def test_planes_end_with_zeros() -> None:
-    made = Planes(torch.ones(6, 3, 2), torch.ones(6, 3, 2))
-    assert made.rows == 4
-    for plane in (made.even, made.odd):
-        assert not plane[[0, -1]].any()
-        assert plane[1:-1].all()
+def test_parts_are_the_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planes, "_STRIP_BYTES", 2 * 4 * 7 * 4)
+    made = Rows(torch.zeros(14, 7, 4))
+    parts = made.parts()
+    assert len(parts) == 3
+    for part in parts:
+        part += 1
+    assert (made.rows == 1).all()
+    assert not made.padded[[0, -1]].any()
+
+
+def test_rows_lie_between_zeros() -> None:
+    made = Rows(torch.ones(6, 3, 2))
+    assert made.rows.shape == (4, 3, 2)
+    assert made.rows.all()
+    assert not made.padded[[0, -1]].any()
 
 
 def test_memory_is_handed_out_again() -> None:

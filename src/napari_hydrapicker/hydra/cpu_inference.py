@@ -1,8 +1,9 @@
 """The network's dense answer in bfloat16 on the CPU, with fewer multiplications and passes over memory.
 
 It computes what `HydraPicker.forward` does (batch of one, ``dense=True``, evaluation mode), rearranged:
-convolutions by minimal filtering (`minimal_filtering`), the stem's two as one, normalisation, shortcut and
-rectification in one go (`cpu_layers`), all in strips of rows and in memory that is reused (`planes`).
+convolutions by minimal filtering (`row_filtering`, `minimal_filtering`), the stem's two as one,
+normalisation, shortcut and rectification in one go (`cpu_layers`), all in strips of rows and in memory that
+is reused (`planes`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from napari_hydrapicker.hydra.body import ResidualBlock
 from napari_hydrapicker.hydra.cpu_layers import Block, DenseStage, Norm, Stage, Stem
 from napari_hydrapicker.hydra.head import OUTPUTS
 from napari_hydrapicker.hydra.model import HydraPicker
-from napari_hydrapicker.hydra.planes import Buffers, Planes, keep_freed_strips, to_half
+from napari_hydrapicker.hydra.planes import Buffers, Rows, keep_freed_strips, to_half
 
 _KEPT_BYTES = 512 * 2**20  # of buffers kept for the next micrograph: up to about 1300 x 1300 working pixels
 
@@ -65,19 +66,18 @@ class CpuInference:
                     self._buffers.clear()
 
     def _answer(self, image: Tensor) -> Tensor:
-        planes, inner = self._planes("features", image.shape), self._planes("inner", image.shape)
-        self._stem(image, planes)
-        self._stem_norm.apply_relu(planes)
+        features, inner = self._rows("features", image.shape), self._rows("inner", image.shape)
+        self._stem(image, features)
+        self._stem_norm.apply_relu(features)
         for block in self._blocks:
-            block(planes, inner)
-        maps = self._first.of_planes(planes, self._buffers)
+            block(features, inner)
+        maps = self._first.in_strips(features, self._buffers)
         for stage in self._early:
             maps = stage(maps)
         return self._dense(maps)
 
-    def _planes(self, name: str, image_shape: tuple[int, ...]) -> Planes:
-        shape = image_shape[0] // 2 + 2, image_shape[1], self._channels
-        return Planes(*(self._buffers.take(f"{name} {parity}", shape) for parity in ("even", "odd")))
+    def _rows(self, name: str, image_shape: tuple[int, ...]) -> Rows:
+        return Rows(self._buffers.take(name, (image_shape[0] + 2, image_shape[1], self._channels)))
 
     def _dense(self, features8: Tensor) -> Tensor:
         raw = torch.empty((1, OUTPUTS, *features8.shape[2:]))

@@ -1,4 +1,4 @@
-"""The network's layers on planes of rows, in bfloat16: what `cpu_inference` is put together from."""
+"""The network's layers on rows of pixels, in bfloat16: what `cpu_inference` is put together from."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_hydrapicker.hydra.body import ResidualBlock
+from napari_hydrapicker.hydra.fused import add_scaled_and_rectify, scale_and_rectify
 from napari_hydrapicker.hydra.minimal_filtering import MinimalFilter, along_rows, of_rows, split
-from napari_hydrapicker.hydra.planes import Buffers, Planes, as_maps, as_rows, to_half
+from napari_hydrapicker.hydra.planes import Buffers, Rows, as_maps, as_rows, to_half
+from napari_hydrapicker.hydra.row_filtering import RowFilter
 
 
 class Stem:
@@ -24,22 +26,19 @@ class Stem:
         self._fused = to_half(fused.transpose(0, 1))
         self._first, self._second = to_half(first), to_half(second)
 
-    def __call__(self, image: Tensor, planes: Planes) -> None:
+    def __call__(self, image: Tensor, target: Rows) -> None:
         padded = functional.pad(image, (0, 0, 2, 2))[None, None]
-        for start, stop in planes.strips():
-            part = padded[:, :, 2 * (start - 1) : 2 * (stop - 1) + 4]
-            rows = as_rows(functional.conv2d(part, self._fused, padding=(0, 2)))
-            planes.even[start:stop], planes.odd[start:stop] = rows[::2], rows[1::2]
-        self._outermost(image, planes)
+        for start, stop in target.strips():
+            maps = functional.conv2d(padded[:, :, start : stop + 4], self._fused, padding=(0, 2))
+            target.rows[start:stop] = as_rows(maps)
+        self._outermost(image, target.rows)
 
-    def _outermost(self, image: Tensor, planes: Planes) -> None:
+    def _outermost(self, image: Tensor, rows: Tensor) -> None:
         """The first convolution's maps are 0 beyond the image; the fused one does not know."""
-        planes.even[1] = self._directly(image[:4])[0]
-        planes.odd[-2] = self._directly(image[-4:])[-1]
-        for column in (slice(None, 4), slice(-4, None)):
-            side = self._directly(image[:, column])
-            at = 0 if column.start is None else -1
-            planes.even[1:-1, at], planes.odd[1:-1, at] = side[::2, at], side[1::2, at]
+        rows[0] = self._directly(image[:4])[0]
+        rows[-1] = self._directly(image[-4:])[-1]
+        rows[:, 0] = self._directly(image[:, :4])[:, 0]
+        rows[:, -1] = self._directly(image[:, -4:])[:, -1]
 
     def _directly(self, part: Tensor) -> Tensor:
         maps = functional.conv2d(part[None, None].contiguous(), self._first, padding=1)
@@ -47,7 +46,7 @@ class Stem:
 
 
 class Norm:
-    """GroupNorm of planes, in place, together with what follows."""
+    """GroupNorm of rows, together with what follows."""
 
     def __init__(self, norm: nn.Module) -> None:
         assert isinstance(norm, nn.GroupNorm)
@@ -72,17 +71,23 @@ class Norm:
         maps = functional.batch_norm(as_maps(part), mean, variance, self._weight, self._bias, eps=self._eps)
         return as_rows(maps)
 
-    def apply_relu(self, planes: Planes, shortcut: Planes | None = None) -> None:
-        """Rectify the normalised planes in place, or those plus a shortcut, in the place of the shortcut."""
-        strips = planes.strips()
-        stats = self.statistics([p[start:stop] for p in (planes.even, planes.odd) for start, stop in strips])
-        target = shortcut or planes
-        for plane, to in ((planes.even, target.even), (planes.odd, target.odd)):
-            for start, stop in strips:
-                part = self.normalised(plane[start:stop], *stats)
-                if shortcut is not None:
-                    part.add_(to[start:stop])
-                torch.clamp_min(part, 0, out=to[start:stop])
+    def scale_and_shift(self, image: Rows) -> tuple[Tensor, Tensor]:
+        """What a channel is multiplied by, and what is added, (C,), to normalise these rows."""
+        mean, variance = self.statistics(image.parts())
+        scale = self._weight / (variance + self._eps).sqrt()
+        return to_half(scale), to_half(self._bias - mean * scale)
+
+    def apply_relu(self, image: Rows) -> None:
+        """Rectify the normalised rows in place."""
+        affine = self.scale_and_shift(image)
+        for part in image.parts():
+            part.copy_(scale_and_rectify(part, *affine))
+
+    def add_relu(self, image: Rows, shortcut: Rows) -> None:
+        """Rectify the normalised rows plus a shortcut, in the place of the shortcut."""
+        affine = self.scale_and_shift(image)
+        for target, part in zip(shortcut.parts(), image.parts(), strict=True):
+            add_scaled_and_rectify(target, part, *affine)
 
 
 class Block:
@@ -90,16 +95,16 @@ class Block:
 
     def __init__(self, block: ResidualBlock) -> None:
         pairs = [list(pair) for pair in (block.first, block.second)]
-        self._convs = [[MinimalFilter(cast(nn.Conv2d, conv).weight) for conv in pair[:2]] for pair in pairs]
+        self._convs = [[RowFilter(cast(nn.Conv2d, conv).weight) for conv in pair[:2]] for pair in pairs]
         self._norms = [Norm(pair[2]) for pair in pairs]
 
-    def __call__(self, planes: Planes, inner: Planes) -> None:
-        self._convs[0][0](planes, inner)
+    def __call__(self, image: Rows, inner: Rows) -> None:
+        self._convs[0][0](image, inner)
         self._convs[0][1](inner, inner)
-        self._norms[0].apply_relu(inner)
-        self._convs[1][0](inner, inner)
+        scale, shift = self._norms[0].scale_and_shift(inner)
+        self._convs[1][0](inner, inner, lambda rows: scale_and_rectify(rows, scale, shift))
         self._convs[1][1](inner, inner)
-        self._norms[1].apply_relu(inner, planes)
+        self._norms[1].add_relu(inner, image)
 
 
 class Stage:
@@ -118,17 +123,15 @@ class Stage:
         norm = self._norm
         return functional.group_norm(maps.relu_(), norm.num_groups, norm.weight, norm.bias, norm.eps)
 
-    def of_planes(self, planes: Planes, buffers: Buffers) -> Tensor:
-        """From (H, W, C) in planes to maps (1, D, H/2, W/2)."""
-        _, columns, channels = planes.even.shape
-        whole = buffers.take("first stage", (planes.rows, (columns + 1) // 2, len(self._weight)))
-        strips = planes.strips()
-        for start, stop in strips:
-            rows = torch.stack((planes.even[start:stop], planes.odd[start:stop]), dim=1)
-            rows = torch.cat((planes.odd[start - 1 : start], rows.view(-1, columns, channels)))
-            maps = functional.conv2d(as_maps(rows), self._weight, self._bias, stride=2, padding=(0, 1))
-            torch.clamp_min(as_rows(maps), 0, out=whole[start - 1 : stop - 1])
-        parts = [whole[start - 1 : stop - 1] for start, stop in strips]
+    def in_strips(self, image: Rows, buffers: Buffers) -> Tensor:
+        """From rows (H, W, C) to maps (1, D, H/2, W/2)."""
+        height, width = image.rows.shape[:2]
+        whole = buffers.take("first stage", (height // 2, (width + 1) // 2, len(self._weight)))
+        parts = [whole[start // 2 : stop // 2] for start, stop in image.strips()]
+        for part, (start, stop) in zip(parts, image.strips(), strict=True):
+            seen = as_maps(image.padded[start : stop + 1])  # with the row above
+            maps = functional.conv2d(seen, self._weight, self._bias, stride=2, padding=(0, 1))
+            torch.clamp_min(as_rows(maps), 0, out=part)
         stats = self._split.statistics(parts)
         for part in parts:
             part.copy_(self._split.normalised(part, *stats))
@@ -155,9 +158,7 @@ class DenseStage(Stage):
         products = []
         for rows_filtered, columns in zip(of_rows(*split(rows)), self._columns, strict=True):
             above, even, odd = split(rows_filtered.transpose(0, 1))
-            out = [odd.new_empty((*odd.shape[:2], len(self._weight))) for _ in range(2)]
-            columns.strip(above, even, odd, (out[0], out[1]))
-            products.append(out)
+            products.append(columns(above, even, odd))
         found = []
         for first, of_sum, of_difference, last in zip(*products, strict=True):
             even, odd = first.add_(of_sum).add_(of_difference), last.add_(of_sum).sub_(of_difference)

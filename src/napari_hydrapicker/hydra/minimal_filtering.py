@@ -1,4 +1,4 @@
-"""3x3 convolutions of planes with four multiplications for two rows instead of six.
+"""3x3 convolutions with four multiplications for two rows instead of six.
 
 Winograd's minimal filtering F(2, 3) along rows: Lavin & Gray, "Fast algorithms for convolutional neural
 networks", 2016, section 4.1. The data's transform is one addition or subtraction each, which bfloat16 bears.
@@ -12,35 +12,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_hydrapicker.hydra.planes import Planes, as_maps, as_rows, to_half
+from napari_hydrapicker.hydra.fused import accumulate
+from napari_hydrapicker.hydra.planes import as_maps, as_rows, to_half
 
 
 class MinimalFilter:
-    """A convolution (D, C, 3, K) of planes, K odd, two rows at a time."""
+    """A convolution (D, C, 3, K) of rows, K odd, two rows at a time."""
 
     def __init__(self, weight: Tensor) -> None:
         self._weights = [to_half(w) for w in along_rows(weight)]
         self._padding = (0, weight.shape[3] // 2)
 
-    def __call__(self, source: Planes, target: Planes) -> None:
-        """Write to `target`, which may be `source` itself."""
-        above = source.odd[:1].clone()  # of the strip at hand; in `source` it is overwritten by then
-        for start, stop in source.strips():
-            even, odd = source.even[start : stop + 1], source.odd[start:stop]
-            next_above = odd[-1:].clone()
-            self.strip(above, even, odd, (target.even[start:stop], target.odd[start:stop]))
-            above = next_above
-
-    def strip(self, above: Tensor, even: Tensor, odd: Tensor, out: tuple[Tensor, Tensor]) -> None:
-        """Convolve the even and odd rows (R, W, C) to `out` (R, W, D), which may be the same memory.
+    def __call__(self, above: Tensor, even: Tensor, odd: Tensor) -> tuple[Tensor, Tensor]:
+        """Convolve the even and odd rows (R, W, C) to such rows (R, W, D).
 
         `above` (1, W, C) is the odd row before them; `even` ends with the one after them, (R + 1, W, C).
         """
-        first, of_sum, of_difference, last = (
-            self._along(which, rows) for which, rows in enumerate(of_rows(above, even, odd))
-        )
-        torch.add(first.add_(of_sum), of_difference, out=out[0])
-        torch.sub(last.add_(of_sum), of_difference, out=out[1])
+        first, of_sum, of_difference, last = of_rows(above, even, odd)
+        of_sum, of_difference = self._along(1, of_sum), self._along(2, of_difference)
+        out = of_sum + of_difference, of_sum.sub_(of_difference)
+        accumulate(out[0], first, self._weights[0], self._padding)
+        accumulate(out[1], last, self._weights[3], self._padding)
+        return out
 
     def _along(self, which: int, rows: Tensor) -> Tensor:
         return as_rows(functional.conv2d(as_maps(rows), self._weights[which], padding=self._padding))

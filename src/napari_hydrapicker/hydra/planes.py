@@ -1,4 +1,4 @@
-"""Feature maps on the CPU as two planes, the even and the odd rows, and the memory that they live in.
+"""Feature maps on the CPU as rows of pixels, and the memory that they live in.
 
 Work is done in strips of rows, whose buffers the allocator hands out again: touching fresh memory of a whole
 image's size costs as much as a convolution.
@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-_STRIP_BYTES = 6 * 2**20  # of one plane; about six are alive at a time
+_STRIP_BYTES = 12 * 2**20  # in and out alike; what lies between takes twice as much
 _HALF = torch.bfloat16
 
 
@@ -35,27 +35,34 @@ class Buffers:
         self._kept.clear()
 
 
-class Planes:
-    """Even and odd rows of ``(H, W)`` features as ``(H/2 + 2, W, C)``; the first and last row are 0."""
+class Rows:
+    """Features of an image ``(H, W)``, H a multiple of 4, with a row of zeros above and below.
 
-    def __init__(self, even: Tensor, odd: Tensor) -> None:
-        """Take two tensors of that shape; their first and last row become 0."""
-        self.even, self.odd = even, odd
-        for plane in (even, odd):
-            plane[0] = 0
-            plane[-1] = 0
+    Attributes
+    ----------
+    padded : Tensor
+        ``(H + 2, W, C)``.
+    rows : Tensor
+        ``(H, W, C)``: without the zeros.
+    """
 
-    @property
-    def rows(self) -> int:
-        """Rows of each plane, without those of zeros."""
-        return len(self.even) - 2
+    def __init__(self, padded: Tensor) -> None:
+        """Take a tensor ``(H + 2, W, C)``, whose first and last row become 0."""
+        padded[0] = 0
+        padded[-1] = 0
+        self.padded, self.rows = padded, padded[1:-1]
 
     def strips(self) -> list[tuple[int, int]]:
-        """First and last row (exclusive) of each strip, within the padded planes."""
-        step = max(1, _STRIP_BYTES // (2 * self.even[0].numel()))
-        count = -(-self.rows // step)
-        edges = [1 + self.rows * i // count for i in range(count + 1)]
+        """First and last row (exclusive) of each strip, multiples of 4."""
+        fours = len(self.rows) // 4
+        step = max(1, _STRIP_BYTES // (2 * 4 * self.rows[0].numel()))
+        count = -(-fours // step)
+        edges = [4 * (fours * i // count) for i in range(count + 1)]
         return list(pairwise(edges))
+
+    def parts(self) -> list[Tensor]:
+        """All strips, ``(R, W, C)`` each."""
+        return [self.rows[start:stop] for start, stop in self.strips()]
 
 
 def to_half(weight: Tensor) -> Tensor:
