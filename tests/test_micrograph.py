@@ -136,6 +136,14 @@ def test_patterns_and_files_are_found_once(folder):
     assert names(find_micrographs([folder / "notes.txt"])) == ["notes.txt"]
 
 
+def test_links_that_lead_nowhere_are_not_passed_over(folder):
+    (folder / "z.mrc").symlink_to(folder / "moved.mrc")
+    assert folder / "z.mrc" in find_micrographs([folder])
+    assert find_micrographs([folder / "z*.mrc"]) == [folder / "z.mrc"]
+    with pytest.raises(MicrographError, match=r"z\.mrc: cannot be read .*it is a link to .*moved\.mrc"):
+        open_micrograph(folder / "z.mrc")
+
+
 def test_brackets_in_a_name_are_not_a_pattern(tmp_path):
     (tmp_path / "a[1].mrc").touch()
     assert names(find_micrographs([tmp_path / "a[1].mrc"])) == ["a[1].mrc"]

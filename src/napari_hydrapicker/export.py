@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,7 +122,7 @@ def plan(items: Sequence[ExportItem], preset: str, folder: Path, only_complete: 
         picks[item.micrograph.name] = _with_diameter(item)
     options = WriteOptions(
         shapes={item.micrograph.name: item.micrograph.shape for item in chosen},
-        micrograph_names={item.micrograph.name: _written_name(item.micrograph) for item in chosen},
+        micrograph_names={item.micrograph.name: relion_name(item.micrograph) for item in chosen},
         project_dir=relion_project(folder.absolute()),
     )
     target = formats.FORMATS[PRESETS[preset].format]
@@ -184,8 +185,8 @@ def _with_diameter(item: ExportItem) -> Picks:
     return replace(item.picks, diameter_px=diameter)
 
 
-def _written_name(micrograph: Micrograph) -> str:
-    """Name to write; a stack's frames, which RELION knows only as files of their own, get one each."""
+def relion_name(micrograph: Micrograph) -> str:
+    """Name of a micrograph for RELION; a stack's frames, which it knows only as files, get one each."""
     path = micrograph.path
     return written_name(path.with_name(f"{micrograph.name}.mrc") if micrograph.n_frames > 1 else path)
 
@@ -198,4 +199,4 @@ def written_name(path: Path) -> str:
 
 def relion_project(folder: Path) -> Path | None:
     """Return the RELION project that a folder lies in, or None."""
-    return next((up for up in (folder, *folder.parents) if (up / _RELION_PROJECT).is_file()), None)
+    return next((up for up in (folder, *folder.parents) if os.path.isfile(up / _RELION_PROJECT)), None)

@@ -133,7 +133,8 @@ def find_micrographs(paths: Iterable[str | Path]) -> list[Path]:
     """List the micrograph files named by files, folders and glob patterns, sorted, each once.
 
     A folder stands for the MRC and TIFF files in it, or, if it has none, for its PNG and JPEG files
-    (which may otherwise be thumbnails of the others).
+    (which may otherwise be thumbnails of the others). Links that lead nowhere are listed too, so that
+    opening them says so.
 
     Raises
     ------
@@ -154,7 +155,7 @@ def _expand(path: Path) -> list[Path]:
         return [path]
     if os.path.isdir(path):
         try:
-            files = [entry for entry in path.iterdir() if entry.is_file()]
+            files = [entry for entry in path.iterdir() if _is_file_or_lost_link(entry)]
         except OSError as error:
             raise MicrographError(f"{path}: the folder cannot be read ({error})") from error
         micrographs = _recognised(files)
@@ -162,11 +163,15 @@ def _expand(path: Path) -> list[Path]:
             raise MicrographError(f"{path}: no micrographs (.mrc, .mrcs, .tif, .png, .jpg) in this folder")
         return micrographs
     matches = [Path(match) for match in glob.glob(str(path), recursive=True)]
-    files = [match for match in matches if os.path.isfile(match)]
+    files = [match for match in matches if _is_file_or_lost_link(match)]
     if not files:
         what = "no file matches this pattern" if glob.has_magic(str(path)) else "no such file or folder"
         raise MicrographError(f"{path}: {what}")
     return _recognised(files) or files
+
+
+def _is_file_or_lost_link(path: Path) -> bool:
+    return os.path.isfile(path) or (os.path.islink(path) and not os.path.exists(path))
 
 
 def _recognised(files: list[Path]) -> list[Path]:
@@ -188,7 +193,8 @@ def _probe(path: Path) -> tuple[FileInfo, ModuleType]:
         with path.open("rb") as file:
             magic = file.read(4)
     except OSError as error:
-        raise MicrographError(f"{path}: cannot be read ({error.strerror or error})") from error
+        lost = f"; it is a link to {os.readlink(path)}" if os.path.islink(path) else ""
+        raise MicrographError(f"{path}: cannot be read ({error.strerror or error}{lost})") from error
     reader: ModuleType = mrc
     if magic in _TIFF_MAGICS:
         reader = tiff

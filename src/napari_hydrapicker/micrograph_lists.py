@@ -25,6 +25,12 @@ _CS_PATH, _CS_PIXEL = "micrograph_blob/path", "micrograph_blob/psize_A"
 Listed = tuple[str, float | None]
 
 
+def is_list(path: str | Path) -> bool:
+    """Whether a path leads to a file that lists micrographs, by its extension."""
+    path = Path(os.path.expanduser(path))
+    return path.suffix.lower() in _LISTS and os.path.isfile(path)
+
+
 def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
     """Open micrographs named by files, folders, patterns, or other programs' lists of them.
 
@@ -52,7 +58,7 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
 
 def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:
     """Lists that name files, or None for files named directly; the files; and their pixel sizes."""
-    if path.suffix.lower() in _LISTS and os.path.isfile(path):
+    if is_list(path):
         listed = _from_star(path) if path.suffix.lower() == ".star" else _from_cs(path)
         for name, pixel_size in listed:
             yield path, Path(name), pixel_size

@@ -140,7 +140,11 @@ def test_scores_that_are_no_probabilities_are_left_out(
         (["--distance", "5", "--weight", "1"], ("first", "second"), "--weight"),
         (["--distance", "5", "--weight", "1", "--weight", "0"], ("first", "second"), "--weight 0"),
         (["--distance", "5", "--format", "mrc"], ("first", "second"), "--format mrc"),
-        (["--distance", "5", "--format", "box"], ("first", "second"), "box size"),
+        (
+            ["--distance", "5", "--format", "box"],
+            ("first", "second"),
+            "--format box needs the particles' size",
+        ),
         (["--distance", "5"], ("first", "first"), "given twice"),
         (["--distance", "5"], ("first", "nowhere"), "nowhere: no such folder"),
         (["--distance", "5"], ("first", "elsewhere"), "no micrograph is in all lists"),

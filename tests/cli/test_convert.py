@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mrcfile
 import numpy as np
 import pytest
 
@@ -47,7 +48,7 @@ def test_the_extension_tells_the_format(
 
 def test_a_folder_of_boxes(stars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert convert(stars, tmp_path / "boxes", "--to", "box") == 2
-    assert "needs a box size in pixels" in capsys.readouterr().err
+    assert "needs a box size in pixels, and a has none: give --box PX" in capsys.readouterr().err
     assert convert(stars, tmp_path / "boxes", "--to", "box", "--box", "50") == 0
     assert (tmp_path / "boxes" / "b.box").read_text() == "275\t75\t50\t50\t0.75\n"
 
@@ -111,6 +112,62 @@ def test_a_combined_list_is_read_once_with_its_files(tmp_path: Path) -> None:
     formats.write(PICKS, tmp_path / "relion", "star-combined")
     assert convert(tmp_path / "relion", tmp_path / "p.csv") == 0
     assert {name: len(one) for name, one in formats.read(tmp_path / "p.csv").items()} == {"a": 2, "b": 1}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the micrographs of the picks, not square; the current folder lies above it."""
+    folder = tmp_path / "project"
+    for name in ("a", "b", "spare"):
+        (folder / "Motion" / "job002").mkdir(parents=True, exist_ok=True)
+        with mrcfile.new(folder / "Motion" / "job002" / f"{name}.mrc") as file:
+            file.set_data(np.zeros((400, 700), np.int8))
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.mark.parametrize("relion", [True, False])
+def test_names_are_those_that_relion_knows(relion: bool, stars: Path, project: Path) -> None:
+    if relion:
+        (project / "default_pipeline.star").write_text("")
+    mics = project / "Motion" / "job002" / "*.mrc"
+    out = project / "Pick" / "job003"
+    assert convert(stars, out, "--to", "star-combined", "--micrographs", mics) == 0
+    lines = (out / "autopick.star").read_text().split("\n")
+    where, beside = ("", "Pick/job003/") if relion else ("project/", "")
+    assert f"{where}Motion/job002/a.mrc {beside}a_autopick.star" in lines
+    assert f"{where}Motion/job002/b.mrc {beside}b_autopick.star" in lines
+    assert formats.read(out / "autopick.star").keys() == PICKS.keys()
+
+
+def test_a_list_tells_the_names(stars: Path, project: Path) -> None:
+    (project / "default_pipeline.star").write_text("")
+    names = ["Motion/job002/a.mrc", "Motion/job002/b.mrc"]
+    path = project / "Ctf" / "micrographs_ctf.star"
+    path.parent.mkdir()
+    path.write_text("\n".join(["data_micrographs", "loop_", "_rlnMicrographName #1", *names, ""]))
+    assert convert(stars, project / "p.star", "--micrographs", path) == 0
+    rows = [line.split()[0] for line in (project / "p.star").read_text().splitlines() if "Motion" in line]
+    assert rows == [names[0], names[0], names[1]]
+
+
+def test_micrographs_tell_their_sizes(stars: Path, project: Path, tmp_path: Path) -> None:
+    assert convert(stars, tmp_path / "p.cs", "--micrographs", project / "Motion" / "job002") == 0
+    np.testing.assert_allclose(formats.read(tmp_path / "p.cs")["a"].yx, PICKS["a"].yx, atol=1e-3)
+
+
+def test_micrographs_must_be_the_right_ones(
+    stars: Path, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mics = project / "Motion" / "job002"
+    assert convert(stars, tmp_path / "p.star", "--micrographs", mics / "a.mrc") == 2
+    assert "--micrographs: b: not among them" in capsys.readouterr().err
+    assert convert(stars, tmp_path / "p.star", "--micrographs", mics / "c.mrc") == 2
+    assert "c.mrc: no such file" in capsys.readouterr().err
+    (project / "a.mrc").write_bytes((mics / "a.mrc").read_bytes())
+    assert convert(stars, tmp_path / "p.star", "--micrographs", mics, "--micrographs", project) == 2
+    assert "have one name" in capsys.readouterr().err
+    assert not (tmp_path / "p.star").exists()
 
 
 @pytest.mark.parametrize(

@@ -122,3 +122,36 @@ def test_a_micrograph_without_pixel_size_is_named(folder: Path, capsys: pytest.C
     assert finetune(folder) == 2
     assert "--pixel-size" in capsys.readouterr().err
     assert finetune(folder, "--pixel-size", "2") == 0
+
+
+def test_a_folder_that_takes_no_head_costs_no_training(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*arguments: object, **options: object) -> None:
+        raise AssertionError("trained in vain")
+
+    monkeypatch.setattr("napari_hydrapicker.training.finetune.finetune", train)
+    (folder / "lost").symlink_to(folder / "moved")
+    assert finetune(folder, "--library", str(folder / "lost" / "heads")) == 2
+    assert "lost/heads: cannot be written" in capsys.readouterr().err
+
+
+def test_a_micrograph_is_not_trained_on_and_held_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "copy").mkdir()
+    (folder / "copy" / "m1.mrc").write_bytes((folder / "m1.mrc").read_bytes())
+    assert finetune(folder, micrographs=("m1.mrc", "copy/m1.mrc")) == 2
+    assert "m1.mrc: shares its name with" in capsys.readouterr().err
+    (folder / "link").mkdir()
+    (folder / "link" / "m1.mrc").symlink_to(folder / "m1.mrc")
+    assert finetune(folder, micrographs=("m1.mrc", "link/m1.mrc")) == 0
+    assert capsys.readouterr().out.startswith("1 micrographs, 12 particles")
+
+
+def test_picks_of_one_name_are_not_mixed_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "picks" / "old").mkdir()
+    text = (folder / "picks" / "m1_autopick.star").read_text()
+    (folder / "picks" / "old" / "m1_autopick.star").write_text(text)
+    assert finetune(folder) == 2
+    assert "picks: holds m1 in several sub-folders" in capsys.readouterr().err

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import typer
 
 from napari_hydrapicker import __version__
 from napari_hydrapicker.cli import main as cli
@@ -50,12 +55,87 @@ def test_every_command_has_its_help(command: str, capsys: pytest.CaptureFixture[
     assert f"hydrapicker {command}" in capsys.readouterr().out
 
 
+def test_paragraphs_are_not_broken_where_the_source_breaks(
+    as_demo: Replace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def demo() -> None:
+        """Do it.
+
+        This goes
+        on. And
+        on.
+        """
+
+    as_demo(demo)
+    assert cli.run(["demo", "--help"]) == 0
+    assert "This goes on. And on." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("arguments", [["pikc"], ["--no-such-option"], ["pick", "--no-such-option"]])
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(arguments) == 2
     captured = capsys.readouterr()
-    assert "No such" in captured.err
-    assert "Traceback" not in captured.err
+    [line] = captured.err.splitlines()
+    assert line.startswith("hydrapicker: error: No such")
+    assert line.endswith(" --help")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["pick"], "Missing argument 'MICROGRAPH'; see hydrapicker pick --help"),
+        (["pick", "a.mrc", "--diameter", "wide", "--out", "o"], "Invalid value for '--diameter': "),
+        (["pick", "a.mrc", "--diameter"], "'--diameter' requires an argument"),
+        (["convert", "a.box"], "Missing argument 'OUT'"),
+        (["heads", "shwo"], "No such command 'shwo'"),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    [line] = captured.err.splitlines()
+    assert said in line
+
+
+@pytest.mark.parametrize("arguments", [[], ["heads"]])
+def test_nothing_to_do_shows_the_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(arguments) in (0, 2)  # 0 before click 8.2
+    captured = capsys.readouterr()
+    assert "Usage: hydrapicker" in captured.out + captured.err
+    assert "error" not in captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["pick", "--help"], ["heads", "list", "--library", "no"]]
+)
+def test_nobody_reads_to_the_end(arguments: list[str]) -> None:
+    """As in ``hydrapicker ... | head -1``: no complaint, and an exit code that is none of our faults."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        command = [sys.executable, "-m", "napari_hydrapicker", *arguments]
+        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_the_guide_names_every_option(name: str) -> None:
+    guide = Path(__file__).parents[2] / "docs"
+    sections = re.split(r"^## ", (guide / "command-line.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    own = [section for section in sections if f"hydrapicker {name}" in section]
+    if name in ("finetune", "heads"):
+        own.append((guide / "heads.md").read_text(encoding="utf-8"))
+    group: Any = typer.main.get_command(cli._application([name]))
+    command = group.commands[name]
+    parameters = [p for one in getattr(command, "commands", {"": command}).values() for p in one.params]
+    options = {option for p in parameters for option in p.opts if option.startswith("--")}
+    assert options
+    assert own
+    named = set(re.findall(r"--[a-z][a-z-]*", "\n".join(own)))
+    assert options - {"--help"} <= named
 
 
 def test_arguments_reach_the_command(as_demo: Replace) -> None:
@@ -137,6 +217,19 @@ def test_warnings_are_one_line_each(as_demo: Replace, capsys: pytest.CaptureFixt
     assert cli.run(["demo"]) == 0
     assert capsys.readouterr().err == "hydrapicker: warning: the header states no pixel size\n"
     assert warnings.showwarning is before
+
+
+def test_output_that_is_not_unicode(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "β.box").write_text("1 2 30 30\n")
+    paths = map(str, (tmp_path / "one", tmp_path / "two", "--out", tmp_path / "both"))
+    command = [sys.executable, "-m", "napari_hydrapicker", "consensus", *paths, "--distance", "5"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"\u03b2" in done.stdout
+    assert (tmp_path / "both" / "β_autopick.star").exists()
 
 
 def test_module_runs_as_the_command() -> None:

@@ -12,9 +12,14 @@ import torch
 
 from napari_hydrapicker import formats
 from napari_hydrapicker.cli.main import run
+from napari_hydrapicker.errors import CoordinateFileError
+from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary
+from napari_hydrapicker.heads.record import HeadRecord
+from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
-from napari_hydrapicker.hydra.weights import save
+from napari_hydrapicker.hydra.weights import body_hash, load, save
+from napari_hydrapicker.picking import batch
 
 
 def write_micrograph(path: Path, seed: int, pixel_size: float = 2.0) -> Path:
@@ -23,6 +28,12 @@ def write_micrograph(path: Path, seed: int, pixel_size: float = 2.0) -> Path:
         file.set_data(np.random.default_rng(seed).normal(0, 9, (300, 480)).astype(np.float32))
         file.voxel_size = pixel_size
     return path
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep away from the heads of whoever runs the tests."""
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +128,7 @@ def test_a_missing_pixel_size(
     path = write_micrograph(tmp_path / "none.mrc", 0, pixel_size=0.0)
     assert pick(out, weights, path) == 2
     assert "--pixel-size" in capsys.readouterr().err
-    assert pick(out, weights, path, "--pixel-size", "2", "--overwrite") == 0
+    assert pick(out, weights, path, "--pixel-size", "2") == 0  # what failed leaves nothing in the way
     assert len(formats.read(out / "none_autopick.star")["none"])
 
 
@@ -140,6 +151,127 @@ def test_micrographs_of_one_name_do_not_overwrite_each_other(
     assert pick(out, weights, folder, twin) == 2
     assert "shares its name" in capsys.readouterr().err
     assert len(summary(out)) == 3
+
+
+def test_an_interrupted_run_goes_on(
+    folder: Path,
+    out: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stop(image: object, picks: object, diameter_px: float, path: Path) -> None:
+        if path.name.startswith("b"):
+            raise KeyboardInterrupt
+        path.write_bytes(b"")
+
+    monkeypatch.setattr(batch, "draw_overlay", stop)
+    options = ["--format", "star,csv", "--overlay"]
+    assert pick(out, weights, folder, *options) == 130
+    captured = capsys.readouterr()
+    assert "interrupted: 1 of 2 micrographs are done; the same command with --resume" in captured.err
+    assert [row["micrograph"] for row in summary(out)] == ["a"]
+    monkeypatch.undo()
+    before = (out / "a_autopick.star").stat().st_mtime_ns
+    assert pick(out, weights, folder, *options, "--resume") == 0
+    assert (out / "a_autopick.star").stat().st_mtime_ns == before
+    assert [row["micrograph"] for row in summary(out)] == ["a", "b"]
+    assert formats.read(out / "picks.csv").keys() == {"a", "b"}
+    assert "earlier" in capsys.readouterr().out
+    assert pick(out, weights, folder, "--resume", "--overwrite") == 2
+    assert "--resume would keep" in capsys.readouterr().err
+
+
+def test_a_full_disk_hides_no_other_trouble(
+    folder: Path,
+    out: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*arguments: object, **options: object) -> None:
+        raise CoordinateFileError("summary.csv: cannot be written (No space left on device)")
+
+    (folder / "aa.mrc").write_bytes(b"no micrograph")
+    monkeypatch.setattr(batch, "write_summary", full)
+    assert pick(out, weights, folder) == 2
+    told = capsys.readouterr().err
+    assert "not picked: " in told
+    assert "No space left" in told.splitlines()[-1]
+
+
+def test_a_list_names_micrographs_and_pixel_sizes(
+    folder: Path, out: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder.parent / "micrographs.star"
+    path.write_text(
+        "data_optics\nloop_\n_rlnOpticsGroup #1\n_rlnMicrographPixelSize #2\n7 2.5\n\n"
+        "data_micrographs\nloop_\n_rlnMicrographName #1\n_rlnOpticsGroup #2\nin/b.mrc 7\nin/lost.mrc 7\n"
+    )
+    assert pick(out, weights, path, folder / "a.mrc") == 2
+    assert "lists in/lost.mrc, which is neither" in " ".join(capsys.readouterr().err.split())
+    found = {row["micrograph"]: row["pixel_size_angstrom"] for row in summary(out)}
+    assert found == {"a": "2", "b": "2.5", "micrographs.star": ""}
+
+
+@pytest.mark.filterwarnings("always:.* the pixel size is given as 1 A")
+def test_a_pixel_size_of_one_is_doubted(
+    tmp_path: Path, out: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_micrograph(tmp_path / "one.mrc", 0, pixel_size=1.0)
+    assert pick(out, weights, path) == 0
+    assert f"hydrapicker: warning: {path}: the pixel size is given as 1 A" in capsys.readouterr().err
+    assert pick(out, weights, path, "--pixel-size", "1", "--overwrite") == 0
+    assert "warning" not in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("always:.* is taken for all")
+def test_one_pixel_size_for_binned_and_unbinned(
+    folder: Path, out: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_micrograph(folder / "binned.mrc", 3, pixel_size=4.0)
+    assert pick(out, weights, folder, "--pixel-size", "2") == 0
+    told = capsys.readouterr().err
+    assert f"{path}: the file states 4 A per pixel, others 2; --pixel-size 2 is taken for all" in told
+    assert pick(out, weights, folder, "--overwrite") == 0
+    assert [row["pixel_size_angstrom"] for row in summary(out)] == ["2", "2", "4"]
+    assert "warning" not in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("always:.* is less than 12 pixels across")
+def test_nanometres_are_suspected(
+    folder: Path, out: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pick(out, weights, folder / "a.mrc", "--diameter", "23") == 0
+    told = capsys.readouterr().err
+    assert "a.mrc: a particle of 23 A is less than 12 pixels across" in told
+    assert told.count("warning") == 1
+
+
+def test_a_link_that_leads_nowhere_is_named(
+    folder: Path, out: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "lost.mrc").symlink_to(folder / "moved.mrc")
+    assert pick(out, weights, folder) == 2
+    assert f"it is a link to {folder / 'moved.mrc'}" in capsys.readouterr().err
+    assert (out / "a_autopick.star").exists()
+
+
+def test_a_head_of_a_library_in_another_place(
+    folder: Path, out: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = Head(4, 4, 0.0).eval()
+    with torch.no_grad():
+        head.output.bias[0] = -9  # type: ignore[index]
+    record = HeadRecord(
+        name="shy", diameter_angstrom=84, created="2026-01-02T03:04:05+00:00",
+        parent=body_hash(load(weights)[0]), **Architecture(channels=4, groups=4).model_dump(),
+    )  # fmt: skip
+    HeadLibrary(tmp_path / "group").add(head, record)
+    assert pick(out, weights, folder, "--head", "shy") == 2
+    assert "no head called 'shy'" in capsys.readouterr().err
+    assert pick(out, weights, folder, "--head", "shy", "--library", tmp_path / "group") == 0
+    assert [row["picks"] for row in summary(out)] == ["0", "0"]
 
 
 @pytest.mark.parametrize(

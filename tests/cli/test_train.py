@@ -131,6 +131,15 @@ def test_structures_that_share_a_head(tmp_path: Path) -> None:
         (("--procedural", "1", "--optimiser", "adam"), "--optimiser: not for"),
         (("--procedural", "1", "--lambda-bias", "1"), "--lambda-bias: not for"),
         (("--procedural", "1", "--real-share", "2"), "--real-share 2"),
+        (("--procedural", "1", "--steps", "0"), "--steps 0: give 1 or more"),
+        (("--procedural", "-1"), "--procedural -1: give 0 or more"),
+        (("--procedural", "1", "--views", "0"), "--views 0"),
+        (("--procedural", "1", "--batch", "0"), "--batch 0"),
+        (("--procedural", "1", "--crop", "8"), "--crop 8"),
+        (("--procedural", "1", "--cycle", "-1"), "--cycle -1"),
+        (("--procedural", "1", "--validate-every", "0"), "--validate-every 0"),
+        (("--procedural", "1", "--rate", "0"), "--rate 0: give a number above 0"),
+        (("--procedural", "1", "--minutes", "nan"), "--minutes nan"),
     ],
 )
 def test_options_that_make_no_sense(

@@ -133,6 +133,8 @@ LIST = "data_coordinate_files\nloop_\n_rlnMicrographName #1\n_rlnMicrographCoord
         (HEADER + "_rlnAutopickFigureOfMerit\n1 2 inf\n", "line 6: 'inf' is no usable score"),
         (HEADER + "_rlnMicrographName\n1 2 a/m.mrc\n1 2 b/m.mrc\n", "line 7: b/m.mrc and a/m.mrc are two"),
         (HEADER + "_rlnMicrographName\n1 2 folder/\n3 4 .mrc\n", "line 7: '.mrc' is not a micrograph"),
+        (HEADER + "_rlnCoordinateZ\n1 2 3\n4 5 6\n", "line 7: positions in a tomogram"),
+        (HEADER + "_rlnTomoName\n1 2 TS_01\n", "line 6: positions in a tomogram"),
         ("data_\n_rlnMicrographName a.mrc\n", "no table with rlnCoordinateX"),
     ],
 )
@@ -140,6 +142,11 @@ def test_damage_is_named_with_its_line(text: str, problem: str, save: Save) -> N
     save("x.star", HEADER)
     with pytest.raises(CoordinateFileError, match=problem):
         formats.read(save("list.star", text), "star")
+
+
+def test_one_slice_is_a_micrograph(save: Save) -> None:
+    path = save("x.star", HEADER + "_rlnCoordinateZ\n1 2 0\n4 5 0\n")
+    assert formats.read(path)["x"].yx.tolist() == [[2, 1], [5, 4]]
 
 
 def test_lists_do_not_nest(save: Save) -> None:

@@ -15,7 +15,8 @@ from napari_hydrapicker import formats
 from napari_hydrapicker.errors import CoordinateFileError, MicrographError, ParameterError
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking import batch
-from napari_hydrapicker.picking.batch import Row, Settings
+from napari_hydrapicker.picking.batch import Settings
+from napari_hydrapicker.picking.rows import Row
 from napari_hydrapicker.picks import Picks
 
 
@@ -101,7 +102,7 @@ def test_existing_files_are_found_before_any_work(name: str, settings: Settings,
     everything = replace(settings, formats=("star", "box", "csv"), overlay=True)
     batch.check_outputs(micrographs, everything)
     (settings.out / name).write_text("")
-    with pytest.raises(CoordinateFileError, match=f"{name} exists: give --overwrite"):
+    with pytest.raises(CoordinateFileError, match=f"{name} exists: give --resume to go on, --overwrite"):
         batch.check_outputs(micrographs, everything)
     batch.check_outputs(micrographs, replace(everything, overwrite=True))
 
@@ -124,23 +125,6 @@ def test_unknown_formats(names: tuple[str, ...], settings: Settings) -> None:
     assert not settings.out.exists()
 
 
-def test_the_summary_has_a_row_for_each_micrograph(settings: Settings) -> None:
-    settings.out.mkdir()
-    picks = Picks(np.array([[1.0, 2], [3, 4]]), np.array([0.5, 1.0]))
-    rows = [
-        Row("a, b", 1.77, picks, 1.234, shape=(60, 100)),
-        Row("none", 2.0, Picks.from_xy([], []), 0.5, shape=(60, 100)),
-        Row("bad", error="bad.mrc: damaged\nnext line"),
-    ]
-    batch.write_tables(rows, settings)
-    with (settings.out / "summary.csv").open(newline="") as file:
-        read = list(csv.DictReader(file))
-    assert [tuple(row) for row in read] == 3 * [batch.SUMMARY_COLUMNS]
-    assert list(read[0].values()) == ["a, b", "2", "0.7500", "1.77", "60", "100", "1.23", ""]
-    assert list(read[1].values()) == ["none", "0", "", "2", "60", "100", "0.50", ""]
-    assert list(read[2].values()) == ["bad", "", "", "", "", "", "", "bad.mrc: damaged\nnext line"]
-
-
 def test_tables_of_all_micrographs_are_written_at_the_end(settings: Settings) -> None:
     settings.out.mkdir()
     mains = {name: one.main for name, one in formats.FORMATS.items() if one.main is not None}
@@ -156,7 +140,73 @@ def test_tables_of_all_micrographs_are_written_at_the_end(settings: Settings) ->
         assert formats.read(settings.out / main).keys() == {"a", "b"}
 
 
-def test_a_summary_that_cannot_be_written(settings: Settings) -> None:
-    (settings.out / "summary.csv").mkdir(parents=True)
-    with pytest.raises(CoordinateFileError, match=r"summary\.csv: cannot be written"):
-        batch.write_tables([], settings)
+def test_a_run_without_picks_leaves_nothing(settings: Settings) -> None:
+    settings.out.mkdir()
+    batch.write_tables([Row("a", error="a.mrc: no pixel size")], replace(settings, formats=("csv", "topaz")))
+    assert list(settings.out.iterdir()) == []
+
+
+def test_one_file_named_twice_is_one_micrograph(tmp_path: Path) -> None:
+    path = write(tmp_path / "one" / "a.mrc")
+    link = tmp_path / "two" / "a.mrc"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    relative = tmp_path / "two" / ".." / "one" / "a.mrc"
+    micrographs, bad = batch.open_all([path, link, relative], batch.open_all([link])[0])
+    assert [one.path for one in micrographs] == [path]
+    assert bad == []
+
+
+@pytest.mark.parametrize("chosen", [("star", "box", "csv"), ("csv",), ("topaz", "csv"), ("topaz",)])
+def test_a_run_goes_on_where_it_was_interrupted(
+    chosen: tuple[str, ...], settings: Settings, tmp_path: Path
+) -> None:
+    paths = [write(tmp_path / f"{name}.mrc") for name in ("a", "b", "c")]
+    both = replace(settings, formats=chosen, threshold=0.1, resume=True)
+    picker, first = pick(paths[:2], both)
+    batch.write_tables(first, both)
+    picker, rows = pick([*paths[1:], paths[0]], both)
+    assert [asked[0] for asked in picker.asked] == ["c"]
+    assert [row.name for row in rows] == ["b", "c", "a"]
+    for row in rows:
+        assert row.picks is not None
+        assert row.picks.yx.tolist() == [[10, 80], [30, 40]]
+        assert row.picks.score.tolist() == pytest.approx([0.9, 0.2])
+        assert row.picks.diameter_px == 20
+        assert row.shape == (60, 100)
+    assert rows[0].picks is not None
+    assert first[1].picks is not None
+    assert rows[0].picks.source.tolist() == first[1].picks.source.tolist()
+    batch.write_tables(rows, both)
+    for name in set(chosen) & {"csv", "topaz"}:
+        assert formats.read(settings.out / str(formats.FORMATS[name].main)).keys() == {"a", "b", "c"}
+
+
+def test_a_run_that_goes_on_keeps_other_micrographs(settings: Settings, tmp_path: Path) -> None:
+    table = replace(settings, formats=("star", "csv"), resume=True)
+    for name in ("a", "b"):
+        _, rows = pick([write(tmp_path / f"{name}.mrc")], table)
+        batch.write_tables(rows, table)
+    assert formats.read(settings.out / "picks.csv").keys() == {"a", "b"}
+    with (settings.out / "summary.csv").open(newline="") as file:
+        assert [row["micrograph"] for row in csv.DictReader(file)] == ["a", "b"]
+
+
+def test_another_threshold_changes_nothing_that_is_there(settings: Settings, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mrc")
+    pick([path], replace(settings, threshold=0.1))
+    _, rows = pick([path], replace(settings, threshold=0.5, resume=True))
+    assert rows[0].picks is not None
+    assert len(rows[0].picks) == len(formats.read(settings.out / "a_autopick.star")["a"]) == 2
+
+
+def test_what_lacks_a_file_is_picked_again(settings: Settings, tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"{name}.mrc") for name in ("a", "b", "c", "d")]
+    both = replace(settings, formats=("star", "box"), overlay=True, resume=True)
+    pick(paths, both)
+    (settings.out / "a.box").unlink()
+    (settings.out / "b_overlay.png").unlink()
+    (settings.out / "c_autopick.star").write_text("damaged")
+    picker, _ = pick(paths, both)
+    assert [asked[0] for asked in picker.asked] == ["a", "b", "c"]
+    assert pick(paths, both)[0].asked == []

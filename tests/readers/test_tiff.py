@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_hydrapicker.errors import MicrographError
 from napari_hydrapicker.micrograph import open_micrograph
@@ -23,6 +24,32 @@ def test_grey_images_are_read(tmp_path, data, dtype, order, compression):
     pixels = micrograph.pixels()
     assert pixels.dtype.newbyteorder("=") == np.dtype(dtype)
     np.testing.assert_array_equal(pixels, values)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i4", "f4"])
+def test_lzw_needs_no_further_package(tmp_path, data, dtype):
+    values = data.astype(dtype)
+    Image.fromarray(values).save(tmp_path / "a.tif", compression="tiff_lzw")
+    pixels = open_micrograph(tmp_path / "a.tif").pixels()
+    assert pixels.dtype == values.dtype
+    np.testing.assert_array_equal(pixels, values)
+
+
+def test_a_sign_is_not_lost(tmp_path, data):
+    Image.fromarray(data.astype("u1")).save(tmp_path / "a.tif", compression="tiff_lzw", tiffinfo={339: 2})
+    with pytest.raises(MicrographError, match="int8 in LZW compression is not read; save it"):
+        open_micrograph(tmp_path / "a.tif").pixels()
+
+
+def test_what_would_read_a_rare_compression_is_named(tmp_path, data, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", data.astype("u1"), compression="zlib")
+
+    def fail(self, **options):
+        raise ValueError("<COMPRESSION.ZSTD: 50000> requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", fail)
+    with pytest.raises(MicrographError, match=r"'imagecodecs' package\): install that"):
+        open_micrograph(tmp_path / "a.tif").pixels()
 
 
 def test_uncompressed_images_are_mapped(tmp_path, data):

@@ -100,6 +100,15 @@ def test_npz_of_a_map(tmp_path: Path) -> None:
     check_map(load_structure(tmp_path / "map.npz").xyz_angstrom)
 
 
+@pytest.mark.parametrize(("shape", "voxel"), [((20, 30), 2.0), ((20, 30, 10), 0.0)])
+def test_a_micrograph_is_no_map(tmp_path: Path, shape: tuple[int, ...], voxel: float) -> None:
+    with mrcfile.new(tmp_path / "a.mrc") as mrc:
+        mrc.set_data(np.ones(shape, np.float32))
+        mrc.voxel_size = voxel
+    with pytest.raises(StructureError, match=rf"{tmp_path}/a\.mrc: a map needs three axes"):
+        load_structure(tmp_path / "a.mrc")
+
+
 @pytest.mark.parametrize("ending", ["mrc", "map", "mrc.gz"])
 def test_mrc_map(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"volume.{ending}"

@@ -24,7 +24,7 @@ _LISTED = 50
 
 def consensus(
     picks: Annotated[
-        list[Path], typer.Argument(metavar="PICKS...", help="Two or more folders or files, any format.")
+        list[Path], typer.Argument(metavar="PICKS", help="Two or more folders or files, any format.")
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     diameter: Annotated[
@@ -118,6 +118,13 @@ def _write(
     from napari_hydrapicker import formats
     from napari_hydrapicker.formats._files import write_files
 
+    unsized = any(len(one.picks) and one.picks.diameter_px is None for one in kept)
+    boxed = [name for name in chosen if formats.FORMATS[name].needs_box]
+    if unsized and boxed:
+        raise ParameterError(
+            f"--format {boxed[0]} needs the particles' size: give --diameter, and --pixel-size where no "
+            "summary.csv states it"
+        )
     files: dict[Path, bytes] = {}
     for folder in sorted({one.key.folder for one in shared}):
         inside = [pair for pair in zip(shared, kept, strict=True) if pair[0].key.folder == folder]

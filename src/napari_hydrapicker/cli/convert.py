@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,14 +40,23 @@ def convert(
         int | None,
         typer.Option("--flip-y", metavar="HEIGHT", help="Mirror the rows of micrographs HEIGHT pixels high."),
     ] = None,
+    micrographs: Annotated[
+        list[str] | None,
+        typer.Option(help="The micrographs, for the names that RELION knows and for sizes; repeatable."),
+    ] = None,
     micrograph_shape: Annotated[
         str | None,
         typer.Option("--micrograph-shape", metavar="ROWSxCOLS", help="Micrographs' size in pixels, for cs."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
-    """Convert coordinate files between formats."""
+    """Convert coordinate files between formats.
+
+    star-combined and star-particles name the micrographs. RELION finds them by their paths within its
+    project, which --micrographs tells: files, folders, patterns, or a list such as micrographs_ctf.star.
+    """
     from napari_hydrapicker import formats
+    from napari_hydrapicker.cli.known_micrographs import known_micrographs
 
     if to is not None and to not in formats.FORMATS:
         raise ParameterError(f"--to {to}: one of {', '.join(formats.FORMATS)}")
@@ -54,10 +64,13 @@ def convert(
         raise ParameterError(f"--flip-y {flip_y}: give the micrographs' height in pixels")
     shape = _parse_shape(micrograph_shape)
     picks, bad, files = _read_all(source, from_)
+    names, shapes = known_micrographs(micrographs, list(picks)) if micrographs else ({}, {})
+    if shape is not None:
+        shapes = dict.fromkeys(picks, shape)
     if flip_y is not None:
         picks = {name: one.flipped_y(flip_y) for name, one in picks.items()}
     try:
-        _write(picks, out, to, overwrite=overwrite, box_px=box, shape=shape)
+        _write(picks, out, to, overwrite=overwrite, box_px=box, shapes=shapes, micrograph_names=names)
     finally:  # what could not be read is said even if the rest cannot be written
         for error in bad:
             typer.echo(f"not converted: {error}", err=True)
@@ -72,16 +85,23 @@ def _write(
     *,
     overwrite: bool,
     box_px: int | None,
-    shape: tuple[int, int] | None,
+    shapes: Mapping[str, tuple[int, int]],
+    micrograph_names: Mapping[str, str],
 ) -> None:
     from napari_hydrapicker import formats
+    from napari_hydrapicker.export import relion_project
 
     if not picks:
         typer.echo("no picks to write")
         return
     target = to or _format_by_extension(out, len(picks))
-    shapes = dict.fromkeys(picks, shape) if shape else {}
-    written = formats.write(picks, out, target, overwrite=overwrite, box_px=box_px, shapes=shapes)
+    unsized = [name for name, one in picks.items() if len(one) and one.diameter_px is None]
+    if formats.FORMATS[target].needs_box and box_px is None and unsized:
+        raise ParameterError(f"{target} needs a box size in pixels, and {unsized[0]} has none: give --box PX")
+    written = formats.write(
+        picks, out, target, overwrite=overwrite, box_px=box_px, shapes=shapes,
+        micrograph_names=micrograph_names, project_dir=relion_project(out.absolute()),
+    )  # fmt: skip
     _report(picks, target, written, out)
 
 

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, FewShotResult
     from napari_hydrapicker.training.finetune import Example
 
-_LISTED = 3
-
 
 def finetune(
     micrographs: Annotated[list[str], typer.Option(help="Corrected micrographs: file, folder or pattern.")],
     picks: Annotated[Path, typer.Option(help="Coordinate file, or folder of them, with the particles.")],
     diameter: Annotated[float, typer.Option(help="The particle's longest diameter, Angstrom.")],
     name: Annotated[str, typer.Option(help="Of the new head: letters, digits, '-' and '_'.")],
-    more: Annotated[list[str] | None, typer.Argument(metavar="[MICROGRAPH]...", show_default=False)] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MICROGRAPH", help="More of them: what follows the first one of --micrographs."
+        ),
+    ] = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Some particles are unmarked: only the marks count.")
     ] = False,
@@ -53,14 +56,18 @@ def finetune(
     to stop. `hydrapicker pick --head NAME` then picks with the head.
     """
     _check(diameter, pixel_size, threshold)
+    from napari_hydrapicker.cli.finetune_examples import read_examples
     from napari_hydrapicker.heads.library import HeadLibrary, user_library
+    from napari_hydrapicker.heads.locking import changing
     from napari_hydrapicker.heads.names import check_head_name
     from napari_hydrapicker.hydra.bundled import check_not_own
 
     check_head_name(name)
     check_not_own(name, weights)
     kept = user_library() if library is None else HeadLibrary(library)
-    examples = _examples([*micrographs, *(more or [])], picks, rejected, threshold, not partial, pixel_size)
+    examples = read_examples(
+        [*micrographs, *(more or [])], picks, rejected, threshold, not partial, pixel_size
+    )
     if not overwrite and any(one.name == name for one in kept.records()):
         raise ParameterError(
             f"there is a head called {name!r} already; choose another --name, or --overwrite"
@@ -74,6 +81,8 @@ def finetune(
     model, metadata = load(weights or bundled_path(), [])
     parameters = _parameters(steps, memory, seed)
     target = choose_device(device)
+    with changing(kept.folder):  # a folder that takes no files shall not cost a training
+        pass
     with _Display() as display:
         result, record = job.finetune(
             model.to(target), metadata, examples, diameter, name, parameters, report=display.show
@@ -103,44 +112,6 @@ def _parameters(steps: int | None, memory_gb: float | None, seed: int) -> FewSho
             raise ParameterError(f"--memory {memory_gb:g}: give a positive number of gigabytes")
         given["memory_bytes"] = int(memory_gb * 1e9)
     return FewShotParameters(**given)
-
-
-def _examples(
-    paths: Sequence[str],
-    picks: Path,
-    rejected: Path | None,
-    threshold: float,
-    complete: bool,
-    pixel_size: float | None,
-) -> list[Example]:
-    """Join micrographs with their picks, by name."""
-    import numpy as np
-
-    from napari_hydrapicker.evaluation.loading import read_folder
-    from napari_hydrapicker.micrograph import find_micrographs, open_micrographs
-    from napari_hydrapicker.training.finetune import Example
-
-    particles = {key.name: one for key, one in read_folder(picks).items()}
-    negative = {} if rejected is None else {key.name: one for key, one in read_folder(rejected).items()}
-    opened = [one for path in find_micrographs(paths) for one in open_micrographs(path)]
-    unknown = [one.name for one in opened if one.name not in particles]
-    if unknown:
-        names = ", ".join(unknown[:_LISTED]) + (" and others" if len(unknown) > _LISTED else "")
-        raise ParameterError(f"{picks}: no picks for {names}; add them, or leave the micrograph out")
-    sizeless = [one.path for one in opened if (pixel_size or one.pixel_size_angstrom) is None]
-    if sizeless:
-        raise ParameterError(f"{sizeless[0]}: the file states no pixel size; give it with --pixel-size")
-    nothing = np.empty((0, 2))
-    return [
-        Example(
-            one,
-            particles[one.name].above(threshold).yx if threshold else particles[one.name].yx,
-            negative[one.name].yx if one.name in negative else nothing,
-            complete,
-            pixel_size,
-        )
-        for one in opened
-    ]
 
 
 class _Display:

@@ -53,7 +53,7 @@ def show(name: Name, library: Library = None) -> None:
 
 @heads.command()
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Heads to compare.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Heads to compare.")],
     library: Library = None,
 ) -> None:
     """Print what some heads were made with, and their figures, side by side."""

@@ -1,18 +1,21 @@
 """The `hydrapicker` command: finds the sub-command, runs it, and turns errors into one line each.
 
-Exit codes: 0 done, 1 a fault of the program, 2 something the user can mend, 130 interrupted.
+Exit codes: 0 done, 1 a fault of the program, 2 something the user can mend, 130 interrupted, 141 nobody
+read the output to its end.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from itertools import pairwise
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -38,6 +41,9 @@ DEBUG_VARIABLE = "HYDRAPICKER_DEBUG"
 
 def main() -> None:
     """Run the command line and exit."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Names of files and units may hold what the terminal or the pipe has no code for.
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -46,11 +52,15 @@ def run(arguments: Sequence[str]) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            _application(arguments)(args=list(arguments), prog_name=PROGRAM)
-        except SystemExit as stop:
-            return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-        except KeyboardInterrupt:
+            # Not standalone: typer would frame its complaints in boxes, many lines each.
+            code = _application(arguments)(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
+            sys.stdout.flush()  # a closed pipe shows here, not at the interpreter's end
+        except SystemExit as stop:  # so rich ends at a closed pipe
+            return _closed_pipe() if isinstance(stop.__context__, BrokenPipeError) else _code_of(stop.code)
+        except (KeyboardInterrupt, typer.Abort):
             return 130
+        except BrokenPipeError:
+            return _closed_pipe()
         except HydraPickerError as error:
             _complain("error", str(error))
             return 2
@@ -60,8 +70,36 @@ def run(arguments: Sequence[str]) -> int:
             _complain("error", f"{error.filename}: {error.strerror}")  # a folder that may not be read, say
             return 2
         except Exception as error:
+            if _is_usage_error(error):
+                return _wrong_usage(error)
             return _internal_error(error, _wants_traceback(arguments))
-    return 0
+    return code if isinstance(code, int) else 0
+
+
+def _code_of(code: object) -> int:
+    return code if isinstance(code, int) else int(code is not None)
+
+
+def _closed_pipe() -> int:
+    """What a shell reports of programs that a closed pipe ends, as in ``hydrapicker ... | head -1``."""
+    with contextlib.suppress(OSError, ValueError):  # else the interpreter complains when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+
+
+def _is_usage_error(error: Exception) -> bool:
+    """Whether it is typer's: the classes' home differs between its versions."""
+    return any(kind.__name__ == "UsageError" for kind in type(error).__mro__)
+
+
+def _wrong_usage(error: Any) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help is printed already
+        return 2
+    command = error.ctx.command_path if error.ctx is not None else PROGRAM
+    # Its messages are sentences in some versions and none in others.
+    message = error.format_message().strip().rstrip(".")
+    _complain("error", f"{message}; see {command} --help")
+    return 2
 
 
 def _application(arguments: Sequence[str]) -> typer.Typer:
@@ -92,7 +130,12 @@ def _add(app: typer.Typer, name: str, module: str) -> None:
     if isinstance(command, typer.Typer):
         app.add_typer(command, name=name)
     else:
-        app.command(name)(command)
+        app.command(name, help=_paragraphs(command.__doc__ or ""))(command)
+
+
+def _paragraphs(text: str) -> str:
+    """Join the lines of each paragraph: typer would keep where the source breaks them."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _print_version(wanted: bool) -> None:

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_hydrapicker.cli.pick_report import report
 from napari_hydrapicker.cli.pickers import PickerName
 from napari_hydrapicker.errors import MicrographError, ParameterError
 
 if TYPE_CHECKING:
     from napari_hydrapicker.micrograph import Micrograph
-    from napari_hydrapicker.picking.batch import Row, Settings
+    from napari_hydrapicker.picking.batch import Settings
     from napari_hydrapicker.picking.picker import Picker
+    from napari_hydrapicker.picking.rows import Row
 
 _FORMATS = ("star", "box", "cbox", "topaz", "csv")
-_LISTED = 50
+_MICROGRAPHS = "Files, folders or patterns, or lists of them (RELION's .star, cryoSPARC's .cs)."
 
 
 def pick(
-    micrographs: Annotated[
-        list[str], typer.Argument(metavar="MICROGRAPH...", help="Files, folders or patterns.")
-    ],
+    micrographs: Annotated[list[str], typer.Argument(metavar="MICROGRAPH", help=_MICROGRAPHS)],
     diameter: Annotated[float, typer.Option(help="The particle's longest diameter, Angstrom.")],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     pixel_size: Annotated[
@@ -48,6 +48,9 @@ def pick(
     head: Annotated[
         str | None, typer.Option(help="Head: generic (the default), one of your library, or its file.")
     ] = None,
+    library: Annotated[
+        Path | None, typer.Option(help="Folder to look for the head in before your heads library.")
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Network or generator file; default: the bundled one.")
     ] = None,
@@ -62,34 +65,47 @@ def pick(
         bool, typer.Option("--no-split", help="cgan: leave out merged marks, as in the paper.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on: leave out what was picked into --out before.")
+    ] = False,
 ) -> None:
     """Pick particles on micrographs.
 
-    Writes coordinates for each micrograph, and summary.csv, into the folder --out. Positions are centres
-    in pixels of the micrograph; the figure of merit is the probability of a particle.
+    Writes coordinates for each micrograph, and summary.csv, into the folder --out. Positions are centres in
+    pixels of the micrograph; the figure of merit is the probability of a particle.
     """
-    from napari_hydrapicker.micrograph import find_micrographs
+    from napari_hydrapicker.cli.pick_input import doubt_scale, open_named
 
     _check(diameter, pixel_size, threshold, border)
-    _check_picker(picker, head, tile, no_split)
+    _check_picker(picker, head, library, tile, no_split)
+    if overwrite and resume:
+        raise ParameterError("--overwrite replaces what --resume would keep; give one of them")
     chosen = parse_formats(format)
-    paths = find_micrographs(micrographs)
+    opened, rows = open_named(micrographs)
+    doubt_scale(opened, diameter, pixel_size)
 
     # Not before the arguments are known to make sense: torch takes a second or two to load.
     from napari_hydrapicker.picking import batch
 
-    loaded = _load(picker, weights, head, device, tile, not no_split)
+    loaded = _load(picker, weights, head, library, device, tile, not no_split)
     least = loaded.threshold if threshold is None else threshold
     settings = batch.Settings(
-        out, diameter, chosen, pixel_size, least, border, not no_mask, overlay, overwrite
+        out, diameter, chosen, pixel_size, least, border, not no_mask, overlay, overwrite, resume
     )
-    opened, rows = batch.open_all(paths)
     batch.check_outputs(opened, settings)
+    bad = len(rows)
     try:
         _pick_with_progress(loaded, opened, settings, rows)
+    except KeyboardInterrupt:
+        done = f"{len(rows) - bad} of {len(opened)} micrographs are done"
+        how = "--resume in place of --overwrite" if overwrite else "--resume"
+        typer.echo(f"interrupted: {done}; the same command with {how} does the others", err=True)
+        raise
     finally:  # an interrupted run keeps what it has
-        batch.write_tables(rows, settings)
-        _report(rows, settings)
+        try:
+            batch.write_tables(rows, settings)
+        finally:  # what was not picked is said even on a full disk
+            report(rows, settings)
     failed = [row for row in rows if row.error]
     if failed:
         raise MicrographError(f"{len(failed)} of {len(rows)} micrographs were not picked (see above)")
@@ -105,24 +121,35 @@ def _check(diameter: float, pixel_size: float | None, threshold: float | None, b
         raise ParameterError(f"--threshold {threshold:g}: give a number from 0 to 1")
 
 
-def _check_picker(picker: PickerName, head: str | None, tile: int | None, no_split: bool) -> None:
+def _check_picker(
+    picker: PickerName, head: str | None, library: Path | None, tile: int | None, no_split: bool
+) -> None:
     """Refuse options of the other picker."""
-    given = {"--head": head is not None, "--tile": tile is not None, "--no-split": no_split}
-    for option in ("--head", "--tile") if picker is PickerName.CGAN else ("--no-split",):
-        if given[option]:
+    hydra_only = {"--head": head, "--library": library, "--tile": tile}
+    others = hydra_only if picker is PickerName.CGAN else {"--no-split": no_split or None}
+    for option, value in others.items():
+        if value is not None:
             raise ParameterError(f"{option}: not for --picker {picker}; leave it out")
 
 
 def _load(
-    picker: PickerName, weights: Path | None, head: str | None, device: str, tile: int | None, split: bool
+    picker: PickerName,
+    weights: Path | None,
+    head: str | None,
+    library: Path | None,
+    device: str,
+    tile: int | None,
+    split: bool,
 ) -> Picker:
     if picker is PickerName.CGAN:
         from napari_hydrapicker.picking.cgan import CGanPicker
 
         return CGanPicker.load(weights, device, split)
+    from napari_hydrapicker.heads.library import HeadLibrary
     from napari_hydrapicker.picking.hydra import HydraNetPicker
 
-    return HydraNetPicker.load(weights, head or "generic", device, tile)
+    libraries = [] if library is None else [HeadLibrary(library)]
+    return HydraNetPicker.load(weights, head or "generic", device, tile, libraries)
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
@@ -147,32 +174,3 @@ def _pick_with_progress(
         for row in batch.pick_all(picker, micrographs, settings):
             rows.append(row)
             progress.advance(task)
-
-
-def _report(rows: Sequence[Row], settings: Settings) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    picked = [row for row in rows if row.picks is not None]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("micrograph", overflow="fold")
-    for heading in ("picks", "mean FOM", "seconds"):
-        table.add_column(heading, justify="right")
-    for row in picked[:_LISTED]:
-        count = len(row.picks) if row.picks is not None else 0
-        mean = f"{row.mean_score:.2f}" if count else "-"
-        table.add_row(row.name, str(count), mean, f"{row.seconds:.1f}")
-    if picked:
-        Console().print(table)
-    if len(picked) > _LISTED:
-        typer.echo(f"({len(picked) - _LISTED} more in summary.csv)")
-    if picked:
-        total = sum(len(row.picks) for row in picked if row.picks is not None)
-        typer.echo(
-            f"{total} picks with FOM {settings.threshold:.2g} or more on {len(picked)} micrographs, "
-            f"written as {', '.join(settings.formats)} to {settings.out}"
-        )
-    for row in rows:
-        if row.error:
-            typer.echo(f"not picked: {row.error}", err=True)

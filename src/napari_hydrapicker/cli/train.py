@@ -122,6 +122,7 @@ def train(
         "lambda_bias": lambda_bias, "bias_form": bias_form.value if bias_form else None,
         "optimiser": optimiser.value if optimiser else None,
     }  # fmt: skip
+    _check_numbers(of_both | of_single, procedural, views, minutes)
     multi = phase is Phase.MULTI_HEAD
     _check_phase(multi, init, of_single if multi else of_multi | {"keep_heads": keep_heads, "group": group})
     held = _names(held_out)
@@ -141,6 +142,19 @@ def train(
     path = out / "network.safetensors"
     publish(trained.model, trained.validation, path, about)
     say(f"network written to {path}")
+
+
+def _check_numbers(given: dict[str, Any], procedural: int, views: int, minutes: float) -> None:
+    least = {"steps": 1, "batch_size": 1, "crop_wpx": 48, "validate_every": 1, "cycle_steps": 0, "seed": 0}
+    options = {"batch_size": "batch", "crop_wpx": "crop", "cycle_steps": "cycle"}
+    numbers = [(options.get(name, name), given[name], lowest) for name, lowest in least.items()]
+    for name, value, lowest in (*numbers, ("procedural", procedural, 0), ("views", views, 1)):
+        if value is not None and value < lowest:
+            raise ParameterError(f"--{name.replace('_', '-')} {value}: give {lowest} or more")
+    rate = given["learning_rate"]
+    for name, number in (("rate", rate), ("minutes", minutes)):
+        if number is not None and not number > 0:
+            raise ParameterError(f"--{name} {number:g}: give a number above 0")
 
 
 def _check_phase(multi: bool, init: Path | None, misplaced: dict[str, Any]) -> None:

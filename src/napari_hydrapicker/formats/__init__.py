@@ -97,7 +97,8 @@ def read(path: Path, format: str | None = None) -> dict[str, Picks]:
     -------
     dict of micrograph name to Picks
         Centres in micrograph pixels. Files of one micrograph that do not name it give it the name of
-        the file without ``_autopick``, ``_manualpick``, ``_picks`` and extension.
+        the file without extension and the endings that programs add (``_autopick``, ``_manualpick``,
+        ``_topazpicks``, ``_pick``, ``_picks``).
 
     Raises
     ------
@@ -163,7 +164,8 @@ def _renamed(contents: dict[str, bytes], target: CoordinateFormat, out: Path) ->
     main = target.main or (next(iter(contents)) if len(contents) == 1 else None)
     if main is None:
         raise ParameterError(
-            f"{out}: a {target.label} file holds one micrograph, and there are {len(contents)}; give a folder"
+            f"{out}: one file of the format {target.label} holds one micrograph, and there are "
+            f"{len(contents)}; give a folder"
         )
     if out.name in contents and out.name != main:
         raise ParameterError(f"{out}: is also the name of one micrograph's file; choose another")

@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 from napari_hydrapicker.micrograph_name import IMAGE_ENDING, micrograph_stem
 
-_PICKS_ENDING = re.compile(r"_(autopick|manualpick|picks)$")
+_PICKS_ENDING = re.compile(r"_(autopick|manualpick|topazpicks|picks?)$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f/\\]")
 

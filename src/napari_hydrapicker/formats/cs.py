@@ -125,7 +125,8 @@ def _records(name: str, picks: Picks, options: WriteOptions, path_width: int) ->
     shape = options.shapes.get(name)
     if shape is None or min(shape) < 1 or max(shape) > MAX_COORDINATE_PX:
         raise ParameterError(
-            f"a .cs file needs the micrographs' size in pixels, and that of {name} is not known: give it"
+            f"a .cs file needs the micrographs' size in pixels, and that of {name} is not known: give it "
+            "(--micrographs or --micrograph-shape)"
         )
     fields = [
         *[

@@ -21,6 +21,7 @@ from napari_hydrapicker.formats._star_tables import StarTable, star_table_text, 
 from napari_hydrapicker.picks import Picks
 
 _X, _Y, _FOM = "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit"
+_Z, _TOMOGRAM = "rlnCoordinateZ", "rlnTomoName"
 _MICROGRAPH, _LISTED = "rlnMicrographName", "rlnMicrographCoordinates"
 _PICK_COLUMNS = (_X, _Y, "rlnClassNumber", "rlnAnglePsi", _FOM)
 _NO_VALUE = -999.0
@@ -72,12 +73,16 @@ def read(path: Path) -> dict[str, Picks]:
 
 
 def _read_picks(path: Path, star: StarTable, table: PickTable) -> None:
-    x, y = star.columns.index(_X), star.columns.index(_Y)
+    x, y, z = star.columns.index(_X), star.columns.index(_Y), star.index(_Z)
     fom, micrograph = star.index(_FOM), star.index(_MICROGRAPH)
     guessed = stem_of_picks_file(path)
     if micrograph is None:
         table.columns_of(guessed, star.line)  # an empty table is an empty list of picks
+    slices: set[str] = set()
     for line, row in star.rows:
+        slices.add("" if z is None else row[z])
+        if len(slices) > 1 or _TOMOGRAM in star.columns:
+            raise bad_line(path, line, "positions in a tomogram, not on micrographs; they are not read")
         score = math.nan if fom is None else parse_score(path, line, row[fom])
         name = guessed if micrograph is None else row[micrograph]
         table.add(line, name, row[x], row[y], math.nan if score == _NO_VALUE else score)

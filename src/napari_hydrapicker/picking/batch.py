@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import math
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,20 +14,10 @@ from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, Mic
 from napari_hydrapicker.formats._format import WriteOptions
 from napari_hydrapicker.micrograph import Micrograph, open_micrographs
 from napari_hydrapicker.overlay import draw_overlay
+from napari_hydrapicker.picking.earlier import Earlier
 from napari_hydrapicker.picking.picker import Picker
+from napari_hydrapicker.picking.rows import Row, write_summary
 from napari_hydrapicker.picks import Picks
-
-SUMMARY = formats.PICKING_SUMMARY
-SUMMARY_COLUMNS = (
-    "micrograph",
-    "picks",
-    "mean_score",
-    "pixel_size_angstrom",
-    "rows",
-    "columns",
-    "seconds",
-    "error",
-)
 
 
 @dataclass(frozen=True)
@@ -44,29 +33,19 @@ class Settings:
     use_mask: bool = True
     overlay: bool = False
     overwrite: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """What became of one micrograph: its picks from the threshold on, or an error."""
-
-    name: str
-    pixel_size_angstrom: float | None = None
-    picks: Picks | None = None
-    seconds: float = math.nan
-    error: str = ""
-    shape: tuple[int, int] | None = None
+    resume: bool = False
 
     @property
-    def mean_score(self) -> float:
-        """Mean probability of the picks; NaN without picks."""
-        return float(self.picks.score.mean()) if self.picks is not None and len(self.picks) else math.nan
+    def replaces(self) -> bool:
+        """Whether files that exist may be replaced."""
+        return self.overwrite or self.resume
 
 
-def open_all(paths: Iterable[Path]) -> tuple[list[Micrograph], list[Row]]:
+def open_all(paths: Iterable[Path], listed: Iterable[Micrograph] = ()) -> tuple[list[Micrograph], list[Row]]:
     """Open files (headers only); return the micrographs, and a row for each that cannot be picked.
 
-    Output files go by the micrograph's name: of two that share it the second is refused.
+    Output files go by the micrograph's name: of two that share it the second is refused, unless both are
+    one and the same file. `listed` are micrographs that are open already.
     """
     micrographs: dict[str, Micrograph] = {}
     bad: list[Row] = []
@@ -76,12 +55,21 @@ def open_all(paths: Iterable[Path]) -> tuple[list[Micrograph], list[Row]]:
         except HydraPickerError as error:
             bad.append(Row(path.name, error=str(error)))
             continue
-        for one in opened:
-            other = micrographs.setdefault(one.name, one)
-            if other is not one:
-                message = f"{path}: shares its name with {other.path}; pick it into another folder"
-                bad.append(Row(path.name, error=message))
+        bad += _add(opened, micrographs)
+    bad += _add(listed, micrographs)
     return list(micrographs.values()), bad
+
+
+def _add(opened: Iterable[Micrograph], micrographs: dict[str, Micrograph]) -> list[Row]:
+    """Add micrographs under their names; return a row for each name that is taken."""
+    bad: list[Row] = []
+    for one in opened:
+        other = micrographs.setdefault(one.name, one)
+        if other is one or (one.frame == other.frame and os.path.samefile(one.path, other.path)):
+            continue
+        message = f"{one.path}: shares its name with {other.path}; pick it into another folder"
+        bad.append(Row(one.path.name, error=message))
+    return bad
 
 
 def check_outputs(micrographs: Sequence[Micrograph], settings: Settings) -> None:
@@ -109,14 +97,18 @@ def check_outputs(micrographs: Sequence[Micrograph], settings: Settings) -> None
         raise CoordinateFileError(
             f"{settings.out}: cannot be written to ({reason}); choose another folder"
         ) from error
+    if settings.replaces:
+        return
     present = [path for path in _targets(micrographs, settings) if path.exists()]
-    if present and not settings.overwrite:
+    if present:
         more = f" (and {len(present) - 1} more)" if len(present) > 1 else ""
-        raise CoordinateFileError(f"{present[0]}{more} exists: give --overwrite or another --out")
+        raise CoordinateFileError(
+            f"{present[0]}{more} exists: give --resume to go on, --overwrite, or another --out"
+        )
 
 
 def _targets(micrographs: Sequence[Micrograph], settings: Settings) -> Iterator[Path]:
-    yield settings.out / SUMMARY
+    yield settings.out / formats.PICKING_SUMMARY
     for name in settings.formats:
         main = formats.FORMATS[name].main
         if main is not None:
@@ -130,17 +122,40 @@ def _targets(micrographs: Sequence[Micrograph], settings: Settings) -> Iterator[
 
 
 def pick_all(picker: Picker, micrographs: Sequence[Micrograph], settings: Settings) -> Iterator[Row]:
-    """Pick micrographs one by one, writing each one's files at once; yields a row for each."""
+    """Pick micrographs one by one, writing each one's files at once; yields a row for each.
+
+    To resume is to leave out those whose files are there, written in an earlier run with the same settings.
+
+    Raises
+    ------
+    CoordinateFileError
+        If an earlier run's table is damaged.
+    """
+    earlier = Earlier(settings.out, settings.formats) if settings.resume else None
     for micrograph in micrographs:
-        start = time.perf_counter()
-        pixel_size = settings.pixel_size_angstrom or micrograph.pixel_size_angstrom
-        try:
-            picks = _pick_one(picker, micrograph, settings)
-        except HydraPickerError as error:
-            seconds = time.perf_counter() - start
-            yield Row(micrograph.name, pixel_size, None, seconds, str(error))
-            continue
-        yield Row(micrograph.name, pixel_size, picks, time.perf_counter() - start, shape=micrograph.shape)
+        done = None if earlier is None else _earlier_row(earlier, micrograph, settings)
+        yield done or _row(picker, micrograph, settings)
+
+
+def _earlier_row(earlier: Earlier, micrograph: Micrograph, settings: Settings) -> Row | None:
+    pixel_size = settings.pixel_size_angstrom or micrograph.pixel_size_angstrom
+    if pixel_size is None:
+        return None
+    also = [_overlay_path(micrograph, settings.out)] if settings.overlay else []
+    picks = earlier.picks(micrograph.name, settings.diameter_angstrom / pixel_size, also)
+    if picks is None:
+        return None
+    return Row(micrograph.name, pixel_size, picks, shape=micrograph.shape)
+
+
+def _row(picker: Picker, micrograph: Micrograph, settings: Settings) -> Row:
+    start = time.perf_counter()
+    pixel_size = settings.pixel_size_angstrom or micrograph.pixel_size_angstrom
+    try:
+        picks = _pick_one(picker, micrograph, settings)
+    except HydraPickerError as error:
+        return Row(micrograph.name, pixel_size, None, time.perf_counter() - start, str(error))
+    return Row(micrograph.name, pixel_size, picks, time.perf_counter() - start, shape=micrograph.shape)
 
 
 def _pick_one(picker: Picker, micrograph: Micrograph, settings: Settings) -> Picks:
@@ -152,7 +167,7 @@ def _pick_one(picker: Picker, micrograph: Micrograph, settings: Settings) -> Pic
     ).above(settings.threshold)
     for name in settings.formats:
         if formats.FORMATS[name].main is None:
-            formats.write({micrograph.name: picks}, settings.out, name, overwrite=settings.overwrite)
+            formats.write({micrograph.name: picks}, settings.out, name, overwrite=settings.replaces)
     if settings.overlay:
         path = _overlay_path(micrograph, settings.out)
         draw_overlay(micrograph.pixels(), picks, settings.diameter_angstrom / pixel_size, path)
@@ -166,6 +181,9 @@ def _overlay_path(micrograph: Micrograph, out: Path) -> Path:
 def write_tables(rows: Sequence[Row], settings: Settings) -> None:
     """Write what holds all micrographs: the formats with one table for all, and the summary.
 
+    Nothing is written where nothing was picked, so that a run that failed leaves nothing behind. A run
+    that resumes keeps what the tables hold of other micrographs.
+
     Raises
     ------
     CoordinateFileError
@@ -173,28 +191,11 @@ def write_tables(rows: Sequence[Row], settings: Settings) -> None:
     """
     picks = {row.name: row.picks for row in rows if row.picks is not None}
     shapes = {row.name: row.shape for row in rows if row.shape is not None}
+    if not picks:
+        return
+    before = Earlier(settings.out, settings.formats).tables if settings.resume else {}
     for name in settings.formats:
-        if formats.FORMATS[name].main is not None and picks:
-            formats.write(picks, settings.out, name, overwrite=settings.overwrite, shapes=shapes)
-    path = settings.out / SUMMARY
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow(SUMMARY_COLUMNS)
-            table.writerows(_summary_row(row) for row in rows)
-    except OSError as error:
-        raise CoordinateFileError(f"{path}: cannot be written ({error.strerror or error})") from error
-
-
-def _summary_row(row: Row) -> tuple[str, ...]:
-    def number(value: float | None, form: str) -> str:
-        return "" if value is None or math.isnan(value) else format(value, form)
-
-    count = "" if row.picks is None else str(len(row.picks))
-    numbers = (
-        number(row.mean_score, ".4f"),
-        number(row.pixel_size_angstrom, ".6g"),
-        *("" if row.shape is None else str(n) for n in row.shape or (0, 0)),
-        number(row.seconds, ".2f"),
-    )
-    return (row.name, count, *numbers, row.error)
+        if formats.FORMATS[name].main is not None:
+            joined = before.get(name, {}) | picks
+            formats.write(joined, settings.out, name, overwrite=settings.replaces, shapes=shapes)
+    write_summary(rows, settings.out, keep_others=settings.resume)

@@ -14,6 +14,7 @@ from napari_hydrapicker.errors import MicrographError
 from napari_hydrapicker.readers.common import FileInfo, check_shape, movie_error, plausible_pixel_size
 
 _EER_COMPRESSIONS = (65000, 65001, 65002)
+_DECODED_BY_PILLOW = (5, 7)  # LZW, JPEG
 _UNIT_ANGSTROM = {2: 2.54e8, 3: 1e8}  # ResolutionUnit: inch, centimetre
 
 
@@ -50,8 +51,24 @@ def read(path: Path, frame: int = 0) -> NDArray[Any]:
         dtype = page.dtype.newbyteorder(page.parent.byteorder)
         if page.is_memmappable:
             return np.memmap(path, dtype, "r", page.dataoffsets[0], page.shape).view(np.ndarray)
+        if int(page.compression) in _DECODED_BY_PILLOW:
+            return _decode(path, page)
         pixels: NDArray[Any] = page.asarray(maxworkers=1)
         return pixels
+
+
+def _decode(path: Path, page: Any) -> NDArray[Any]:
+    """Decode what tifffile leaves to the package imagecodecs."""
+    from PIL import Image
+
+    with Image.open(path, formats=("TIFF",)) as image:
+        pixels = np.array(image)
+    if pixels.shape != page.shape or pixels.dtype.kind != page.dtype.kind:
+        raise MicrographError(
+            f"{path}: {page.dtype} in {page.compression.name} compression is not read; "
+            "save it uncompressed or as MRC"
+        )
+    return pixels
 
 
 @contextmanager
@@ -65,6 +82,11 @@ def _page(path: Path) -> Iterator[Any]:
     except MicrographError:
         raise
     except Exception as error:  # a damaged file makes tifffile raise almost anything
+        if "imagecodecs" in str(error):
+            raise MicrographError(
+                f"{path}: its compression is not read ({error}): install that, or save it uncompressed "
+                "or as MRC"
+            ) from error
         raise MicrographError(f"{path}: not a readable TIFF file ({error})") from error
 
 

@@ -103,4 +103,9 @@ def _from_map(path: Path) -> PointCloud:
             volume, voxel = np.array(mrc.data, np.float32), float(mrc.voxel_size.x)
     except _DAMAGED as error:
         raise StructureError(f"{path}: not a readable MRC map ({error}); check the file") from error
+    if volume.ndim != 3 or not voxel > 0:
+        raise StructureError(
+            f"{path}: a map needs three axes and a positive voxel size, and this has {volume.ndim} axes and "
+            f"{voxel:g} A; give a density map"
+        )
     return from_density(path.name.split(".")[0], volume, voxel)
