@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--counts", default="1,3,5")
     parser.add_argument("--steps", type=int, default=FewShotParameters.steps)
     parser.add_argument("--rate", type=float, default=FewShotParameters.learning_rate)
+    parser.add_argument("--share", type=float, default=FewShotParameters.share)
     parser.add_argument("--lambda-bias", type=float, default=FewShotParameters.lambda_bias)
     parser.add_argument("--scratch-steps", type=int, default=0)
     parser.add_argument("--scratch-crop", type=int, default=192)
@@ -97,6 +98,10 @@ def main() -> None:
     model, metadata = load(arguments.weights or bundled_path(), [])
     whiten = metadata.preprocessing.get("whiten", 0.0)
     assert isinstance(whiten, float | int)
+    parameters = FewShotParameters(
+        steps=arguments.steps, learning_rate=arguments.rate, lambda_bias=arguments.lambda_bias,
+        share=arguments.share,
+    )  # fmt: skip
     rows: dict[str, list[tuple[float, float]]] = {}
 
     def say(target: str, how: str, found: tuple[float, float], seconds: float) -> None:
@@ -110,9 +115,6 @@ def main() -> None:
         for count in map(int, filter(None, arguments.counts.split(","))):
             held = made[count - 1 : count] if count > 1 else []
             begun = time.monotonic()
-            parameters = FewShotParameters(
-                steps=arguments.steps, learning_rate=arguments.rate, lambda_bias=arguments.lambda_bias
-            )
             result = train_head(model, made[: count - len(held)], held, parameters)
             say(structure.stem, f"few-shot {count}", figures(result.head, test), time.monotonic() - begun)
         if arguments.scratch_steps:

@@ -28,7 +28,7 @@ from napari_hydrapicker.picks import Source
 
 LEFT = Qt.MouseButton.LeftButton
 GUIDE = {"window": "3-picked", "correct": "5-corrected", "gallery": "6-gallery", "export": "8-exported"}
-GUIDE_WIDTH = 1200
+GUIDE_WIDTH = 1190
 
 
 def wait(condition: Callable[[], bool], seconds: float = 120) -> float:
@@ -119,8 +119,8 @@ class Driver:
         QTest.mouseRelease(widget, LEFT, Qt.KeyboardModifier.NoModifier, end)
         pause(0.1)
 
-    def choose_in_dialog(self, press: QWidget, path: Path) -> None:
-        """Press a button that opens a file dialog, type a path there and accept."""
+    def choose_in_dialog(self, press: QWidget | Callable[[], None], path: Path) -> None:
+        """Press a button that opens a file dialog, or do what else opens it, type a path there and accept."""
 
         def answer() -> None:
             dialog = QApplication.activeModalWidget()
@@ -139,7 +139,10 @@ class Driver:
             QTest.mouseClick(button, LEFT)
 
         QTimer.singleShot(100, answer)
-        self.click(press)
+        if isinstance(press, QWidget):
+            self.click(press)
+        else:
+            press()
 
 
 def button(parent: QWidget, text: str) -> QWidget:

@@ -22,7 +22,17 @@ class PickSettings(BaseModel):
     threshold_chosen : bool
         Whether the user has set the threshold; until then the network's own is taken.
     picker : str
-        "hydra", HydraPicker, or "cgan", the picker that was trained without any particle.
+        "hydra", HydraPicker; "cgan", the picker that was trained without any particle; or "consensus", what
+        several agree on.
+    generator : str or None
+        The cGAN picker's generator, a name in the project's or the user's library or a file; None for the
+        bundled one.
+    joined : tuple of str
+        The pickers that a consensus is made of.
+    imported : str or None
+        File or folder of another program's picks that take part in a consensus.
+    votes : int
+        How many of them have to have a pick.
     head : str
         Head of HydraPicker's network.
     weights : str or None
@@ -40,7 +50,11 @@ class PickSettings(BaseModel):
     diameter_angstrom: float = Field(default=180.0, gt=0, le=5000, allow_inf_nan=False)
     threshold: float = Field(default=0.5, ge=0, le=1)
     threshold_chosen: bool = False
-    picker: Literal["hydra", "cgan"] = "hydra"
+    picker: Literal["hydra", "cgan", "consensus"] = "hydra"
+    generator: str | None = None
+    joined: tuple[Literal["hydra", "cgan"], ...] = ("hydra", "cgan")
+    imported: str | None = None
+    votes: int = Field(default=1, ge=1, le=3)
     head: str = "generic"
     weights: str | None = None
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda|mps)$")

@@ -11,6 +11,8 @@ from napari_hydrapicker.background.messages import (
     CorrectedRef,
     Failed,
     Finished,
+    Made,
+    MakeRequest,
     Message,
     MicrographRef,
     Picked,
@@ -28,11 +30,18 @@ text = st.text(st.characters())  # lone surrogates too: paths that are not UTF-8
 points = st.lists(st.tuples(length, length)).map(tuple)
 training = st.builds(Training, number, text, number, number, length, st.none() | length, st.none() | length)
 trained = st.builds(Trained, number, text, length, length, st.booleans(), number, length)
+made = st.builds(Made, number, text, st.none() | length, st.none() | length, number, number, length)
 messages = st.one_of(
     st.builds(
         PickRequest, number, st.lists(st.builds(MicrographRef, number, text, number, length)).map(tuple),
         length, st.none() | text, text, text, st.none() | length, st.booleans(), st.none() | length,
-        st.lists(text).map(tuple), st.sampled_from(["hydra", "cgan"]),
+        st.lists(text).map(tuple), st.sampled_from(["hydra", "cgan", "consensus"]), st.none() | text,
+        st.lists(st.sampled_from(["hydra", "cgan"])).map(tuple), st.none() | text, number,
+    ),
+    st.builds(
+        MakeRequest, number, text,
+        st.lists(st.builds(MicrographRef, number, text, number, length)).map(tuple),
+        length, st.none() | number, number, text, st.lists(text).map(tuple), text, text,
     ),
     st.builds(
         TrainRequest, number, text,
@@ -46,9 +55,12 @@ messages = st.one_of(
     ),
     training,
     trained,
-    st.builds(TrainingNote, text, st.none() | training, st.none() | trained, st.none() | text),
+    made,
+    st.builds(
+        TrainingNote, text, st.none() | training, st.none() | trained, st.none() | text, st.none() | made
+    ),
     st.builds(Cancel, number),
-    st.builds(Ready, text, length),
+    st.builds(Ready, text, length, text),
     st.builds(
         Picked, number, number, st.lists(st.tuples(length, length)).map(tuple),
         st.lists(length).map(tuple), length,

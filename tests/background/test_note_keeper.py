@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from napari_hydrapicker.background import note_keeper
-from napari_hydrapicker.background.messages import Trained, Training, TrainingNote, TrainRequest
+from napari_hydrapicker.background.messages import Made, Trained, Training, TrainingNote, TrainRequest
 from napari_hydrapicker.background.note import NoteFile
 from napari_hydrapicker.background.note_keeper import NoteKeeper
 from napari_hydrapicker.errors import ProjectError
@@ -50,6 +50,9 @@ def test_it_notes_the_end(note: NoteFile) -> None:
     with keeper(note) as kept:
         kept.trained(trained)
         assert note.read() == TrainingNote("mine", trained=trained)
+        made = Made(3, "mine", None, 0.5, 2, 100, 60.0)
+        kept.trained(made)
+        assert note.read() == TrainingNote("mine", made=made)
         kept.failed("memory ran out")
         assert note.read() == TrainingNote("mine", problem="memory ran out")
         kept.cancelled()

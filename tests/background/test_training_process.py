@@ -32,12 +32,12 @@ os.cpu_count = lambda: 1
 from napari_hydrapicker.training import few_shot, finetune
 small = dict(steps=3, batch_size=2, crop_wpx=64, memory_bytes=0)
 finetune.FewShotParameters = partial(few_shot.FewShotParameters, **small)
-class Waiting(few_shot._Trainer):
+class Waiting(few_shot.HeadTrainer):
     def step(self, number):
         while not os.path.exists(GATE):
             time.sleep(0.01)
         return super().step(number)
-few_shot._Trainer = Waiting
+few_shot.HeadTrainer = Waiting
 from napari_hydrapicker.background import worker
 worker.give_way = lambda by: None  # the tests are not to wait for what else the machine does
 worker.main()

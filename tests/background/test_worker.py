@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,12 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_hydrapicker import formats
+from napari_hydrapicker.background import making, unfinished
 from napari_hydrapicker.background import worker as worker_module
 from napari_hydrapicker.background.lines import from_line
 from napari_hydrapicker.background.messages import (
     Broken,
     Failed,
     Finished,
+    LongRequest,
+    Made,
+    MakeRequest,
     Message,
     MicrographRef,
     Picked,
@@ -30,15 +36,19 @@ from napari_hydrapicker.background.messages import (
 from napari_hydrapicker.background.note import NoteFile
 from napari_hydrapicker.background.picking import pick_one
 from napari_hydrapicker.background.worker import Cancelled, Worker
+from napari_hydrapicker.gan import weights as generator_file
 from napari_hydrapicker.heads.library import HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.weights import bundled_path
 from napari_hydrapicker.micrograph import open_micrograph
 from napari_hydrapicker.picking.cgan import CGanPicker
+from napari_hydrapicker.picking.generators import GeneratorLibrary
 from napari_hydrapicker.picking.hydra import HydraNetPicker
+from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.simulation.sample import Sample
 from napari_hydrapicker.training import finetune as finetune_module
+from napari_hydrapicker.training.cgan_job import FILE
 from napari_hydrapicker.training.few_shot import FewShotParameters
 
 Make = Callable[..., PickRequest]
@@ -149,7 +159,7 @@ def test_only_the_cancelled_job_is_interrupted(request_of: Make, monkeypatch: py
     assert last == Finished(1, cancelled=False)
 
 
-def _told(worker: Worker, request: TrainRequest, answers: _Open) -> list[Message]:
+def _told(worker: Worker, request: LongRequest, answers: _Open) -> list[Message]:
     worker._serve(request)
     return [from_line(line) for line in answers.getvalue().splitlines(keepends=True)]
 
@@ -214,6 +224,61 @@ def test_an_unforeseen_fault_is_said_and_noted(
     note = NoteFile(Path(train_request.note)).read()
     assert note is not None
     assert note.problem == broken.text
+
+
+@pytest.fixture
+def make_request(
+    simulated: tuple[Path, Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> MakeRequest:
+    """A picker that is made in a moment; its generator is the bundled one."""
+    meta = generator_file.read_metadata(generator_file.bundled_path() or Path())
+
+    def trained(maker: object, folder: Path, *args: object, **kwargs: object) -> object:
+        shutil.copy(str(generator_file.bundled_path()), folder / FILE)
+        return meta
+
+    monkeypatch.setattr(making, "make_picker", trained)
+    path, sample = simulated
+    reference = MicrographRef(1, str(path), 0, sample.pixel_size_angstrom)
+    request = MakeRequest(
+        1, "mine", (reference,), sample.diameter_angstrom, None, 400, "cpu", (str(tmp_path / "a"),),
+        str(tmp_path / "work"), str(tmp_path / "note"),
+    )  # fmt: skip
+    unfinished.begin(request)
+    return request
+
+
+def test_a_picker_is_made_noted_and_kept(make_request: MakeRequest) -> None:
+    answers = _Open()
+    *told, made, finished = _told(Worker(io.BytesIO(), answers), make_request, answers)
+    assert {m.stage for m in told if isinstance(m, Training)} == {"backgrounds"}
+    assert isinstance(made, Made)
+    assert finished == Finished(1, cancelled=False)
+    assert GeneratorLibrary(Path(make_request.libraries[0])).names() == ["mine"]
+    note = NoteFile(Path(make_request.note)).read()
+    assert note is not None
+    assert note.made == made
+
+
+def test_a_picker_whose_making_is_cancelled_can_be_gone_on_with(make_request: MakeRequest) -> None:
+    (Path(make_request.work) / unfinished.CHECKPOINT).touch()
+    answers = _Open()
+    worker = Worker(io.BytesIO(), answers)
+    worker._cancelled.add(1)
+    assert _told(worker, make_request, answers) == [Finished(1, cancelled=True)]
+    assert unfinished.begun(Path(make_request.work)) == make_request
+    assert not Path(make_request.note).exists()
+
+
+def test_a_consensus_is_picked(request_of: Make, tmp_path: Path) -> None:
+    formats.write({"m1": Picks(np.array([[100.0, 300.0]]), np.array([7.0]))}, tmp_path, "star")
+    joint = request_of(1, picker="consensus", joined=("cgan",), imported=str(tmp_path))
+    ready, picked, finished = _answers(joint)
+    assert isinstance(ready, Ready)
+    assert "no probabilities" in ready.remark
+    assert isinstance(picked, Picked)
+    assert len(picked.yx) > 5
+    assert finished == Finished(1, cancelled=False)
 
 
 def test_a_second_training_of_a_project_is_refused(

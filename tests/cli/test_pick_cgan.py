@@ -24,9 +24,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         made(torch.rand(2, 1, 128, 128))
         torch.nn.init.normal_(made.last.weight, 0, 0.1)
-        made.last.bias.fill_(0.2)
+        made.last.bias.fill_(0.1)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    generator_file.save(made, path, GeneratorMetadata(threshold=0.25, calibration=(100.0, -1.0)))
+    generator_file.save(made, path, GeneratorMetadata(threshold=0.25, calibration=(100.0, 0.0, -1.0)))
     return path
 
 

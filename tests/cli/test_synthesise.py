@@ -81,7 +81,7 @@ def test_backgrounds_come_from_micrographs_at_the_scale_of_the_diameter(
         assert all(30 < share < 95 for share in shares)
     one, other = (tmp_path / name / "synthetic_0001.mrc" for name in ("angstrom", "pixels"))
     np.testing.assert_array_equal(pixels(one), pixels(other))
-    assert open_micrograph(one).pixel_size_angstrom == pytest.approx(60 / 16)
+    assert open_micrograph(one).pixel_size_angstrom == pytest.approx(60 / 20)
     assert open_micrograph(other).pixel_size_angstrom is None
 
 

@@ -1,4 +1,4 @@
-"""Backgrounds without particles: found on micrographs and laid side by side, or simulated."""
+"""Backgrounds without particles: found on micrographs and laid side by side."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ from scipy import ndimage
 
 from napari_hydrapicker import formats
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.gan.background import (
-    Patch,
-    free_patches,
-    mosaic,
-    particle_mask,
-    simulated_background,
-)
+from napari_hydrapicker.gan.background import Patch, free_patches, mosaic, particle_mask
 from napari_hydrapicker.gan.canvas import FLOOR, Canvas, to_canvas
 from napari_hydrapicker.micrograph import open_micrograph
 
@@ -155,20 +149,6 @@ def test_patches_keep_to_grey_levels() -> None:
     made = mosaic([Patch(image, np.ones_like(image))], (80, 90), np.random.default_rng(0))
     assert made.min() == np.float32(FLOOR)
     assert made.max() <= 1
-
-
-def test_simulated_backgrounds_are_canvases_and_all_different() -> None:
-    made = [simulated_background((100, 140), np.random.default_rng(seed)) for seed in (1, 2, 1)]
-    for image in made:
-        assert image.shape == (100, 140)
-        assert image.dtype == np.float32
-        assert image.min() >= FLOOR - 1e-6
-        assert image.max() <= 1
-        assert image.std() > 0.03
-    np.testing.assert_array_equal(made[0], made[2])
-    assert not np.array_equal(made[0], made[1])
-    with pytest.raises(ParameterError):
-        simulated_background((8, 100), np.random.default_rng(1))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.gan.localise import LocaliseParameters, localise
-from napari_hydrapicker.gan.synthesis import SynthesisParameters, synthesise_pair
+from napari_hydrapicker.gan.synthesis import synthesise_pair
+from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
 
 SIDE = 11
 SHAPE = (80, 130)

@@ -19,7 +19,7 @@ from napari_hydrapicker.gan.weights import GeneratorMetadata
 from napari_hydrapicker.hydra import container
 
 META = GeneratorMetadata(
-    calibration=(8.0, -4.5), threshold=0.25, loss="cross-entropy", marker_cpx=9, training={"steps": 3}
+    calibration=(8.0, 0.5, -4.5), threshold=0.25, loss="cross-entropy", marker_cpx=9, training={"steps": 3}
 )
 
 
@@ -99,7 +99,8 @@ def test_a_newer_version_is_refused(saved: Path, tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"threshold": 2}, "threshold"),
-        ({"calibration": [0, 1]}, "slope"),
+        ({"calibration": [0, 1, 0]}, "slopes"),
+        ({"calibration": [1, -1, 0]}, "slopes"),
         ({"width": 1_000_000}, "width"),
         ({"format_version": 0}, "format_version"),
         ({"unknown": 1}, "unknown"),
@@ -141,8 +142,13 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_calibration_must_rise() -> None:
-    with pytest.raises(ValidationError, match="slope"):
-        GeneratorMetadata(calibration=(-1.0, 0.0))
+    with pytest.raises(ValidationError, match="slopes"):
+        GeneratorMetadata(calibration=(-1.0, 1.0, 0.0))
+
+
+def test_a_calibration_of_the_former_score_is_replaced(saved: Path, tmp_path: Path) -> None:
+    read = weights.read_metadata(rewritten(saved, tmp_path, calibration=[13.7, -0.1]))
+    assert read.calibration == GeneratorMetadata().calibration
 
 
 def test_marks_are_found_as_large_as_they_were_trained() -> None:

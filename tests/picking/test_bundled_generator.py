@@ -9,8 +9,8 @@ import pytest
 
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.formats import read
-from napari_hydrapicker.gan.canvas import CANVAS_DIAMETER_CPX, to_canvas
-from napari_hydrapicker.gan.synthesis import SynthesisParameters
+from napari_hydrapicker.gan.canvas import to_canvas
+from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.gan.weights import bundled_path
 from napari_hydrapicker.micrograph import open_micrograph
 from napari_hydrapicker.picking.cgan import CGanPicker
@@ -26,7 +26,6 @@ def test_it_is_small_and_says_where_it_comes_from(picker: CGanPicker) -> None:
     path = bundled_path()
     assert path is not None
     assert path.stat().st_size < 4e6
-    assert picker.metadata.diameter_cpx == CANVAS_DIAMETER_CPX
     assert picker.metadata.training["background_micrographs"] == 0, "it has seen no micrograph"
     assert 0.05 < picker.threshold < 0.95
 
@@ -36,11 +35,13 @@ def test_it_finds_synthetic_particles_in_their_places(picker: CGanPicker) -> Non
     true = found = particles = 0
     for seed in range(3):
         pair = maker(np.random.default_rng((77, seed)))
-        # The pair as a micrograph twice as large, cut to an oblong; there a particle is 32 across.
+        # The pair as a micrograph twice as large, cut to an oblong.
         pixels = np.kron(pair.image[:240], np.ones((2, 2), np.float32))
-        picks = picker.pick(to_canvas(pixels, 32.0, use_mask=False), 32.0).above(picker.threshold)
+        diameter_px = 2 * picker.metadata.diameter_cpx
+        canvas = to_canvas(pixels, diameter_px, use_mask=False, diameter_cpx=picker.metadata.diameter_cpx)
+        picks = picker.pick(canvas, diameter_px).above(picker.threshold)
         truth = 2 * pair.yx[pair.yx[:, 0] < 239.5] + 0.5
-        true += match(picks.yx, picks.score, truth, 32.0, Criterion.QUARTER).is_true.sum()
+        true += match(picks.yx, picks.score, truth, diameter_px, Criterion.QUARTER).is_true.sum()
         found += len(picks)
         particles += len(truth)
     assert true / found > 0.7

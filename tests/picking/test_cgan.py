@@ -21,8 +21,8 @@ from napari_hydrapicker.picking.cgan import CGanPicker
 from napari_hydrapicker.picking.picker import Picker
 
 SHAPE_CPX = (120, 200)
-SHAPE_PX = (600, 1000)  # 5 micrograph pixels a canvas pixel: a particle of 16 is 80 across
-DIAMETER_PX = 80.0
+SHAPE_PX = (600, 1000)  # 5 micrograph pixels a canvas pixel: a particle of 20 is 100 across
+DIAMETER_PX = 100.0
 PLACES = ((30, 170), (90, 40), (60, 100))
 
 
@@ -42,10 +42,21 @@ class Marks(nn.Module):
         return marked
 
 
+class BelowLevel(nn.Module):
+    """Takes all brightness away below a level."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.where(images < 0.4, torch.zeros(()), images)
+
+
 def canvas(mask: np.ndarray | None = None) -> Canvas:
     image = np.random.default_rng(0).uniform(0.59, 0.61, SHAPE_CPX).astype(np.float32)
     for row, col in PLACES:
-        image[row - 4 : row + 5, col - 4 : col + 5] -= 0.2  # by 0.185 below the surroundings of 33 x 33
+        image[row - 4 : row + 5, col - 4 : col + 5] -= 0.2
     return Canvas(image, np.ones(SHAPE_CPX, bool) if mask is None else mask, SHAPE_PX)
 
 
@@ -56,17 +67,40 @@ def picker(squares: dict[tuple[int, int], float], **description: object) -> CGan
 def test_marks_come_back_at_their_places_in_the_micrograph() -> None:
     picks = picker({(30, 170): 1.0, (90, 40): 0.8}).pick(canvas(), DIAMETER_PX)
     assert picks.yx == pytest.approx(np.array([[150, 850], [450, 200]]), abs=0.5)
-    assert picks.diameter_px == 80
+    assert picks.diameter_px == 100
 
 
 def test_scores_are_calibrated_and_fall() -> None:
     squares = {(90, 40): 0.6, (30, 170): 1.0, (60, 100): 0.8}
-    picks = picker(squares, calibration=(5.0 / 0.185, -4.0)).pick(canvas(), DIAMETER_PX)
+    picks = picker(squares, calibration=(5.0, 0.0, -4.0)).pick(canvas(), DIAMETER_PX)
     assert picks.score == pytest.approx([1 / (1 + math.exp(-x)) for x in (1.0, 0.0, -1.0)], abs=0.01)
 
 
+def test_of_equal_marks_the_one_that_stands_out_scores_higher() -> None:
+    plain = Canvas(canvas().image, np.ones(SHAPE_CPX, bool), SHAPE_PX)
+    plain.image[26:35, 166:175] += 0.15  # only 0.05 darker than its surroundings
+    picks = picker({(30, 170): 1.0, (90, 40): 1.0}, calibration=(1.0, 2.0, -6.0)).pick(plain, DIAMETER_PX)
+    assert picks.x == pytest.approx([200, 850], abs=0.5)
+    assert picks.score[0] > picks.score[1] + 0.05
+
+
+def test_faint_particles_are_marked_on_a_darker_copy() -> None:
+    """The generator marks what is below a level that two of the places do not reach as they are."""
+    made = picker({}, calibration=(5.0, 0.0, -2.0))
+    made.generator = BelowLevel()  # type: ignore[assignment]
+    image = np.full(SHAPE_CPX, 0.6, np.float32)
+    for (row, col), level in zip(PLACES, (0.3, 0.5, 0.5), strict=True):
+        image[row - 5 : row + 6, col - 5 : col + 6] = level
+    whole = Canvas(image, np.ones(SHAPE_CPX, bool), SHAPE_PX)
+    assert made.pick(whole, DIAMETER_PX).score == pytest.approx(
+        [1 / (1 + math.exp(-x)) for x in (3.0, 0.5, 0.5)], abs=0.01
+    )
+    made.split = False
+    assert len(made.pick(whole, DIAMETER_PX)) == 1, "the paper's way: only as it is"
+
+
 def test_candidates_under_the_floor_are_left_out() -> None:
-    made = picker({(90, 40): 0.6, (30, 170): 1.0}, calibration=(10.0 / 0.185, -8.0))
+    made = picker({(90, 40): 0.6, (30, 170): 1.0}, calibration=(10.0, 0.0, -8.0))
     assert len(made.pick(canvas(), DIAMETER_PX)) == 2
     assert len(made.pick(canvas(), DIAMETER_PX, floor=0.5)) == 1
     assert len(picker({}).pick(canvas(), DIAMETER_PX)) == 0

@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.gan.discriminator import Discriminator
 from napari_hydrapicker.gan.generator import Generator
-from napari_hydrapicker.training.cgan import CGanParameters, CGanProgress, train_cgan
+from napari_hydrapicker.training.cgan import train_cgan
+from napari_hydrapicker.training.cgan_parameters import CGanParameters, CGanProgress
 
 SHAPE = (48, 64)
 
@@ -114,19 +115,10 @@ def test_it_stops_in_time_and_when_told(tmp_path: Path) -> None:
         assert (tmp_path / name / "checkpoint.safetensors").is_file()
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"loss": "hinge"}, "hinge"),
-        ({"steps": 0}, "steps of 0"),
-        ({"batch_size": 0}, "batch_size"),
-        ({"data_weight": -1.0}, "data_weight of -1"),
-        ({"learning_rate": float("nan")}, "learning_rate"),
-    ],
-)
-def test_parameters_out_of_range(tmp_path: Path, changes: dict[str, object], said: str) -> None:
-    with pytest.raises(ParameterError, match=said):
-        train_cgan(*networks(), dark_discs, tmp_path, parameters(**changes))
+def test_nothing_is_trained_with_parameters_out_of_range(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="steps of 0"):
+        train_cgan(*networks(), dark_discs, tmp_path / "none", parameters(steps=0))
+    assert not (tmp_path / "none").exists()
 
 
 def test_checkpoints_of_other_trainings_are_refused(tmp_path: Path) -> None:
@@ -135,11 +127,3 @@ def test_checkpoints_of_other_trainings_are_refused(tmp_path: Path) -> None:
         train_cgan(*networks(), dark_discs, tmp_path, parameters(loss="cross-entropy"))
     with pytest.raises(WeightsError, match="start anew"):
         train_cgan(Generator(5), Discriminator(4), dark_discs, tmp_path, parameters())
-
-
-def test_rates_rise_and_fall() -> None:
-    p = parameters(steps=101, warmup_steps=10)
-    shares = [p.share(step) for step in range(p.steps)]
-    assert shares[0] == pytest.approx(0.1)
-    assert max(shares) == shares[10] == pytest.approx(1)
-    assert shares[-1] < 0.01

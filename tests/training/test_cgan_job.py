@@ -9,11 +9,12 @@ import pytest
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.gan import weights
-from napari_hydrapicker.gan.synthesis import Pair, SynthesisParameters
+from napari_hydrapicker.gan.synthesis import Pair
+from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.training import cgan_publish
-from napari_hydrapicker.training.cgan import CGanParameters, CGanProgress
 from napari_hydrapicker.training.cgan_job import FILE, make_picker
 from napari_hydrapicker.training.cgan_pairs import PairMaker
+from napari_hydrapicker.training.cgan_parameters import CGanParameters, CGanProgress
 
 P = CGanParameters(steps=3, batch_size=1, check_every=100, seed=4)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.gan.synthesis import SynthesisParameters
+from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.training.cgan_pairs import PairMaker, particle_free, typical_canvas, varied
 
@@ -81,9 +81,9 @@ def test_the_share_of_simulated_backgrounds(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_number_refers_to_the_first_micrograph(tmp_path: Path) -> None:
     one = micrograph(tmp_path / "a.mrc")
-    # 64 Angstrom are 32 pixels, and become 16.
-    assert typical_canvas([one], 64.0) == (100, 160)
-    assert typical_canvas([one], 64.0, pixel_size_angstrom=1.0) == (50, 80)
+    # 64 Angstrom are 32 pixels, and become 20.
+    assert typical_canvas([one], 64.0) == (125, 200)
+    assert typical_canvas([one], 64.0, pixel_size_angstrom=1.0) == (62, 100)
     with pytest.raises(ParameterError, match="give one"):
         typical_canvas([], 64.0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +11,17 @@ import torch
 from torch import Tensor
 
 from napari_hydrapicker.gan.generator import Generator
-from napari_hydrapicker.gan.localise import LocaliseParameters
-from napari_hydrapicker.gan.synthesis import Pair, SynthesisParameters
+from napari_hydrapicker.gan.score import probability
+from napari_hydrapicker.gan.synthesis import Pair
+from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
+from napari_hydrapicker.gan.weights import GeneratorMetadata
+from napari_hydrapicker.training import cgan_publish
+from napari_hydrapicker.training.cgan_held_out import Known, known_pair
 from napari_hydrapicker.training.cgan_pairs import PairMaker
-from napari_hydrapicker.training.cgan_publish import HELD_OUT_PAIRS, find_on_held_out, publish_generator
+from napari_hydrapicker.training.cgan_publish import publish_generator
 
 PARTICLES = ((30, 50), (100, 40), (70, 110), (130, 130))
 DECOYS = ((30, 120), (130, 70))
-HOW = LocaliseParameters(split=True, marker_cpx=11)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,28 +54,29 @@ class Blind(Generator):
         return images
 
 
+class Dark(Generator):
+    """Marks what is dark over an area."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        mean = torch.nn.functional.avg_pool2d(images, 9, 1, 4, count_include_pad=False)
+        return torch.where(mean < mean.mean() - 2 * mean.std(), 0.1 * images, images)
+
+
 def drawn() -> Drawn:
     return Drawn(SynthesisParameters())
 
 
-def test_what_is_found_on_held_out_pairs() -> None:
-    found = find_on_held_out(Ruled(1).eval(), drawn(), HOW, 0)
-    assert found.particles == 4 * HELD_OUT_PAIRS
-    assert found.truth.sum() == 3 * HELD_OUT_PAIRS
-    # Times the depth: all are 0.2 darker in squares of 9, a thirteenth of the surroundings of 33.
-    assert found.score[found.truth] == pytest.approx(0.9 * 0.185, abs=0.02)
-    assert found.score[~found.truth] == pytest.approx(0.5 * 0.185, abs=0.02)
+def known(rng: np.random.Generator) -> Known:
+    """One of the same in place of a simulated micrograph."""
+    return known_pair(drawn()(rng))
 
 
 def test_scores_become_probabilities_and_the_threshold_parts_true_from_false(tmp_path: Path) -> None:
     path = tmp_path / "cgan.safetensors"
-    meta = publish_generator(Ruled(1).eval(), drawn(), path, "mean-squared", {"note": "by rule"})
-    a, b = meta.calibration
-
-    def probability(score: float) -> float:
-        return 1 / (1 + math.exp(-(a * score + b)))
-
-    assert probability(0.5 * 0.185) < 0.1 < 0.5 < meta.threshold <= probability(0.91 * 0.185)
+    meta = publish_generator(Ruled(1).eval(), drawn(), path, "mean-squared", {"note": "by rule"}, 0, known)
+    false, true = probability(np.array([0.5, 0.9]), np.full(2, 20.0), meta.calibration)
+    assert false < 0.25 < 0.75 < true
+    assert false < meta.threshold
     figures = meta.training["held_out"]
     assert isinstance(figures, dict)
     assert figures["precision"] == 1
@@ -85,19 +88,23 @@ def test_scores_become_probabilities_and_the_threshold_parts_true_from_false(tmp
 
 def test_a_generator_that_finds_nothing_is_saved_with_plain_scores(tmp_path: Path) -> None:
     path = tmp_path / "cgan.safetensors"
-    meta = publish_generator(Blind(1).eval(), drawn(), path, "cross-entropy", {})
-    assert meta.calibration == (1.0, 0.0)
+    meta = publish_generator(Blind(1).eval(), drawn(), path, "cross-entropy", {}, 0, known)
+    assert meta.calibration == GeneratorMetadata().calibration
     assert meta.threshold == 0.5
     assert meta.loss == "cross-entropy"
     assert meta.training["held_out"] == {}
 
 
-def test_held_out_pairs_depend_on_the_seed_alone() -> None:
-    torch.manual_seed(0)
-    made = Generator(2).eval()
-    torch.nn.init.normal_(made.last.weight, 0, 0.3)
-    pairs = PairMaker(SynthesisParameters.for_particles())
-    first, again, other = (find_on_held_out(made, pairs, HOW, seed, count=1) for seed in (1, 1, 2))
-    assert first.particles == again.particles
-    assert np.array_equal(first.score, again.score)
-    assert other.particles != first.particles
+def test_it_knows_what_it_finds_on_simulated_micrographs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cgan_publish, "HELD_OUT_PAIRS", 1)
+    made = [
+        publish_generator(Dark(1).eval(), drawn(), tmp_path / f"{i}.safetensors", "mean-squared", {}, seed)
+        for i, seed in enumerate((3, 3, 4))
+    ]
+    figures = made[0].training["simulated"]
+    assert isinstance(figures, dict)
+    assert all(isinstance(value, float) and 0 < value < 1 for value in figures.values())
+    assert made[0] == made[1]
+    assert made[0].training != made[2].training, "other seeds, other micrographs"

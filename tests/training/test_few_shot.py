@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from napari_hydrapicker.errors import OutOfMemoryError, ParameterError
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.hydra import head as head_module
 from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import bundled_path, load
-from napari_hydrapicker.training import few_shot
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
 from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, train_head
 
@@ -42,9 +42,10 @@ def model() -> HydraPicker:
     return load(bundled_path())[0]
 
 
-@pytest.fixture(scope="module")
-def small() -> HydraPicker:
-    """Untrained, for what does not depend on learning."""
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> HydraPicker:
+    """Untrained and narrow, for what does not depend on learning."""
+    monkeypatch.setattr(head_module, "STAGE_CHANNELS", (32, 64, 64, 128))
     torch.manual_seed(0)
     return HydraPicker(Architecture(channels=8, groups=8, dropout=0.1)).eval()
 
@@ -62,6 +63,8 @@ def test_it_learns_which_discs_are_meant(model: HydraPicker) -> None:
     assert not any(p.requires_grad for p in result.head.parameters())
     assert all(torch.equal(tensor, kept[name]) for name, tensor in model.state_dict().items())
     assert next(p.stage for p in told) == "features"
+    begun = next(p for p in told if p.stage == "training")
+    assert (begun.done, begun.validation_ap) == (0, result.before.ap)
     assert told[-1].done <= told[-1].total == 30
     assert told[-1].validation_ap is not None
 
@@ -73,20 +76,20 @@ def test_a_partial_micrograph_teaches_by_its_marks(model: HydraPicker) -> None:
 
 
 def test_without_held_out_micrographs_the_last_state_is_kept(small: HydraPicker) -> None:
-    result = train_head(small, [discs(1)], parameters=few_shot.replace(QUICK, steps=12))
+    result = train_head(small, [discs(1)], parameters=replace(QUICK, steps=12))
     assert result.steps == 12
     assert result.better is None
     assert not result.held_out
 
 
 def test_the_same_seed_gives_the_same_head(small: HydraPicker) -> None:
-    p = few_shot.replace(QUICK, steps=3)
+    p = replace(QUICK, steps=3)
     first, again = (train_head(small, [discs(1)], [discs(3)], p).head.state_dict() for _ in range(2))
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
 def test_training_ends_when_it_no_longer_helps(small: HydraPicker) -> None:
-    p = few_shot.replace(QUICK, learning_rate=0.0, validate_every=1, patience=2)
+    p = replace(QUICK, learning_rate=0.0, validate_every=1, patience=2)
     told: list[FewShotProgress] = []
     result = train_head(small, [discs(1)], [discs(3)], p, report=told.append)
     assert told[-1].done == 3
@@ -97,22 +100,36 @@ def test_cancelling_ends_it_and_says_so(small: HydraPicker) -> None:
     steps: list[FewShotProgress] = []
     result = train_head(
         small, [discs(1)], [discs(3)], QUICK, report=steps.append,
-        cancelled=lambda: bool(steps) and steps[-1].stage == "training",
+        cancelled=lambda: bool(steps) and steps[-1].stage == "training" and steps[-1].done > 0,
     )  # fmt: skip
     assert result.cancelled
     assert steps[-1].done == 5
 
 
 def test_it_can_start_from_another_head(small: HydraPicker) -> None:
-    p = few_shot.replace(QUICK, steps=1, learning_rate=0.0, lambda_bias=0.0)
+    p = replace(QUICK, steps=1, learning_rate=0.0, lambda_bias=0.0)
     other = Head(8, 8, 0.1)
     head = train_head(small, [discs(4)], parameters=p, start=other).head
     assert all(torch.equal(a, b) for a, b in zip(head.parameters(), other.parameters(), strict=True))
 
 
+def test_the_head_is_a_blend_with_the_one_started_from(small: HydraPicker) -> None:
+    other = Head(8, 8, 0.1)
+    p = replace(QUICK, steps=4, validate_every=4)
+    whole, half, none = (
+        train_head(small, [discs(4)], parameters=replace(p, share=share), start=other).head
+        for share in (1.0, 0.5, 0.0)
+    )
+    weights = zip(*(one.parameters() for one in (whole, half, none, other)), strict=True)
+    for new, between, old, started in weights:
+        torch.testing.assert_close(between, (new + started) / 2)
+        assert torch.equal(old, started)
+    assert not torch.equal(whole.output.weight, other.output.weight)
+
+
 def test_the_bias_loss_holds_the_head_to_the_generic_one(small: HydraPicker) -> None:
     def distance(weight: float) -> float:
-        p = few_shot.replace(QUICK, steps=15, lambda_bias=weight)
+        p = replace(QUICK, steps=15, lambda_bias=weight)
         head = train_head(small, [discs(1)], parameters=p).head
         pairs = zip(head.parameters(), small.head().parameters(), strict=True)
         return float(sum((a - b).detach().square().sum() for a, b in pairs))
@@ -124,34 +141,3 @@ def test_no_marked_particle_is_refused(small: HydraPicker) -> None:
     blank = CorrectedMicrograph("m", discs(1).image, Marks(NONE, NONE, NONE, True))
     with pytest.raises(ParameterError, match="no particle is marked"):
         train_head(small, [blank], parameters=QUICK)
-
-
-def test_where_memory_is_short_batches_shrink(small: HydraPicker, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes: list[tuple[int, int]] = []
-    real = few_shot.batch
-
-    def scarce(found, rng, n, size):  # type: ignore[no-untyped-def]
-        sizes.append((n, size))
-        if n * size**2 > 64**2:
-            raise RuntimeError("CUDA out of memory")
-        return real(found, rng, n, size)
-
-    monkeypatch.setattr(few_shot, "batch", scarce)
-    train_head(small, [discs(1)], parameters=few_shot.replace(QUICK, steps=2, batch_size=4))
-    assert sizes == [(4, 96), (2, 96), (1, 96), (1, 48), (1, 48)]
-
-    def none(*_: object) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(few_shot, "batch", none)
-    with pytest.raises(OutOfMemoryError, match="close other programs"):
-        train_head(small, [discs(1)], parameters=QUICK)
-
-
-def test_the_rate_warms_up_and_falls_to_nothing() -> None:
-    p = FewShotParameters(steps=100, warmup_steps=10, learning_rate=1.0)
-    rates = [p.rate(step) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == rates[10] == 1.0
-    assert rates[99] < 1e-3
-    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))

@@ -12,7 +12,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra import head as head_module
 from napari_hydrapicker.hydra.model import GENERIC, Architecture, HydraPicker
 from napari_hydrapicker.training.multi_head import (
@@ -159,25 +158,6 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
-def test_the_best_state_is_returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_hydrapicker.training import multi_head
-    from napari_hydrapicker.training.multi_head_validation import MultiHeadAP
-
-    seen: list[torch.Tensor] = []
-    measured = iter([0.2, 0.9, 0.1])
-
-    def score(model: HydraPicker, _: object) -> dict[str, Any]:
-        seen.append(weights(model, "faint"))
-        return {}
-
-    monkeypatch.setattr(multi_head, "score_all", score)
-    monkeypatch.setattr(multi_head, "average_precisions", lambda _: MultiHeadAP(next(measured), {}, {}))
-    validation = {GENERIC: SETS[0].held_out(1)}
-    best = train(tmp_path, changes={"steps": 3, "validate_every": 1}, validation=validation)
-    torch.testing.assert_close(weights(best, "faint"), seen[1], rtol=0, atol=0)
-    assert not torch.equal(seen[1], seen[2])
-
-
 def test_data_sets_are_drawn_by_their_weights_and_heads_named_after_them(tmp_path: Path) -> None:
     sets = [Discs("never drawn"), Discs("strong")]
     start = tiny()
@@ -194,35 +174,3 @@ def test_it_stops_in_time(tmp_path: Path) -> None:
     train(tmp_path, minutes=1e-9, report=lambda now: steps.append(now.step))
     assert steps == [1]
     assert (tmp_path / "checkpoint.safetensors").is_file()
-
-
-def test_checkpoints_of_other_trainings_are_refused(tmp_path: Path) -> None:
-    train(tmp_path / "multi", changes={"steps": 1})
-    with pytest.raises(WeightsError, match=r"of the heads strong, faint; use the same data sets"):
-        train_multi_head(tiny(), SETS[:1], [1.0], {}, tmp_path / "multi", parameters())
-    with pytest.raises(WeightsError, match="a training with sgd"):
-        train(tmp_path / "multi", changes={"optimiser": "adam"})
-    first = SingleHeadParameters(steps=1, batch_size=1, crop_wpx=SIZE)
-    with pytest.raises(WeightsError, match="multi-head phase"):
-        train_single_head(tiny(), SETS, [1.0, 1.0], [], tmp_path / "multi", first)
-    train_single_head(tiny(), SETS, [1.0, 1.0], [], tmp_path / "single", first)
-    with pytest.raises(WeightsError, match="of the heads generic"):
-        train(tmp_path / "single")
-
-
-def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
-    model = tiny()
-    model.add_head("old")
-    with pytest.raises(ParameterError, match="'old' already"):
-        train(tmp_path, model)
-    with pytest.raises(ParameterError, match="held out for 'weak'"):
-        train(tmp_path, validation={"weak": []})
-    with pytest.raises(ParameterError, match="data sets"):
-        train_multi_head(tiny(), [], [], {}, tmp_path, parameters())
-
-
-def test_the_learning_rate_warms_up_and_falls_to_nothing() -> None:
-    p = MultiHeadParameters(steps=1000, warmup_steps=10, learning_rate=1.0)
-    assert p.rate(0) == pytest.approx(0.1)
-    assert p.rate(500) == pytest.approx(0.5)
-    assert p.rate(999) < 1e-5

@@ -40,3 +40,16 @@ def test_without_values_there_is_a_frame_alone(qapp_exists: None) -> None:
     curves.add(1, 10, 1.0, 0.2)
     curves.clear()
     assert curves.caption() == ""
+
+
+def test_a_training_shown_from_the_middle_on_has_no_beginning(qapp_exists: None) -> None:
+    curves = TrainingCurves()
+    curves.resize(300, 90)
+    curves.add(60, 100, 1.0, 0.4)
+    curves.add(80, 100, 0.9, 0.6)
+    assert curves.caption() == "loss 0.90, AP 0.600"
+    assert min(x for x, _ in pixels(curves, AP)) > 150, "no dashed line across"
+    curves.clear()
+    curves.add(0, 100, None, 0.4)
+    assert curves.caption() == "AP 0.400 (began at 0.400)"
+    assert min(x for x, _ in pixels(curves, AP)) < 10

@@ -349,3 +349,11 @@ def test_another_project_ends_the_picking_of_this_one(
     wait(lambda: dock.canvas.micrograph_id is not None)
     assert dock.canvas.display.extent_px == (640, 480)
     assert len(dock.session.labels(dock.session.current)) == 0
+
+
+def test_a_closed_dock_takes_its_layers_with_it(picked: Any) -> None:
+    others = picked.viewer.add_points([[1.0, 2.0]], name="the user's own")
+    picked.canvas.picks.layer.add([[50.0, 60.0]])
+    picked.close_session()
+    assert list(picked.viewer.layers) == [others]
+    picked.close_session()

@@ -38,10 +38,11 @@ def test_the_picker_is_chosen_and_has_no_heads_if_it_is_cgan(dock: Any) -> None:
     section.picker.setCurrentText("cGAN")
     assert session.settings.picker == "cgan"
     assert session.project.setting("pick", {})["picker"] == "cgan"
-    assert not section.head.isEnabled()
+    assert section.head.isHidden()
+    assert not section.choices.generator.isHidden()
     session.update(picker="hydra")
     assert section.picker.currentText() == "HydraPicker"
-    assert section.head.isEnabled()
+    assert not section.head.isHidden()
 
 
 def test_the_other_picker_picks_and_its_picks_are_corrected_and_exported(

@@ -82,10 +82,12 @@ def test_progress_of_both_stages_is_one_bar(section: TrainSection) -> None:
     jobs.progressed.emit(Training(1, "features", 1, 2, 10.0, None, None))
     assert section.progress.bar.value() == 10
     assert section.progress.bar.text().startswith("features")
+    jobs.progressed.emit(Training(1, "training", 0, 100, 20.0, None, 0.75))
+    assert section.progress.bar.value() == 20
     jobs.progressed.emit(Training(1, "training", 50, 100, 60.0, 0.7, 0.8))
     assert section.progress.bar.value() == 60
     assert "40 s left" in section.progress.bar.text()
-    assert section.curves.caption() == "loss 0.70, AP 0.800 (began at 0.800)"
+    assert section.curves.caption() == "loss 0.70, AP 0.800 (began at 0.750)"
     jobs.finished.emit(True, "")
     assert section.progress.isHidden()
     assert section.curves.isHidden()
@@ -111,6 +113,22 @@ def test_one_that_is_not_known_to_be_better_is_offered(
     QTest.mouseClick(section.use, LEFT)
     assert chosen == ["mine"]
     assert section.use.isHidden()
+
+
+def test_it_says_whether_the_new_head_is_in_use(section: TrainSection) -> None:
+    section.show_head("generic")
+    section.jobs.trained.emit(Trained(1, "mine", 0.8, 0.7, True, 9, 6.0))  # type: ignore[attr-defined]
+    assert "is not in use" in section.result.text()
+    section.show_head("mine")
+    assert "no better than the generic head: correct more" in section.result.text()
+    assert "not in use" not in section.result.text()
+    assert section.use.isHidden()
+    section.show_head("generic")
+    assert "is not in use" in section.result.text()
+    assert not section.use.isHidden()
+    section.jobs.started.emit()  # type: ignore[attr-defined]
+    section.show_head("other")
+    assert section.use.isHidden(), "the head of before is no longer shown"
 
 
 def test_what_went_wrong_is_told(section: TrainSection) -> None:

@@ -98,6 +98,21 @@ def test_a_new_head_is_listed_and_chosen(picked: Any, tmp_path: Path) -> None:
     assert [model.data(model.index(row, 4)) for row in range(3)] == ["", "", ""]
 
 
+def test_a_head_taken_by_hand_is_no_longer_called_unused(picked: Any, tmp_path: Path) -> None:
+    keep(tmp_path / "home" / "heads", "mine")
+    picked.training.trained.emit(Trained(1, "mine", 0.8, 0.7, True, 100, 60.0))
+    assert picked.session.settings.head == "generic"
+    assert "is not in use" in picked.train.result.text()
+    picked.train.use.click()
+    assert picked.session.settings.head == "mine"
+    assert "0.700 now. It is no better than the generic head: correct more" in picked.train.result.text()
+    picked.pick.head.setCurrentText("generic")
+    assert "is not in use" in picked.train.result.text()
+    picked.pick.head.setCurrentText("mine")
+    assert "not in use" not in picked.train.result.text()
+    assert picked.train.use.isHidden()
+
+
 def test_a_head_found_on_reopening_is_told_and_listed_but_not_used(picked: Any, tmp_path: Path) -> None:
     told: list[str] = []
     picked.training_link.told.disconnect()

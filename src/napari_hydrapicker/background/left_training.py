@@ -12,7 +12,7 @@ from napari_hydrapicker.errors import ProjectError
 _LOOK_SECONDS = 0.25
 _DIED = (
     "its process ended before it was done: it was killed, memory ran out, or the computer was switched off. "
-    "Corrections and heads are as they were: train again"
+    "Nothing that was saved is lost: begin again"
 )
 
 
@@ -58,8 +58,9 @@ class LeftTraining:
         self._note.wish_cancelled()
 
     def _told_by(self, noted: TrainingNote, alive: bool) -> list[Message]:
-        if noted.trained is not None:
-            return [replace(noted.trained, job=self._job), Finished(self._job, False)]
+        outcome = noted.trained or noted.made
+        if outcome is not None:
+            return [replace(outcome, job=self._job), Finished(self._job, False)]
         if noted.problem is not None:
             return [Broken(noted.problem)]
         starting = noted.progress is None and self._note.is_fresh()

@@ -3,72 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from napari_hydrapicker.background.requests import (
+    CorrectedRef,
+    LongRequest,
+    MakeRequest,
+    MicrographRef,
+    PickRequest,
+    Request,
+    TrainRequest,
+)
 
-@dataclass(frozen=True)
-class MicrographRef:
-    """A micrograph to be picked: frame `frame`, from 0, of the file at `path`."""
-
-    id: int
-    path: str
-    frame: int
-    pixel_size_angstrom: float
-
-
-@dataclass(frozen=True)
-class PickRequest:
-    """Pick these micrographs, one after the other.
-
-    Of the lengths None stands for what follows from the diameter, of the weights for the bundled network.
-    Weights, head and libraries are HydraPicker's: the cGAN picker takes the bundled generator.
-    """
-
-    job: int
-    micrographs: tuple[MicrographRef, ...]
-    diameter_angstrom: float
-    weights: str | None
-    head: str
-    device: str
-    border_angstrom: float | None
-    use_mask: bool
-    min_distance_angstrom: float | None
-    libraries: tuple[str, ...] = ()  # folders with heads, beside the user's own
-    picker: Literal["hydra", "cgan"] = "hydra"
-
-
-@dataclass(frozen=True)
-class CorrectedRef:
-    """A corrected micrograph: particles (N, 2) and deleted picks (M, 2), (row, column), pixels."""
-
-    micrograph: MicrographRef
-    yx: tuple[tuple[float, float], ...]
-    negative_yx: tuple[tuple[float, float], ...]
-    complete: bool
-
-
-@dataclass(frozen=True)
-class TrainRequest:
-    """Train a head on corrected micrographs, and save it in these libraries, folders all.
-
-    What comes of it is said in the file `note` as well (`note.NoteFile`): the training goes on when the
-    window is closed.
-    """
-
-    job: int
-    name: str
-    micrographs: tuple[CorrectedRef, ...]
-    diameter_angstrom: float
-    weights: str | None
-    device: str
-    libraries: tuple[str, ...]
-    replace: bool
-    note: str
+__all__ = [
+    "Broken",
+    "Cancel",
+    "CorrectedRef",
+    "Failed",
+    "Finished",
+    "LongRequest",
+    "Made",
+    "MakeRequest",
+    "Message",
+    "MicrographRef",
+    "PickRequest",
+    "Picked",
+    "Ready",
+    "Request",
+    "TrainRequest",
+    "Trained",
+    "Training",
+    "TrainingNote",
+]
 
 
 @dataclass(frozen=True)
 class Training:
-    """How far a training is: of "features", then of "training", so much is done.
+    """How far a training is: of its stage so much is done.
+
+    The stages of a head are "features" and "training", those of a cGAN picker "backgrounds", "training" and
+    "testing".
 
     ``validation_ap`` and ``loss`` are None where they were not measured just now.
     """
@@ -100,6 +73,23 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Made:
+    """A cGAN picker is kept under this name.
+
+    Precision and recall are those on synthetic pairs, None if nothing was found there; `backgrounds` is the
+    number of micrographs with particle-free areas.
+    """
+
+    job: int
+    name: str
+    precision: float | None
+    recall: float | None
+    backgrounds: int
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Stop a job at once; what was picked already stays valid."""
 
@@ -108,10 +98,14 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Ready:
-    """The network is loaded on this device; its validation found this threshold to be best."""
+    """The network is loaded on this device; its validation found this threshold to be best.
+
+    What else the user should know of what was loaded is in the remark.
+    """
 
     device: str
     threshold: float
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,24 +145,26 @@ class Broken:
 
 @dataclass(frozen=True)
 class TrainingNote:
-    """How a training stands, in a file: under way while there is neither a head nor a problem."""
+    """How a training stands, in a file: under way while there is neither an outcome nor a problem."""
 
     name: str
     progress: Training | None = None
     trained: Trained | None = None
     problem: str | None = None
+    made: Made | None = None
 
 
-Request = PickRequest | TrainRequest
 Message = (
     PickRequest
     | TrainRequest
+    | MakeRequest
     | Cancel
     | Ready
     | Picked
     | Failed
     | Training
     | Trained
+    | Made
     | Finished
     | Broken
     | TrainingNote

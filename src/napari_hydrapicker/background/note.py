@@ -36,9 +36,9 @@ class NoteFile:
         self._wish = path.with_name(f".{path.name}.cancel")
 
     @classmethod
-    def beside(cls, project: Path) -> NoteFile:
-        """Return the note of a project; there is one training of a project at a time."""
-        return cls(project.with_name(f"{project.name}-training"))
+    def beside(cls, project: Path, kind: str = "training") -> NoteFile:
+        """Return the note of a project; there is one training of a kind at a time."""
+        return cls(project.with_name(f"{project.name}-{kind}"))
 
     def write(self, note: TrainingNote) -> None:
         """Replace the note, which is whole at any moment.

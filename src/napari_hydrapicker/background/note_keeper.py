@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from napari_hydrapicker.background.messages import Trained, Training, TrainingNote, TrainRequest
+from napari_hydrapicker.background.messages import LongRequest, Made, Trained, Training, TrainingNote
 from napari_hydrapicker.background.note import NoteFile
 from napari_hydrapicker.errors import ProjectError
 
@@ -24,13 +24,13 @@ class NoteKeeper:
         On entering: if another training of the project is under way, or the folder cannot be written.
     """
 
-    def __init__(self, request: TrainRequest) -> None:
+    def __init__(self, request: LongRequest) -> None:
         self._job, self._name, self._file = request.job, request.name, NoteFile(Path(request.note))
         self._noted = 0.0
 
     def __enter__(self) -> Self:
         self._file.hold()
-        begun = Training(self._job, "features", 0, 0, 0.0, None, None)
+        begun = Training(self._job, "starting", 0, 0, 0.0, None, None)
         self._write(TrainingNote(self._name, progress=begun))
         return self
 
@@ -46,9 +46,12 @@ class NoteKeeper:
             self._noted = now
             self._write(TrainingNote(self._name, progress=progress))
 
-    def trained(self, trained: Trained) -> None:
-        """Note that the head is saved."""
-        self._write(TrainingNote(self._name, trained=trained))
+    def trained(self, outcome: Trained | Made) -> None:
+        """Note that the head or the picker is saved."""
+        if isinstance(outcome, Made):
+            self._write(TrainingNote(self._name, made=outcome))
+        else:
+            self._write(TrainingNote(self._name, trained=outcome))
 
     def failed(self, problem: str) -> None:
         """Note what went wrong, in words."""

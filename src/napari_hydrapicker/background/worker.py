@@ -19,16 +19,17 @@ from napari_hydrapicker.background.messages import (
     Broken,
     Cancel,
     Finished,
+    LongRequest,
     Message,
     PickRequest,
     Ready,
     Request,
     Training,
-    TrainRequest,
 )
 from napari_hydrapicker.background.note_keeper import NoteKeeper
-from napari_hydrapicker.background.picker_cache import PickerCache, device_name
+from napari_hydrapicker.background.picker_cache import PickerCache, device_name, remark_on
 from napari_hydrapicker.background.picking import pick_one
+from napari_hydrapicker.background.problems import in_words
 from napari_hydrapicker.background.surroundings import (
     give_way,
     go_on_alone,
@@ -62,7 +63,7 @@ class Worker:
         self._inbox: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
         self._interruptible: int | None = None  # the job, while it may be broken off anywhere
-        self._training: TrainRequest | None = None
+        self._training: LongRequest | None = None
         self._pickers = PickerCache()
 
     def run(self) -> None:
@@ -81,7 +82,7 @@ class Worker:
                 if isinstance(message, Cancel):
                     self._cancel(message.job)
                 elif isinstance(message, Request):
-                    self._training = message if isinstance(message, TrainRequest) else None
+                    self._training = message if isinstance(message, LongRequest) else None
                     self._inbox.put(message)
         training = self._training
         if training is None:
@@ -90,7 +91,7 @@ class Worker:
         go_on_alone(self._answers.fileno())
         self._look_after(training)
 
-    def _look_after(self, training: TrainRequest) -> None:
+    def _look_after(self, training: LongRequest) -> None:
         """Cancel a training without a window if another window wants that, or if it hangs."""
         note, end = NoteKeeper(training), time.monotonic() + _LONGEST_ALONE_SECONDS
         while not note.is_cancel_wished():
@@ -111,22 +112,22 @@ class Worker:
             raise Cancelled
 
     def _serve(self, request: Request) -> None:
-        if isinstance(request, TrainRequest):
+        if isinstance(request, LongRequest):
             self._train(request)
             self._training = None
         else:
             self._pick_all(request)
 
-    def _train(self, request: TrainRequest) -> None:
-        """Train a head; what is saved is saved before a cancellation can break anything off."""
+    def _train(self, request: LongRequest) -> None:
+        """Train a head or a picker; what is saved is saved before a cancellation can break anything off."""
         try:
             with NoteKeeper(request) as note:
                 self._say(self._trained(request, note))
         except ProjectError as error:  # of another training's note, which is not ours to change
             self._say(Broken(str(error)))
 
-    def _trained(self, request: TrainRequest, note: NoteKeeper) -> Finished | Broken:
-        """Train a head, with a note that says how far it is and how it ended; returns the last message."""
+    def _trained(self, request: LongRequest, note: NoteKeeper) -> Finished | Broken:
+        """Train, with a note that says how far it is and how it ended; returns the last message."""
 
         def tell(progress: Training) -> None:
             note.progress(progress)
@@ -134,19 +135,19 @@ class Worker:
 
         try:
             # Only now: the note that a training is under way must not wait for torch.
-            from napari_hydrapicker.background.training import save, train
+            from napari_hydrapicker.background.outcome import trained
 
             give_way(_TRAINING_GIVES_WAY)
-            made = self._unless_cancelled(request.job, lambda: train(request, tell))
-            if made is None:
+            save = self._unless_cancelled(request.job, lambda: trained(request, tell))
+            if save is None:
                 note.cancelled()
             else:
-                trained = save(request, *made)
-                note.trained(trained)
-                self._say(trained)
+                outcome = save()
+                note.trained(outcome)
+                self._say(outcome)
         except Exception as error:  # whatever it is, it is said; the trace is for a bug report
             print_trace()
-            problem = _in_words(error)
+            problem = in_words(error)
             note.failed(problem)
             return Broken(problem)
         return Finished(request.job, request.job in self._cancelled)
@@ -157,7 +158,7 @@ class Worker:
         except (HydraPickerError, OSError, RuntimeError, MemoryError) as error:
             self._say(Broken(f"the network cannot be used: {error}"))
             return
-        self._say(Ready(device_name(picker), picker.threshold))
+        self._say(Ready(device_name(picker), picker.threshold, remark_on(picker)))
         for reference in request.micrographs:
             answer = self._unless_cancelled(request.job, partial(pick_one, picker, reference, request))
             if answer is None:
@@ -181,16 +182,6 @@ class Worker:
         with contextlib.suppress(OSError):  # the window is gone: `_listen` sees to that
             self._answers.write(to_line(message))
             self._answers.flush()
-
-
-def _in_words(error: Exception) -> str:
-    from napari_hydrapicker.picking.dense import is_out_of_memory
-
-    if isinstance(error, HydraPickerError):
-        return str(error)
-    if is_out_of_memory(error):
-        return f"memory ran out: close other programs, then try again ({error or 'no memory left'})"
-    return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
 
 
 def main() -> None:

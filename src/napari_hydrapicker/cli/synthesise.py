@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_hydrapicker.cli.simulate import check_seed, parse_shape, write_mrc
-from napari_hydrapicker.errors import HydraPickerError, ParameterError
+from napari_hydrapicker.cli.synthetic_backgrounds import Scale, free_patches_of
+from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
     from napari_hydrapicker.gan.background import Patch
-    from napari_hydrapicker.gan.synthesis import Pair, SynthesisParameters
-    from napari_hydrapicker.micrograph import Micrograph
+    from napari_hydrapicker.gan.synthesis import Pair
+    from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
 
-_MOST_MICROGRAPHS = 40  # more add little to the backgrounds
 _ON_SHEET = 6
 _SHEET = "sheet.png"
 _OPTIONS = {"diameter_cpx": "sizes", "smoothing_cpx": "smoothing"}  # where named otherwise than the parameter
@@ -51,7 +50,7 @@ def synthesise(
         str | None, typer.Option(metavar="LOW,HIGH", help="In its place: area of shapes over the image's.")
     ] = None,
     sizes: Annotated[
-        str | None, typer.Option(metavar="LOW,HIGH", help="Diameters of shapes, pixels; a particle's is 16.")
+        str | None, typer.Option(metavar="LOW,HIGH", help="Diameters of shapes, pixels; a particle's is 20.")
     ] = None,
     fade: Annotated[
         str | None, typer.Option(metavar="LOW,HIGH", help="Depth of shapes, grey levels from 0 to 1.")
@@ -87,7 +86,7 @@ def synthesise(
     given: dict[str, Any] = {name: _range(name, text) for name, text in texts.items() if text is not None}
     if marker is not None:
         given["marker_cpx"] = marker
-    scale = _Scale(diameter, diameter_px, pixel_size)
+    scale = Scale(diameter, diameter_px, pixel_size)
     with_particles = [*(micrographs or []), *(more or [])]
     scale.check(bool(with_particles or empty))
     names = [f"synthetic_{i + 1:04d}" for i in range(count)]
@@ -96,10 +95,10 @@ def synthesise(
     # Not before the arguments are known to make sense: torch and scikit-image take seconds to load.
     from napari_hydrapicker.gan.canvas import CANVAS_DIAMETER_CPX
     from napari_hydrapicker.gan.sheet import draw_sheet
-    from napari_hydrapicker.gan.synthesis import SynthesisParameters
+    from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
 
-    free, typical_shape = _free_patches(with_particles, scale, known_empty=False)
-    wholly_free, other_shape = _free_patches(empty or [], scale, known_empty=True)
+    free, typical_shape = free_patches_of(with_particles, scale, known_empty=False)
+    wholly_free, other_shape = free_patches_of(empty or [], scale, known_empty=True)
     canvas = typical_shape or other_shape or rows_cols
     ranges = replace(SynthesisParameters.for_particles(CANVAS_DIAMETER_CPX, number, canvas), **given)
     patches = free + wholly_free if with_particles or empty else None
@@ -109,49 +108,6 @@ def synthesise(
         shown += [pair] if len(shown) < _ON_SHEET else []
     draw_sheet(shown, out / _SHEET)
     typer.echo(f"{out / _SHEET}: {len(shown)} of {count} pairs, to look at")
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """The particle's diameter as it was given, and what it means on each micrograph."""
-
-    diameter_angstrom: float | None
-    diameter_px: float | None
-    pixel_angstrom: float | None
-
-    def check(self, has_micrographs: bool) -> None:
-        named = {
-            "--diameter": self.diameter_angstrom, "--diameter-px": self.diameter_px,
-            "--pixel-size": self.pixel_angstrom,
-        }  # fmt: skip
-        for option, value in named.items():
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ParameterError(f"{option} {value:g}: give a positive number")
-            if value is not None and not has_micrographs:
-                raise ParameterError(
-                    f"{option}: only with micrographs; simulated backgrounds have particles of 16 pixels"
-                )
-        if has_micrographs and (self.diameter_angstrom is None) == (self.diameter_px is None):
-            raise ParameterError("backgrounds from micrographs need one of --diameter and --diameter-px")
-
-    def on(self, micrograph: Micrograph) -> float:
-        """Diameter in pixels of a micrograph."""
-        if self.diameter_px is not None:
-            return self.diameter_px
-        pixel = self.pixel_angstrom or micrograph.pixel_size_angstrom
-        if pixel is None:
-            raise ParameterError(
-                f"{micrograph.path}: the file states no pixel size; give --pixel-size or --diameter-px"
-            )
-        return (self.diameter_angstrom or math.nan) / pixel
-
-    @property
-    def canvas_pixel_angstrom(self) -> float:
-        """Pixel size of the pairs; 0, which stands for unknown in MRC files, without a size in Angstrom."""
-        from napari_hydrapicker.gan.canvas import CANVAS_DIAMETER_CPX
-
-        diameter = self.diameter_angstrom or (self.diameter_px or 0) * (self.pixel_angstrom or 0)
-        return diameter / CANVAS_DIAMETER_CPX
 
 
 def _range(name: str, text: str) -> tuple[float, float]:
@@ -173,42 +129,14 @@ def _check_outputs(names: Sequence[str], out: Path, overwrite: bool) -> None:
         raise ParameterError(f"{existing} exists; give --overwrite to replace it, or another --out")
 
 
-def _free_patches(
-    paths: Sequence[str], scale: _Scale, known_empty: bool
-) -> tuple[list[Patch], tuple[int, int] | None]:
-    """Cut patches out of micrographs; return them, and the shape of the first one's canvas."""
-    from napari_hydrapicker.gan.background import free_patches
-    from napari_hydrapicker.gan.canvas import to_canvas
-    from napari_hydrapicker.micrograph import find_micrographs, open_micrographs
-
-    opened = [one for path in find_micrographs(paths) for one in open_micrographs(path)] if paths else []
-    if len(opened) > _MOST_MICROGRAPHS:
-        typer.echo(f"{_MOST_MICROGRAPHS} of {len(opened)} micrographs are used, spread evenly")
-        step = len(opened) / _MOST_MICROGRAPHS
-        opened = [opened[int(i * step)] for i in range(_MOST_MICROGRAPHS)]
-    patches: list[Patch] = []
-    first = None
-    for one in opened:
-        diameter_px = scale.on(one)
-        try:
-            canvas = to_canvas(one.pixels(), diameter_px)
-        except HydraPickerError as error:
-            raise error if str(one.path) in str(error) else type(error)(f"{one.path}: {error}") from error
-        found = free_patches(canvas, known_empty=known_empty)
-        share = sum(patch.weight.sum() for patch in found) / canvas.image.size
-        typer.echo(f"{one.path}: {share:.0%} taken for background")
-        patches += found
-        first = first or canvas.shape_cpx
-    return patches, first
-
-
 def _pairs(
     patches: list[Patch] | None, shape: tuple[int, int], ranges: SynthesisParameters, seed: int
 ) -> Iterator[Pair]:
     """Pairs without end, each from its own generator: more of them leave the first ones as they were."""
     import numpy as np
 
-    from napari_hydrapicker.gan.background import mosaic, simulated_background
+    from napari_hydrapicker.gan.background import mosaic
+    from napari_hydrapicker.gan.simulated_background import simulated_background
     from napari_hydrapicker.gan.synthesis import synthesise_pair
 
     i = 0

@@ -14,8 +14,8 @@ from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
     from napari_hydrapicker.gan.weights import GeneratorMetadata
-    from napari_hydrapicker.training.cgan import CGanProgress
     from napari_hydrapicker.training.cgan_pairs import PairMaker
+    from napari_hydrapicker.training.cgan_parameters import CGanProgress
 
 
 class Loss(StrEnum):
@@ -47,7 +47,7 @@ def train(
         float | None, typer.Option(help="With --micrographs: share of simulated backgrounds; 0.5.")
     ] = None,
     pairs: Annotated[int, typer.Option(help="Pairs to train on (the paper: 100); 0: ever new ones.")] = 0,
-    size: Annotated[int, typer.Option(help="Side of a pair, canvas pixels (16 a particle).")] = 192,
+    size: Annotated[int, typer.Option(help="Side of a pair, canvas pixels (20 a particle).")] = 192,
     loss: Annotated[Loss, typer.Option(help="Adversarial loss.")] = Loss.MEAN_SQUARED,
     steps: Annotated[int | None, typer.Option(help="Optimisation steps.")] = None,
     batch: Annotated[int | None, typer.Option(help="Pairs in a batch.")] = None,
@@ -68,8 +68,8 @@ def train(
     from rich.console import Console
 
     from napari_hydrapicker.picking.device import choose_device
-    from napari_hydrapicker.training.cgan import CGanParameters
     from napari_hydrapicker.training.cgan_job import FILE, make_picker
+    from napari_hydrapicker.training.cgan_parameters import CGanParameters
 
     def say(text: str) -> None:
         Console().print(text, highlight=False, soft_wrap=True)
@@ -116,7 +116,7 @@ def _pair_maker(
     simulated: float | None,
     size: int,
 ) -> PairMaker:
-    from napari_hydrapicker.gan.synthesis import SynthesisParameters
+    from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
     from napari_hydrapicker.micrograph import find_micrographs, open_micrographs
     from napari_hydrapicker.training.cgan_pairs import PairMaker, particle_free, typical_canvas, varied
 

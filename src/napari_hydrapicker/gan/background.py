@@ -1,4 +1,4 @@
-"""Backgrounds for synthetic pairs: particle-free regions of micrographs, or simulated noise.
+"""Backgrounds for synthetic pairs: particle-free regions of micrographs.
 
 The paper resizes particle-free regions to the size that it needs, which stretches their noise. Here
 they are laid side by side at their own scale instead, with whatever outline they have: on dense micrographs
@@ -8,19 +8,15 @@ nothing particle-free is large and square.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cache
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.gan.canvas import CANVAS_DIAMETER_CPX, FLOOR, Canvas, to_canvas
-
-if TYPE_CHECKING:
-    from napari_hydrapicker.simulation.projection import Species
+from napari_hydrapicker.gan.canvas import CANVAS_DIAMETER_CPX, FLOOR, Canvas
+from napari_hydrapicker.imaging.turns import TURNS, turn
 
 PATCH_CPX = 6 * CANVAS_DIAMETER_CPX
 """Side of the patches that backgrounds are made of, canvas pixels: six particles."""
@@ -28,7 +24,7 @@ PATCH_CPX = 6 * CANVAS_DIAMETER_CPX
 DEPTH = 2.2
 """How dark a spot must be to be taken for a particle, in deviations of the noise.
 
-At 2.2 about four in five labelled particles of EMPIAR-10017 and all of EMPIAR-10028 are kept out of the
+At 2.2 about five in six labelled particles of EMPIAR-10017 and all of EMPIAR-10028 are kept out of the
 backgrounds. Less keeps out more of them, and with them the darkest spots of the noise.
 """
 
@@ -174,51 +170,5 @@ def mosaic(
 
 
 def _turned(patch: Patch, rng: np.random.Generator) -> Patch:
-    """Turn by a multiple of 90 degrees, and flip or not: eight ways."""
-    turns, flip = int(rng.integers(4)), -1 if rng.integers(2) else 1
-    return Patch(np.rot90(patch.image, turns)[::flip], np.rot90(patch.weight, turns)[::flip])
-
-
-def simulated_background(
-    shape_cpx: tuple[int, int], rng: np.random.Generator, diameter_cpx: float = CANVAS_DIAMETER_CPX
-) -> NDArray[np.float32]:
-    """Simulate a micrograph without particles and bring it to the canvas.
-
-    Noise, optics and contamination are drawn from the ranges that the other picker's training uses:
-    raw and denoised, thick and thin ice, dark blobs and ice crystals.
-
-    Parameters
-    ----------
-    shape_cpx : (int, int)
-        At least 16 x 16.
-    rng : numpy Generator
-    diameter_cpx : float
-        Diameter of the particle that the image could hold: the scale of noise and contamination.
-
-    Returns
-    -------
-    ndarray of float32, shape `shape_cpx`
-        `canvas.FLOOR`..1.
-
-    Raises
-    ------
-    ParameterError
-        If the shape is too small.
-    """
-    from napari_hydrapicker.simulation.conditions import draw_conditions
-    from napari_hydrapicker.simulation.micrograph import simulate
-
-    species = _species()
-    empty = replace(draw_conditions(rng), density=0.0, fragments=0.0, carbon=0.0)
-    pixel_angstrom = species.diameter_angstrom / diameter_cpx
-    made = simulate(species, shape_cpx, pixel_angstrom, empty, int(rng.integers(2**31)))
-    return to_canvas(made.image.numpy(), diameter_cpx, use_mask=False, diameter_cpx=diameter_cpx).image
-
-
-@cache
-def _species() -> Species:
-    """A molecule that is never placed: it sets how strong contamination is."""
-    from napari_hydrapicker.simulation.procedural import procedural_complex
-    from napari_hydrapicker.simulation.projection import make_species
-
-    return make_species(procedural_complex(1, 180.0), 8, 1)
+    which = int(rng.integers(TURNS))
+    return Patch(*(turn(part, [], which)[0] for part in (patch.image, patch.weight)))

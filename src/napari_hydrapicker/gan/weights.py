@@ -17,14 +17,16 @@ from napari_hydrapicker.gan.canvas import CANVAS_DIAMETER_CPX
 from napari_hydrapicker.gan.generator import DEFAULT_WIDTH, Generator
 from napari_hydrapicker.gan.localise import LocaliseParameters
 from napari_hydrapicker.gan.losses import LossName
-from napari_hydrapicker.gan.synthesis import SynthesisParameters
+from napari_hydrapicker.gan.score import Calibration
+from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.hydra import container
 from napari_hydrapicker.hydra.container import GET_ANOTHER
 from napari_hydrapicker.hydra.weights import stored
 
 FORMAT: Final = "napari-hydrapicker cgan"
 FORMAT_VERSION: Final = 1
-_SPLIT_TOLERANCE = 0.8
+_SPLIT_TOLERANCE, _SPLIT_THRESHOLD, _SPLIT_EROSION_CPX = 0.8, 0.05, 3
+_USUAL_CALIBRATION = (6.5, 1.2, -3.5)  # of a generator that knows none, or one of another score
 _COUNTER = ".num_batches_tracked"  # of normalisation: of no use once trained, and too large for float16
 
 
@@ -40,7 +42,8 @@ class GeneratorMetadata(BaseModel):
     marker_cpx
         Side of the black squares of its training, canvas pixels: what one mark measures.
     calibration
-        ``(a, b)`` of ``probability = sigmoid(a * score + b)`` for `gan.score.score`, ``a > 0``.
+        What `gan.score.probability` takes; neither strength nor contrast may speak against a particle. The
+        two numbers of older files belong to a score that is gone; usual ones take their place.
     threshold
         Probability from which on a pick is shown by default.
     loss
@@ -56,16 +59,21 @@ class GeneratorMetadata(BaseModel):
     width: int = Field(default=DEFAULT_WIDTH, ge=1, le=256)
     diameter_cpx: float = Field(default=CANVAS_DIAMETER_CPX, ge=8, le=64)
     marker_cpx: int = Field(default=SynthesisParameters.marker_cpx, ge=1, le=512)
-    calibration: tuple[float, float] = (1.0, 0.0)
+    calibration: Calibration = _USUAL_CALIBRATION
     threshold: float = Field(default=0.5, ge=0, le=1)
     loss: LossName = "mean-squared"
     training: dict[str, JsonValue] = Field(default_factory=dict)
 
+    @field_validator("calibration", mode="before")
+    @classmethod
+    def _of_this_score(cls, value: object) -> object:
+        return _USUAL_CALIBRATION if isinstance(value, list | tuple) and len(value) == 2 else value
+
     @field_validator("calibration")
     @classmethod
-    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if value[0] <= 0:
-            raise ValueError("the slope of a calibration must be above 0")
+    def _rising(cls, value: Calibration) -> Calibration:
+        if value[0] <= 0 or value[1] < 0:
+            raise ValueError("the slopes of a calibration must not be below 0, nor that of the strength be 0")
         return value
 
     def localisation(self, split: bool = True) -> LocaliseParameters:
@@ -75,12 +83,15 @@ class GeneratorMetadata(BaseModel):
         ----------
         split
             Whether merged marks are divided. Then a size other than the mean's is no reason any more to
-            leave one out: it is small where the generator was in doubt, which its score says. Without, it
-            is the paper's Algorithm 3, which loses most merged marks.
+            leave one out, nor is faintness: that the generator was in doubt is what the score says.
+            Without, it is the paper's Algorithm 3, which loses most merged marks.
         """
         if not split:
             return LocaliseParameters()
-        return LocaliseParameters(split=True, marker_cpx=self.marker_cpx, tolerance=_SPLIT_TOLERANCE)
+        return LocaliseParameters(
+            threshold=_SPLIT_THRESHOLD, erosion_cpx=_SPLIT_EROSION_CPX, tolerance=_SPLIT_TOLERANCE,
+            split=True, marker_cpx=self.marker_cpx,
+        )  # fmt: skip
 
 
 def bundled_path() -> Path | None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_data_path
-
-from napari_hydrapicker.errors import HydraPickerError, ParameterError, WeightsError
+from napari_hydrapicker.errors import HydraPickerError, ParameterError
 from napari_hydrapicker.heads.comparison import Comparison
+from napari_hydrapicker.heads.files import SUFFIX, file_of, names_in, remove, user_folder, with_suffix
 from napari_hydrapicker.heads.locking import HOME_VARIABLE, changing
-from napari_hydrapicker.heads.names import check_head_name
 from napari_hydrapicker.heads.reading import read_record
 from napari_hydrapicker.heads.record import GENERIC, HeadRecord
 
@@ -22,14 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["HOME_VARIABLE", "SUFFIX", "HeadLibrary", "find", "user_library"]
 
-SUFFIX = ".safetensors"
-
 
 def user_library() -> HeadLibrary:
     """Return the user's own library: in ``$HYDRAPICKER_HOME/heads``, or in the user data folder."""
-    home = os.environ.get(HOME_VARIABLE)
-    base = Path(home).expanduser() if home else user_data_path("napari-hydrapicker", appauthor=False)
-    return HeadLibrary(base / "heads")
+    return HeadLibrary(user_folder())
 
 
 @dataclass(frozen=True)
@@ -50,15 +43,7 @@ class HeadLibrary:
         WeightsError
             If there is a folder that cannot be read.
         """
-        try:
-            files = os.listdir(self.folder)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise WeightsError(f"{self.folder}: cannot be read ({error.strerror or error})") from error
-        return sorted(
-            file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX) and not file.startswith(".")
-        )
+        return names_in(self.folder)
 
     def read(self) -> tuple[list[HeadRecord], list[str]]:
         """Return the records of all heads by name, and what is wrong with files that are none."""
@@ -96,8 +81,7 @@ class HeadLibrary:
         ParameterError
             If there is no such head.
         """
-        _check(name)
-        path = self.folder / f"{name}{SUFFIX}"
+        path = file_of(self.folder, name)
         if name not in self.names():
             known = ", ".join(self.names()) or "none"
             raise ParameterError(f"{self.folder}: there is no head called {name!r}; there are: {known}")
@@ -134,12 +118,12 @@ class HeadLibrary:
         with changing(self.folder):
             head, record = self.load(old)
             save_head(self._free(new), head, record.model_copy(update={"name": new}))
-            _remove(self.path(old))
+            remove(self.path(old))
 
     def delete(self, name: str) -> None:
         """Delete a head for good."""
         with changing(self.folder):
-            _remove(self.path(name))
+            remove(self.path(name))
 
     def export(self, name: str, target: Path, overwrite: bool = False) -> Path:
         """Copy a head to a file, or into a folder; returns the copy.
@@ -154,8 +138,7 @@ class HeadLibrary:
         from napari_hydrapicker.hydra.head_file import save_head
 
         head, record = self.load(name)
-        file = f"{name}{SUFFIX}" if target.is_dir() else target.name.removesuffix(SUFFIX) + SUFFIX
-        copy = target / file if target.is_dir() else target.with_name(file)
+        copy = file_of(target, name) if target.is_dir() else with_suffix(target)
         if copy.exists() and not overwrite:
             raise ParameterError(f"{copy} exists: choose another file, or let it be replaced")
         save_head(copy, head, record)
@@ -180,8 +163,7 @@ class HeadLibrary:
 
     def _free(self, name: str, overwrite: bool = False) -> Path:
         """Path for a head of this name, which is not there yet or is to be replaced."""
-        _check(name)
-        path = self.folder / f"{name}{SUFFIX}"
+        path = file_of(self.folder, name)
         if path.exists() and not overwrite:
             raise ParameterError(
                 f"{self.folder}: there is a head called {name!r} already; choose another name, or replace it"
@@ -194,16 +176,3 @@ def find(name: str, libraries: Sequence[HeadLibrary]) -> HeadLibrary | None:
     if name == GENERIC:
         return None
     return next((library for library in libraries if name in library.names()), None)
-
-
-def _check(name: str) -> None:
-    check_head_name(name)
-    if name == GENERIC:
-        raise ParameterError(f"{GENERIC!r} is the name of the network's own head; choose another name")
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink()
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be deleted ({error.strerror or error})") from error

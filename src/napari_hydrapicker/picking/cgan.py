@@ -15,7 +15,9 @@ from napari_hydrapicker.gan import weights as generator_file
 from napari_hydrapicker.gan.canvas import Canvas, to_canvas
 from napari_hydrapicker.gan.generator import Generator
 from napari_hydrapicker.gan.localise import localise
-from napari_hydrapicker.gan.score import score
+from napari_hydrapicker.gan.marking import DARKENED, ONCE, marked
+from napari_hydrapicker.gan.scale import diameter_on, pixel_angstrom
+from napari_hydrapicker.gan.score import contrast, probability
 from napari_hydrapicker.gan.weights import GeneratorMetadata
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking.dense import is_out_of_memory
@@ -39,7 +41,8 @@ class CGanPicker:
     metadata : GeneratorMetadata
         What its file says about it.
     split : bool
-        Whether merged marks are divided; without it their particles are lost, as in the paper.
+        Whether merged marks are divided, and faint ones found too; without it their particles are lost, as in
+        the paper.
     """
 
     generator: Generator
@@ -93,18 +96,11 @@ class CGanPicker:
         min_distance_angstrom: float | None = None,
     ) -> Picks:
         """Read and pick a micrograph: see `Picker.pick_micrograph`."""
-        pixel_size = micrograph.pixel_size_angstrom if pixel_size_angstrom is None else pixel_size_angstrom
-        if pixel_size is None:
-            raise ParameterError(f"{micrograph.path}: the file states no pixel size; give it in Angstrom")
-        if not (pixel_size > 0 and diameter_angstrom > 0):
-            raise ParameterError(
-                f"a diameter of {diameter_angstrom:g} and a pixel size of {pixel_size:g} Angstrom: "
-                "give positive numbers"
-            )
-        diameter_px = diameter_angstrom / pixel_size
+        pixel_size = pixel_angstrom(micrograph, pixel_size_angstrom)
+        length_px = diameter_on(micrograph, diameter_angstrom, pixel_size)
         try:
             canvas = to_canvas(
-                micrograph.pixels(), diameter_px, use_mask=use_mask, diameter_cpx=self.metadata.diameter_cpx
+                micrograph.pixels(), length_px, use_mask=use_mask, diameter_cpx=self.metadata.diameter_cpx
             )
         except (MicrographError, ParameterError) as error:
             if str(micrograph.path) in str(error):
@@ -112,7 +108,7 @@ class CGanPicker:
             raise type(error)(f"{micrograph.path}: {error}") from error
         border_px = (diameter_angstrom / 2 if border_angstrom is None else border_angstrom) / pixel_size
         distance_px = None if min_distance_angstrom is None else min_distance_angstrom / pixel_size
-        return self.pick(canvas, diameter_px, border_px, floor, distance_px)
+        return self.pick(canvas, length_px, border_px, floor, distance_px)
 
     def pick(
         self,
@@ -126,29 +122,27 @@ class CGanPicker:
         if min_distance_px is None:
             min_distance_px = SUPPRESSION_DIAMETERS * diameter_px
         check_lengths(border_px, min_distance_px)
-        how = self.metadata.localisation(self.split)
-        yx_cpx, strength = localise(canvas.image, self.mark(canvas.image), how)
-        probability = self._probability(score(canvas.image, yx_cpx, strength, self.metadata.diameter_cpx))
+        meta = self.metadata
+        yx_cpx, strength = localise(canvas.image, self.mark(canvas.image), meta.localisation(self.split))
+        contrasts = contrast(canvas.image, canvas.mask, yx_cpx, meta.diameter_cpx)
+        score = probability(strength, contrasts, meta.calibration)
         yx_px = canvas.to_px(yx_cpx)
-        keep = (probability >= floor) & inside(yx_px, canvas.shape_px, border_px)
+        keep = (score >= floor) & inside(yx_px, canvas.shape_px, border_px)
         keep[keep] &= usable(yx_cpx[keep], canvas.mask)
-        yx_px, probability = yx_px[keep], probability[keep]
-        best = suppress(yx_px, probability, min_distance_px)
-        return Picks(yx_px[best], probability[best].astype(np.float32), diameter_px=diameter_px)
+        yx_px, score = yx_px[keep], score[keep]
+        best = suppress(yx_px, score, min_distance_px)
+        return Picks(yx_px[best], score[best].astype(np.float32), diameter_px=diameter_px)
 
     def mark(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The generator's output for a canvas' image, ``(H, W)`` each.
+        """A canvas' image with its marks, ``(H, W)`` each: see `gan.marking.marked`.
 
         Raises
         ------
         OutOfMemoryError
             If the canvas is too large for the device.
         """
-        device = next(self.generator.parameters()).device
-        pixels = torch.from_numpy(np.ascontiguousarray(image))[None, None]  # (1, 1, H, W)
         try:
-            with torch.inference_mode():
-                marked: NDArray[np.float32] = self.generator(pixels.to(device))[0, 0].cpu().numpy()
+            return marked(self.generator, image, DARKENED if self.split else ONCE)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -156,9 +150,3 @@ class CGanPicker:
                 f"marking a canvas of {image.shape[0]} x {image.shape[1]} pixels does not fit into memory: "
                 "close other programs, pick on another device (--device cpu), or check the diameter"
             ) from error
-        return marked
-
-    def _probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        slope, intercept = self.metadata.calibration
-        # The sigmoid written as tanh does not overflow.
-        return np.asarray(0.5 + 0.5 * np.tanh((slope * scores + intercept) / 2))

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.gan.discriminator import MIN_SIZE
 from napari_hydrapicker.gan.generator import MULTIPLE
-from napari_hydrapicker.training.turns import TURNS, turn
+from napari_hydrapicker.imaging.turns import TURNS, turn
 
 MIN_PAIR = max(MIN_SIZE, 2 * MULTIPLE)  # normalisation needs more than one value at the coarsest layer
 

@@ -15,9 +15,10 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.gan.discriminator import Discriminator
 from napari_hydrapicker.gan.generator import DEFAULT_WIDTH, Generator
 from napari_hydrapicker.gan.weights import GeneratorMetadata
-from napari_hydrapicker.training.cgan import CGanParameters, CGanProgress, train_cgan
+from napari_hydrapicker.training.cgan import train_cgan
 from napari_hydrapicker.training.cgan_batches import Pairs, fixed_pairs
 from napari_hydrapicker.training.cgan_pairs import PairMaker
+from napari_hydrapicker.training.cgan_parameters import CGanParameters, CGanProgress
 from napari_hydrapicker.training.cgan_publish import publish_generator
 
 FILE = "cgan.safetensors"

@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.gan.background import Patch, free_patches, mosaic, simulated_background
+from napari_hydrapicker.gan.background import Patch, free_patches, mosaic
 from napari_hydrapicker.gan.canvas import CANVAS_DIAMETER_CPX, canvas_shape, to_canvas
 from napari_hydrapicker.gan.filters import BandPass, blur_of, filtered_background, filtered_pair
-from napari_hydrapicker.gan.synthesis import Pair, SynthesisParameters, synthesise_pair
+from napari_hydrapicker.gan.scale import diameter_on
+from napari_hydrapicker.gan.simulated_background import simulated_background
+from napari_hydrapicker.gan.synthesis import Pair, synthesise_pair
+from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.micrograph import Micrograph
 
 PAIR_CPX = 192
-"""Side of the pairs by default, canvas pixels: twelve particles."""
+"""Side of the pairs by default, canvas pixels: almost ten particles."""
 
 # Beyond the paper's constants: the shapes of one pair differ as views of a particle do, and can all be seen.
 _VARIATION = (0.6, 1.15)
@@ -87,7 +90,7 @@ def particle_free(
     """
     found = []
     for one in micrographs:
-        canvas = to_canvas(one.pixels(), _diameter_px(one, diameter_angstrom, pixel_size_angstrom))
+        canvas = to_canvas(one.pixels(), diameter_on(one, diameter_angstrom, pixel_size_angstrom))
         patches = free_patches(canvas)
         if patches:
             found.append(patches)
@@ -112,11 +115,4 @@ def typical_canvas(
     if not micrographs:
         raise ParameterError("a number of particles needs a micrograph that it refers to: give one")
     one = micrographs[0]
-    return canvas_shape(one.shape, _diameter_px(one, diameter_angstrom, pixel_size_angstrom))
-
-
-def _diameter_px(one: Micrograph, diameter_angstrom: float, pixel_size_angstrom: float | None) -> float:
-    pixel_size = pixel_size_angstrom or one.pixel_size_angstrom
-    if pixel_size is None:
-        raise ParameterError(f"{one.path}: the file states no pixel size; give it in Angstrom")
-    return diameter_angstrom / pixel_size
+    return canvas_shape(one.shape, diameter_on(one, diameter_angstrom, pixel_size_angstrom))

@@ -2,58 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from napari_hydrapicker.evaluation.curves import average_precision, best_f1
-from napari_hydrapicker.evaluation.matching import Criterion, match
-from napari_hydrapicker.gan.canvas import CANVAS_DIAMETER_CPX
+from napari_hydrapicker.evaluation.curves import F1, average_precision, best_f1
 from napari_hydrapicker.gan.generator import Generator
-from napari_hydrapicker.gan.localise import LocaliseParameters, localise
 from napari_hydrapicker.gan.losses import LossName
-from napari_hydrapicker.gan.score import score
+from napari_hydrapicker.gan.score import Calibration, probability
 from napari_hydrapicker.gan.weights import GeneratorMetadata, save
+from napari_hydrapicker.training.cgan_calibration import fit_calibration
+from napari_hydrapicker.training.cgan_held_out import Found, Known, find, known_micrograph, known_pair
 from napari_hydrapicker.training.cgan_pairs import PairMaker
-from napari_hydrapicker.training.validation import calibrate
 
 HELD_OUT_PAIRS = 12
+_MICROGRAPHS = 2  # simulated for each held-out pair
 _HELD_OUT_CPX = 384  # as many marks on one as on a small micrograph, so that their mean area means something
-_HELD_OUT_SEED = 2**32 + 1  # no training step's
+_HELD_OUT_SEED, _SIMULATED_SEED = 2**32 + 1, 2**32 + 2  # no training step's
 _NO_THRESHOLD = 0.5  # where nothing was found
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What was found on held-out pairs: scores (N,), whether true (N,), and the number of particles."""
-
-    score: NDArray[np.float64]
-    truth: NDArray[np.bool_]
-    particles: int
-
-
-def find_on_held_out(
-    generator: Generator, pairs: PairMaker, how: LocaliseParameters, seed: int, count: int = HELD_OUT_PAIRS
-) -> Found:
-    """Pick pairs that were not trained on; a pick within a quarter of the diameter is true."""
-    rng = np.random.default_rng((_HELD_OUT_SEED, seed))
-    large = replace(pairs, side_cpx=_HELD_OUT_CPX)
-    device = next(generator.parameters()).device
-    scores, truths, particles = [np.empty(0)], [np.empty(0, np.bool_)], 0
-    for _ in range(count):
-        pair = large(rng)
-        with torch.inference_mode():
-            marked = generator(torch.from_numpy(pair.image)[None, None].to(device))[0, 0].cpu().numpy()
-        yx, strength = localise(pair.image, marked, how)
-        scores.append(score(pair.image, yx, strength))
-        truths.append(match(yx, scores[-1], pair.yx, CANVAS_DIAMETER_CPX, Criterion.QUARTER).is_true)
-        particles += len(pair.yx)
-    return Found(np.concatenate(scores), np.concatenate(truths), particles)
 
 
 def publish_generator(
@@ -63,8 +32,12 @@ def publish_generator(
     loss: LossName,
     provenance: Mapping[str, JsonValue],
     seed: int = 0,
+    micrograph: Callable[[np.random.Generator], Known] = known_micrograph,
 ) -> GeneratorMetadata:
-    """Calibrate a generator on held-out pairs, choose its threshold of best F1, and save it.
+    """Calibrate a generator, choose its threshold of best F1, and save it.
+
+    Both come from simulated micrographs of made-up molecules: on pairs there is less that can be taken for a
+    particle, so that picks of real micrographs would seem surer than they are.
 
     Parameters
     ----------
@@ -77,7 +50,12 @@ def publish_generator(
     loss
         The adversarial loss it was trained with.
     provenance
-        What to say of the training; precision, recall, F1 and AP on the held-out pairs are added.
+        What to say of the training; precision, recall, F1 and AP are added: on the held-out pairs as
+        ``held_out``, and on the micrographs as ``simulated``.
+    seed
+        Of pairs and micrographs.
+    micrograph
+        Simulates one.
 
     Raises
     ------
@@ -85,24 +63,39 @@ def publish_generator(
         If the file cannot be written, or the generator diverged.
     """
     meta = GeneratorMetadata(loss=loss, marker_cpx=pairs.parameters.marker_cpx)
-    found = find_on_held_out(generator, pairs, meta.localisation(), seed)
-    a, b = _calibrated(found)
-    figures: dict[str, JsonValue] = {}
-    threshold = _NO_THRESHOLD
-    if found.particles and found.truth.any():
-        best = best_f1(found.score, found.truth, found.particles)
-        threshold = 1 / (1 + float(np.exp(-(a * best.threshold + b))))
-        ap = average_precision(found.score, found.truth, found.particles)
-        figures = {"precision": best.precision, "recall": best.recall, "f1": best.f1, "ap": ap}
-    facts = {"calibration": (a, b), "threshold": threshold, "training": {**provenance, "held_out": figures}}
+    large = replace(pairs, side_cpx=_HELD_OUT_CPX)
+    how = meta.localisation()
+    simulated = (micrograph(rng) for rng in _states(_SIMULATED_SEED, seed, _MICROGRAPHS * HELD_OUT_PAIRS))
+    on_micrographs = find(generator, simulated, how)
+    held_out = (known_pair(large(rng)) for rng in _states(_HELD_OUT_SEED, seed, HELD_OUT_PAIRS))
+    on_pairs = find(generator, held_out, how)
+    calibration = fit_calibration(
+        on_micrographs.strength, on_micrographs.contrasts, on_micrographs.truth, meta.calibration
+    )
+    best = _best(on_micrographs, calibration)
+    training: dict[str, JsonValue] = dict(provenance)
+    training["held_out"] = _figures(on_pairs, calibration)
+    training["simulated"] = _figures(on_micrographs, calibration)
+    threshold = _NO_THRESHOLD if best is None else best.threshold
+    facts = {"calibration": calibration, "threshold": threshold, "training": training}
     return save(generator, path, GeneratorMetadata.model_validate(dict(meta) | facts))
 
 
-def _calibrated(found: Found) -> tuple[float, float]:
-    """Fit the probability on scores brought to mean 0 and deviation 1, for theirs are far below 1."""
-    spread = float(found.score.std()) if found.score.size else 0.0
-    if spread == 0:
-        return 1.0, 0.0
-    mean = float(found.score.mean())
-    a, b = calibrate((found.score - mean) / spread, found.truth, prior=(1.0, 0.0))
-    return a / spread, b - a * mean / spread
+def _states(which: int, seed: int, count: int) -> Iterator[np.random.Generator]:
+    return (np.random.default_rng((which, seed, i)) for i in range(count))
+
+
+def _best(found: Found, calibration: Calibration) -> F1 | None:
+    if not (found.particles and found.truth.any()):
+        return None
+    return best_f1(probability(found.strength, found.contrasts, calibration), found.truth, found.particles)
+
+
+def _figures(found: Found, calibration: Calibration) -> dict[str, JsonValue]:
+    """Best F1 with its precision and recall, and AP; nothing where no particle was found."""
+    best = _best(found, calibration)
+    if best is None:
+        return {}
+    score = probability(found.strength, found.contrasts, calibration)
+    ap = average_precision(score, found.truth, found.particles)
+    return {"precision": best.precision, "recall": best.recall, "f1": best.f1, "ap": ap}

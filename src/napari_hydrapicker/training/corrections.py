@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from napari_hydrapicker.hydra.anchors import BOX_WPX, CELL_WPX, Assignment, assign, cell_centres
 from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.prepare import Prepared
+from napari_hydrapicker.imaging.turns import turn
 from napari_hydrapicker.training.sources import masked_points
-from napari_hydrapicker.training.turns import turn
 
 NEGATIVE_REACH_WPX = CELL_WPX / 2  # a cell this near, on both axes, could have made a deleted pick
 LONE_WPX = 12.0  # a cell this near to a particle, on both axes, has no second one

@@ -20,8 +20,8 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.anchors import CELL_WPX
 from napari_hydrapicker.hydra.model import HydraPicker
 from napari_hydrapicker.imaging.padding import pad_with_noise
+from napari_hydrapicker.imaging.turns import BALANCED, TURNS
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-from napari_hydrapicker.training.turns import BALANCED, TURNS
 
 WINDOW_WPX = 640  # side of the largest window of which features are computed in one go
 CONTEXT_WPX = 16  # the body sees 14 wpx in each direction

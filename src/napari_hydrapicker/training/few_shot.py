@@ -6,62 +6,23 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from napari_hydrapicker.errors import OutOfMemoryError, ParameterError
+from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.head import Head
-from napari_hydrapicker.hydra.losses import bias_loss, detection_loss
 from napari_hydrapicker.hydra.model import HydraPicker
-from napari_hydrapicker.picking.dense import is_out_of_memory
-from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-from napari_hydrapicker.training.feature_cache import Window, batch, cached_windows, precision, windows
+from napari_hydrapicker.training.blending import blended
+from napari_hydrapicker.training.corrections import CorrectedMicrograph
+from napari_hydrapicker.training.feature_cache import Window, cached_windows, windows
+from napari_hydrapicker.training.few_shot_parameters import FewShotParameters
+from napari_hydrapicker.training.head_trainer import HeadTrainer
 from napari_hydrapicker.training.head_validation import HeadScores, score_head
-from napari_hydrapicker.training.steps import MAX_GRADIENT, annealed, set_rate, warmed_up
-from napari_hydrapicker.training.validation import DENSE_STRIDE
 
+__all__ = ["FewShotParameters", "FewShotProgress", "FewShotResult", "train_head"]
 
-@dataclass(frozen=True)
-class FewShotParameters:
-    """How a new head is trained.
-
-    Attributes
-    ----------
-    steps, batch_size, crop_wpx
-        Optimisation steps, each on so many crops of this side.
-    learning_rate
-        Of Adam at the start; it falls to 0 on half a cosine after `warmup_steps`.
-    lambda_cls, lambda_bias
-        Weights of the classification loss and of the distance to the generic head (Eq. 3.1).
-    ema_decay
-        Of the running mean of the weights, which is what is kept.
-    validate_every, patience
-        Steps between validations; training ends after so many of them without a better AP.
-    memory_bytes
-        Granted to the cached features.
-    """
-
-    steps: int = 120
-    batch_size: int = 4
-    crop_wpx: int = 192
-    learning_rate: float = 3e-4
-    warmup_steps: int = 10
-    lambda_cls: float = 4.0
-    lambda_bias: float = 0.01
-    ema_decay: float = 0.97
-    validate_every: int = 20
-    patience: int = 3
-    memory_bytes: int = 1_200_000_000
-    seed: int = 0
-
-    def rate(self, step: int) -> float:
-        """Learning rate at a step: linear warm-up, then half a cosine."""
-        if step < self.warmup_steps:
-            return self.learning_rate * warmed_up(step, self.warmup_steps)
-        return self.learning_rate * annealed(step - self.warmup_steps, max(1, self.steps - self.warmup_steps))
+_TOLD_EVERY = 5  # steps
 
 
 @dataclass(frozen=True)
@@ -77,7 +38,7 @@ class FewShotProgress:
     loss
         Mean since the last report; NaN in the first stage.
     validation_ap
-        Where it was just measured.
+        Where it was just measured; after 0 steps it is that of the head started from.
     """
 
     stage: str
@@ -132,6 +93,10 @@ def train_head(
 ) -> FewShotResult:
     """Train a new head; body and generic head stay as they are.
 
+    The head that is checked and kept is a blend of the trained one and the one started from, with the share
+    that the parameters say. The share is not chosen on the held-out micrographs: with one or two of them AP
+    differs more by chance than from share to share.
+
     Parameters
     ----------
     model
@@ -154,99 +119,65 @@ def train_head(
     if not any(len(one.marks.yx) for one in training):
         raise ParameterError("no particle is marked on the corrected micrographs; mark some first")
     begun = time.monotonic()
-    generic = model.head()
-    first = start or generic
 
-    def featured(done: int, total: int) -> None:
-        report(FewShotProgress("features", done, total, time.monotonic() - begun))
+    def tell(stage: str, done: int, total: int, loss: float = math.nan, ap: float | None = None) -> None:
+        report(FewShotProgress(stage, done, total, time.monotonic() - begun, loss, ap))
 
     model.eval()
     checks = [w for one in held_out for w in windows(model, one) if not cancelled()]
-    cached = cached_windows(model, training, p.memory_bytes, featured, cancelled)
+    cached = cached_windows(
+        model, training, p.memory_bytes, lambda done, total: tell("features", done, total), cancelled
+    )
     checks = checks or cached[: len(cached) // 8 or 1]
-    before = score_head(first, checks)
-    trainer = _Trainer(generic, first, cached, p)
-    best, best_scores, best_step, stale = first, before, 0, 0
+    generic = model.head()
+    first = start or generic
+    best = _Best(first, score_head(first, checks), bool(held_out))
+    before = best.scores
+    tell("training", 0, p.steps, ap=before.ap)
+    _descend(HeadTrainer(generic, first, cached, p), best, checks, p, tell, cancelled)
+    seconds = time.monotonic() - begun
+    head = copy.deepcopy(best.head).float().cpu().eval().requires_grad_(False)
+    return FewShotResult(head, before, best.scores, bool(held_out), best.step, seconds, cancelled())
+
+
+class _Best:
+    """The best head so far on held-out micrographs, or the last one where there are none."""
+
+    def __init__(self, head: Head, scores: HeadScores, held_out: bool) -> None:
+        self.head, self.scores, self.step = head, scores, 0
+        self.stale = 0  # checks since
+        self._held_out = held_out
+
+    def offer(self, head: Head, scores: HeadScores, step: int) -> None:
+        """Keep a head if it is better; the first new one always."""
+        # Without held-out micrographs the AP says nothing of new ones: the last head is taken.
+        if self.step == 0 or scores.ap > self.scores.ap or not self._held_out:
+            self.head, self.scores, self.step, self.stale = head, scores, step, 0
+        else:
+            self.stale += 1
+
+
+def _descend(
+    trainer: HeadTrainer,
+    best: _Best,
+    checks: Sequence[Window],
+    p: FewShotParameters,
+    tell: Callable[[str, int, int, float, float | None], None],
+    cancelled: Callable[[], bool],
+) -> None:
+    """Train until the steps are done, or nothing has got better for too long."""
+    first = best.head
     losses: list[float] = []
     step = 0
-    while step < p.steps and not cancelled() and stale < p.patience:
+    while step < p.steps and not cancelled() and best.stale < p.patience:
         losses.append(trainer.step(step))
         step += 1
         ap = None
         if step % p.validate_every == 0 or step == p.steps:
-            scores = score_head(trainer.mean, checks)
+            head = blended(first, trainer.mean, p.share)
+            scores = score_head(head, checks)
+            best.offer(head, scores, step)
             ap = scores.ap
-            stale = stale + 1 if held_out else 0
-            # Without held-out micrographs the AP says nothing of new ones: the last state is taken.
-            if best_step == 0 or ap > best_scores.ap or not held_out:
-                best, best_scores, best_step, stale = copy.deepcopy(trainer.mean), scores, step, 0
-        if step % 5 == 0 or ap is not None:
-            seconds = time.monotonic() - begun
-            report(FewShotProgress("training", step, p.steps, seconds, float(np.mean(losses)), ap))
+        if step % _TOLD_EVERY == 0 or ap is not None:
+            tell("training", step, p.steps, float(np.mean(losses)), ap)
             losses = []
-    seconds = time.monotonic() - begun
-    head = copy.deepcopy(best).float().cpu().eval().requires_grad_(False)
-    return FewShotResult(head, before, best_scores, bool(held_out), best_step, seconds, cancelled())
-
-
-class _Trainer:
-    """The new head, the running mean of its weights, and one optimisation step."""
-
-    def __init__(self, generic: Head, start: Head, cached: Sequence[Window], p: FewShotParameters) -> None:
-        self._generic, self._cached, self._p = generic, cached, p
-        self.head = copy.deepcopy(start).requires_grad_(True).train()
-        self.head = self.head.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.mean = copy.deepcopy(self.head).requires_grad_(False).eval()
-        self._optimiser = torch.optim.Adam(self.head.parameters(), lr=p.learning_rate)
-        self._device = next(self.head.parameters()).device
-        torch.manual_seed(p.seed)
-
-    def step(self, number: int) -> float:
-        """Do a step; with smaller batches, then smaller crops, from then on if memory is short."""
-        while True:
-            try:
-                return self._step(number)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            # Outside the handler, whose traceback would keep the tensors of the failed try alive.
-            self._optimiser.zero_grad(set_to_none=True)
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
-            self._p = _smaller(self._p)
-
-    def _step(self, number: int) -> float:
-        p = self._p
-        rng = np.random.default_rng((p.seed, number))
-        features, marks = batch(self._cached, rng, p.batch_size, p.crop_wpx)
-        loss = self._loss(features.to(self._device), marks)
-        set_rate(self._optimiser, p.rate(number))
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.head.parameters(), MAX_GRADIENT)
-        self._optimiser.step()
-        decay = min(p.ema_decay, (1 + number) / (10 + number))
-        with torch.no_grad():
-            for mean, now in zip(self.mean.parameters(), self.head.parameters(), strict=True):
-                mean.lerp_(now, 1 - decay)
-        return float(loss.detach())
-
-    def _loss(self, features: Tensor, marks: Sequence[Marks]) -> Tensor:
-        p = self._p
-        with precision(self._device):
-            raw = self.head.dense(features.contiguous(memory_format=torch.channels_last))
-        grid = raw.shape[2], raw.shape[3]
-        labels = [one.assignment(grid, DENSE_STRIDE).to(self._device) for one in marks]
-        detection = detection_loss(raw.float(), labels, DENSE_STRIDE, p.lambda_cls)
-        return detection.total + p.lambda_bias * bias_loss([self.head], self._generic)
-
-
-def _smaller(p: FewShotParameters) -> FewShotParameters:
-    if p.batch_size > 1:
-        return replace(p, batch_size=p.batch_size // 2)
-    if p.crop_wpx > 64:
-        return replace(p, crop_wpx=p.crop_wpx // 2 // 16 * 16)
-    raise OutOfMemoryError(
-        "training a head does not fit into memory, even on one small crop: close other programs, "
-        "or train on another device (cpu)"
-    )

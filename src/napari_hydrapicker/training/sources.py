@@ -14,10 +14,10 @@ from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.normalise import flatten, normalise
 from napari_hydrapicker.imaging.prepare import Prepared
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
+from napari_hydrapicker.imaging.turns import TURNS, turn
 from napari_hydrapicker.simulation.conditions import Conditions, draw_conditions
 from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.projection import Species
-from napari_hydrapicker.training.turns import TURNS, turn
 
 WHITEN_STRENGTH = 0.5
 _MARGIN_WPX = 16  # simulated around a crop, so that particles straddle its edges

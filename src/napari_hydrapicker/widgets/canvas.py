@@ -100,7 +100,7 @@ class Canvas(QObject):
             camera_of(self._viewer).center = tuple(self.picks.layer.data[row[0]])
 
     def close(self) -> None:
-        """Stop loading; the layers stay for the user to keep or delete."""
+        """Stop loading."""
         self._on_canvas = None
         self._settle.stop()
         self.picks.release()
@@ -109,13 +109,14 @@ class Canvas(QObject):
     def _request(self) -> None:
         number = self._session.current
         if number is None:
-            self._clear()
+            self.clear()
             return
         near = [self._session.neighbour(step) for step in (1, -1)]
         ahead = [self._session.record(one) for one in near if one is not None]
         self._loader.request(self._session.record(number), self._filter, ahead)
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Take the layers out of the viewer."""
         self._on_canvas = None
         self._loader.forget()
         for layer in (self._image, self.picks.layer):

@@ -16,7 +16,10 @@ _MARGIN = 4
 
 
 class TrainingCurves(QWidget):
-    """Two curves over the steps: the loss, on a scale of its own, and AP from 0 to 1 with its start."""
+    """Two curves over the steps: the loss, on a scale of its own, and AP from 0 to 1.
+
+    AP at step 0 is that of the head so far. Where it is known, a dashed line shows it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,9 +55,9 @@ class TrainingCurves(QWidget):
         highest = max((value for _, value in self.loss), default=1.0) or 1.0
         self._curve(painter, area, self.loss, highest, LOSS)
         self._curve(painter, area, self.ap, 1.0, AP)
-        if self.ap:
+        if self.began_at is not None:
             painter.setPen(QPen(AP, 1, Qt.PenStyle.DashLine))
-            level = self._place(area, 0, self.ap[0][1], 1.0).y()
+            level = self._place(area, 0, self.began_at, 1.0).y()
             painter.drawLine(QPointF(area.left(), level), QPointF(area.right(), level))
         painter.setPen(_TEXT)
         painter.drawText(
@@ -64,10 +67,17 @@ class TrainingCurves(QWidget):
         )
         painter.end()
 
+    @property
+    def began_at(self) -> float | None:
+        """AP before the first step; None where it is unknown: a training may be shown from the middle on."""
+        return self.ap[0][1] if self.ap and self.ap[0][0] == 0 else None
+
     def caption(self) -> str:
         """Return the last values in words."""
         parts = [f"loss {self.loss[-1][1]:.2f}"] if self.loss else []
-        parts += [f"AP {self.ap[-1][1]:.3f} (began at {self.ap[0][1]:.3f})"] if self.ap else []
+        if self.ap:
+            before = "" if self.began_at is None else f" (began at {self.began_at:.3f})"
+            parts.append(f"AP {self.ap[-1][1]:.3f}{before}")
         return ", ".join(parts)
 
     def _curve(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_hydrapicker.export import ExportItem
 from napari_hydrapicker.project.status import Status
@@ -18,13 +18,18 @@ from napari_hydrapicker.widgets.correct_section import CorrectSection
 from napari_hydrapicker.widgets.export_section import ExportSection
 from napari_hydrapicker.widgets.figures import Figures
 from napari_hydrapicker.widgets.gallery_link import GalleryLink
+from napari_hydrapicker.widgets.jobs import Jobs
 from napari_hydrapicker.widgets.keys import bind_keys, unbind_keys
+from napari_hydrapicker.widgets.make_jobs import MakeJobs
+from napari_hydrapicker.widgets.make_link import MakeLink
+from napari_hydrapicker.widgets.make_section import MakeSection
 from napari_hydrapicker.widgets.micrographs_section import MicrographsSection
 from napari_hydrapicker.widgets.notify import inform, warn
 from napari_hydrapicker.widgets.opening import Opener
 from napari_hydrapicker.widgets.pick_jobs import PickJobs
 from napari_hydrapicker.widgets.pick_section import PickSection
 from napari_hydrapicker.widgets.preferences import preferred_settings
+from napari_hydrapicker.widgets.section_column import SectionColumn
 from napari_hydrapicker.widgets.tasks import Tasks
 from napari_hydrapicker.widgets.tools import Tool, Tools
 from napari_hydrapicker.widgets.train_jobs import TrainJobs
@@ -55,6 +60,9 @@ class HydraPickerWidget(QWidget):
         self.correct = CorrectSection()
         self.training = TrainJobs(self.session, self)
         self.train = TrainSection(self.training)
+        self.making = MakeJobs(self.session, self)
+        self.make = MakeSection()
+        self.make_link = MakeLink(self.session, self.making, self.make, self.pick, self)
         self.export = ExportSection(self._export_items, self.tasks)
         self.gallery_link = GalleryLink(self.session, self.canvas, self.correct.gallery, self.tasks, self)
         self.commands = Commands(self.session, self.canvas, self.jobs, self.micrographs.table, self)
@@ -62,21 +70,16 @@ class HydraPickerWidget(QWidget):
             self.session, self.micrographs, self.view, self.pick, self.correct, self.export, self
         )
         self.training_link = TrainingLink(
-            napari_viewer,
-            self.session,
-            self.canvas,
-            self.training,
-            self.train,
-            self.pick,
-            self.micrographs,
+            napari_viewer, self.session, self.canvas, self.training, self.train, self.pick, self.micrographs,
             self,
-        )
+        )  # fmt: skip
         self._lay_out()
         self._connect()
         bind_keys(napari_viewer, self._actions())
         self.setAcceptDrops(True)
         # The dock may be destroyed with the window, without a close event of its own.
-        self.destroyed.connect(_closer(self.session, self.jobs, self.training, self.tasks, self.canvas))
+        self._end = _closer(self.session, self.canvas, self.jobs, self.training, self.making, self.tasks)
+        self.destroyed.connect(self._end)
 
     def dragEnterEvent(self, event: Any) -> None:
         """Take folders and files that are dropped."""
@@ -104,7 +107,8 @@ class HydraPickerWidget(QWidget):
         unbind_keys(self.viewer, self._actions())
         self.tools.close()
         self.training_link.close()
-        _closer(self.session, self.jobs, self.training, self.tasks, self.canvas)()
+        self.canvas.clear()
+        self._end()
 
     def _actions(self) -> dict[str, Callable[[], object]]:
         do = self.commands
@@ -120,30 +124,20 @@ class HydraPickerWidget(QWidget):
         }
 
     def _lay_out(self) -> None:
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(2, 2, 2, 2)
-        column.setSpacing(2)
-        sections = (self.micrographs, self.view, self.pick, self.correct, self.train, self.export)
-        for section in sections:
-            column.addWidget(section)
-        column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
+        correcting = (self.correct, self.train, self.make)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        outer.addWidget(SectionColumn((self.micrographs, self.view, self.pick, *correcting, self.export)))
         self.setMinimumWidth(350)
 
     def _connect(self) -> None:
-        sources = (self.opener, self.micrographs, self.pick, self.export, self.canvas, self.training_link)
-        for source in sources:
+        links = (self.training_link, self.make_link)
+        for source in (self.opener, self.micrographs, self.pick, self.export, self.canvas, *links):
             source.problem.connect(warn)
+        for link in links:
+            link.told.connect(inform)
         self.tasks.failed.connect(warn)
         self.export.done.connect(inform)
-        self.training_link.told.connect(inform)
         self.micrographs.open_requested.connect(self.opener.ask)
         self.micrographs.measure_requested.connect(lambda: self.tools.choose(Tool.MEASURE))
         do = self.commands
@@ -181,15 +175,14 @@ class HydraPickerWidget(QWidget):
         ]
 
 
-def _closer(session: Session, jobs: PickJobs, training: TrainJobs, tasks: Tasks, canvas: Canvas) -> Any:
+def _closer(session: Session, canvas: Canvas, *workers: Jobs | Tasks) -> Callable[..., None]:
     """Return what ends all work; it must not need the widget, which may be half gone by then."""
 
     def close(*_: object) -> None:
         session.disconnect_all()
         canvas.close()
-        jobs.close()
-        training.close()
-        tasks.close()
+        for worker in workers:
+            worker.close()
         session.close()
 
     return close

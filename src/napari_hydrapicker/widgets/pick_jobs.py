@@ -19,6 +19,7 @@ from napari_hydrapicker.background.messages import (
     Ready,
 )
 from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.own_generators import generator_file
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.training_set import head_libraries
@@ -39,6 +40,8 @@ class PickJobs(Jobs):
         Micrographs done, their number, seconds left (NaN while unknown).
     device_known (str)
         What the network runs on.
+    remarked (str)
+        Something that the user should know of it.
     finished (bool, list of str)
         Whether it was cancelled, and what went wrong: a line each.
     """
@@ -46,6 +49,7 @@ class PickJobs(Jobs):
     started = Signal(int)
     advanced = Signal(int, int, float)
     device_known = Signal(str)
+    remarked = Signal(str)
     finished = Signal(bool, list)
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
@@ -77,11 +81,18 @@ class PickJobs(Jobs):
             self._end(cancelled=False)
             return
         s = self._session.settings
+        try:
+            generator = generator_file(self._session)
+        except HydraPickerError as error:
+            self._problems.append(str(error))
+            self._end(cancelled=False)
+            return
         request = PickRequest(
             job=self._job, micrographs=references, diameter_angstrom=s.diameter_angstrom, weights=s.weights,
             head=s.head, device=s.device, border_angstrom=s.border_angstrom, use_mask=s.use_mask,
             min_distance_angstrom=s.min_distance_angstrom,
             libraries=tuple(str(one.folder) for one in head_libraries(self._session)), picker=s.picker,
+            generator=generator, joined=s.joined, imported=s.imported, votes=s.votes,
         )  # fmt: skip
         self._send(request)
 
@@ -100,6 +111,8 @@ class PickJobs(Jobs):
     def _take(self, message: Message) -> None:
         if isinstance(message, Ready):
             self.device_known.emit(message.device)
+            if message.remark:
+                self.remarked.emit(message.remark)
             self._attempt(lambda: self._session.suggest_threshold(message.threshold))
         elif isinstance(message, Broken):
             self._problems.append(message.text)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLabel
 
 from napari_hydrapicker.errors import HydraPickerError
-from napari_hydrapicker.heads.record import GENERIC
+from napari_hydrapicker.picking.generators import check_file
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.live_progress import LiveProgress
 from napari_hydrapicker.widgets.parts import button, choice, length, row, show_value
 from napari_hydrapicker.widgets.pick_jobs import PickJobs
+from napari_hydrapicker.widgets.picker_choices import PickerChoices
 from napari_hydrapicker.widgets.score_slider import ScoreSlider
 from napari_hydrapicker.widgets.section import Section
-
-_PICKERS = {"HydraPicker": "hydra", "cGAN": "cgan"}  # as the user and as the settings know them
 
 
 class PickSection(Section):
@@ -71,30 +71,18 @@ class PickSection(Section):
             self.mask.setChecked(settings.use_mask)
         if "device" in names:
             self.device.setCurrentText(settings.device)
-        if "picker" in names:
-            self.picker.setCurrentIndex(self.picker.findData(settings.picker))
-            self.head.setEnabled(settings.picker == "hydra")
-        if "head" in names:
-            self.head.setCurrentText(settings.head)
+        if names & {"picker", "head", "generator", "joined", "imported", "votes"}:
+            self.choices.show_settings(settings)
 
     def show_heads(self, names: Sequence[str], chosen: str) -> None:
-        """Offer these heads; one that is chosen and gone is listed, so that it is seen to be missed."""
-        listed = list(dict.fromkeys([GENERIC, *names, chosen]))
-        blocked = self.head.blockSignals(True)
-        self.head.clear()
-        self.head.addItems(listed)
-        self.head.setCurrentText(chosen)
-        self.head.blockSignals(blocked)
+        """Offer these heads of HydraPicker."""
+        self.choices.show_heads(names, chosen)
 
     def _build_choices(self) -> None:
-        form = self.form()
-        self.picker = choice("HydraPicker, or cGAN, which was trained without any particle")
-        for label, name in _PICKERS.items():
-            self.picker.addItem(label, name)
-        form.addRow("Picker", self.picker)
-        self.head = choice("The head of HydraPicker's network: generic for any protein")
-        self.head.addItem(GENERIC)
-        form.addRow("Head", self.head)
+        self.choices = PickerChoices()
+        self.add(self.choices)
+        self.picker, self.head = self.choices.picker, self.choices.head
+        form = self.choices.form
         self.device = choice("Where to compute; auto takes a GPU if there is one")
         self.device.addItems(["auto", "cpu", "cuda", "mps"])
         form.addRow("Device", self.device)
@@ -113,18 +101,28 @@ class PickSection(Section):
         self.distance.valueChanged.connect(lambda v: self._update(min_distance_angstrom=v or None))
         self.border.valueChanged.connect(lambda v: self._update(border_angstrom=None if v < 0 else v))
         self.mask.toggled.connect(lambda on: self._update(use_mask=on))
-        self.picker.currentIndexChanged.connect(lambda _: self._update(picker=self.picker.currentData()))
-        self.head.currentTextChanged.connect(lambda name: self._update(head=name) if name else None)
+        self.choices.changed.connect(lambda changes: self._update(**changes))
+        self.choices.generator_file_chosen.connect(self._take_file)
         self.device.currentTextChanged.connect(lambda name: self._update(device=name))
         self.progress.cancelled.connect(self._jobs.cancel)
         self._jobs.started.connect(self._on_started)
         self._jobs.advanced.connect(self.progress.set_progress)
         self._jobs.device_known.connect(self.device_name.setText)
+        self._jobs.remarked.connect(self.problem)
         self._jobs.finished.connect(self._on_finished)
         self._session.settings_changed.connect(self.follow_settings)
 
     def _ask(self, which: str) -> None:
         self.pick_requested.emit(which)
+
+    def _take_file(self, path: str) -> None:
+        """Pick with a generator of the user's own from now on, if the file is one."""
+        try:
+            check_file(Path(path))
+        except HydraPickerError as error:
+            self.problem.emit(str(error))
+        else:
+            self._update(generator=path)
 
     def _update(self, **changes: object) -> None:
         try:

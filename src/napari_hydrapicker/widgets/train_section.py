@@ -67,7 +67,8 @@ class TrainSection(Section):
         self.comparison.setWordWrap(True)
         for widget in (self.progress, self.curves, self.result, self.use, self.comparison):
             self.add(widget).setVisible(False)
-        self._made = ""
+        self._made: Trained | None = None
+        self._in_use = ""
         jobs.started.connect(self._on_started)
         jobs.progressed.connect(self._on_progress)
         jobs.trained.connect(self._on_trained)
@@ -99,6 +100,14 @@ class TrainSection(Section):
         self.comparison.setText(text)
         self.comparison.setVisible(bool(text))
 
+    def show_head(self, name: str) -> None:
+        """Say of the new head whether it is the one in use, whichever way the user chose that."""
+        self._in_use = name
+        if self._made is not None:
+            used = name == self._made.name
+            self.result.setText(verdict(self._made, used))
+            self.use.setVisible(not used)
+
     def suggest_name(self, text: str) -> None:
         """Propose a name made of some text, such as the project's, unless the user has typed one."""
         if not self.name.isModified():
@@ -123,10 +132,12 @@ class TrainSection(Section):
             self.problem.emit(str(error))
 
     def _take(self) -> None:
-        self.use.setVisible(False)
-        self.head_chosen.emit(self._made)
+        if self._made is not None:
+            self.use.setVisible(False)
+            self.head_chosen.emit(self._made.name)
 
     def _on_started(self) -> None:
+        self._made = None
         self.curves.clear()
         self.result.setVisible(False)
         self.use.setVisible(False)
@@ -158,10 +169,9 @@ class TrainSection(Section):
             self._take()
 
     def _show_result(self, t: Trained) -> None:
-        self._made = t.name
-        self.result.setText(verdict(t))
+        self._made = t
+        self.show_head(self._in_use)
         self.result.setVisible(True)
-        self.use.setVisible(True)
 
     def _on_finished(self, cancelled: bool, problem: str) -> None:
         self.progress.setVisible(False)
@@ -177,12 +187,13 @@ def is_better(t: Trained) -> bool:
     return t.held_out and t.ap_after > t.ap_before
 
 
-def verdict(t: Trained) -> str:
-    """Say how a head compares with the one that it started from."""
+def verdict(t: Trained, in_use: bool = False) -> str:
+    """Say how a head compares with the one that it started from, and what to do with it."""
     on = "held-out micrographs" if t.held_out else "the micrographs trained on"
     text = f"Head {t.name!r}: AP on {on} {t.ap_before:.3f} before, {t.ap_after:.3f} now"
     if is_better(t):
         return f"{text}. It is better than the generic head"
     if t.held_out:
-        return f"{text}. It is no better than the generic head, and is not in use: correct more, or try it"
+        rest = ": correct more" if in_use else ", and is not in use: correct more, or try it"
+        return f"{text}. It is no better than the generic head{rest}"
     return text

@@ -117,7 +117,7 @@ class TrainingLink(QObject):
         except HydraPickerError as error:
             self.problem.emit(str(error))
         self._pick.show_heads(names, self._session.settings.head)
-        self._show_uses()
+        self._show_head()
 
     def close(self) -> None:
         """Forget the comparison."""
@@ -150,7 +150,7 @@ class TrainingLink(QObject):
         if "weights" in names:
             self.refresh_heads()
         elif "head" in names:
-            self._show_uses()
+            self._show_head()
         if "threshold" in names:
             self._count.start()
 
@@ -163,8 +163,10 @@ class TrainingLink(QObject):
         if self._session.is_open:
             self._section.show_corrections(corrected_micrographs(self._session))
 
-    def _show_uses(self) -> None:
+    def _show_head(self) -> None:
+        """Tell which head is in use, and which micrographs it was made from."""
         name = self._session.settings.head
+        self._section.show_head(name)
         for library in head_libraries(self._session):
             if name in library.names():
                 try:

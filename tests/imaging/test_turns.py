@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_hydrapicker.training.turns import BALANCED, TURNS, turn
+from napari_hydrapicker.imaging.turns import BALANCED, TURNS, turn
 
 
 @pytest.mark.parametrize("which", range(TURNS))

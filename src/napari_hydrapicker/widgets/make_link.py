@@ -1,0 +1,132 @@
+"""Joins the section that makes cGAN pickers to the session, and offers them in the Pick section."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_hydrapicker.background.messages import Made
+from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.own_generators import background_micrographs, generator_libraries, generator_names
+from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.make_jobs import MakeJobs
+from napari_hydrapicker.widgets.make_section import MakeSection, described
+from napari_hydrapicker.widgets.pick_section import PickSection
+
+
+class MakeLink(QObject):
+    """Starts trainings of cGAN pickers and offers what came of them.
+
+    Signals
+    -------
+    problem (str)
+        Something that the user should read.
+    told (str)
+        Something good to know.
+    """
+
+    problem = Signal(str)
+    told = Signal(str)
+
+    def __init__(
+        self, session: Session, jobs: MakeJobs, section: MakeSection, pick: PickSection, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._jobs, self._section, self._pick = session, jobs, section, pick
+        section.make_requested.connect(self.make)
+        section.discard_requested.connect(self.discard)
+        section.cancel_requested.connect(lambda: self._attempt(jobs.cancel))
+        section.picker_chosen.connect(self.take)
+        section.name_changed.connect(lambda _: self._show_unfinished())
+        jobs.started.connect(section.on_started)
+        jobs.progressed.connect(section.on_progress)
+        jobs.trained.connect(self._on_made)
+        jobs.found.connect(self._on_made)
+        jobs.finished.connect(self._on_finished)
+        jobs.resumed.connect(self._on_resumed)
+        jobs.left.connect(self._on_left)
+        session.micrographs_changed.connect(self._on_project)
+        session.settings_changed.connect(self._on_settings)
+        self._on_project()
+
+    def make(self, name: str, number: int | None, steps: int) -> None:
+        """Make a picker, or go on with the unfinished one of this name."""
+        self._attempt(lambda: self._make(name, number, steps))
+
+    def discard(self, name: str) -> None:
+        """Throw away an unfinished picker."""
+        self._attempt(lambda: self._jobs.discard(name))
+        self._section.result.setVisible(False)
+        self._show_unfinished()
+
+    def take(self, name: str) -> None:
+        """Pick with another cGAN picker from now on."""
+        self.refresh()
+        if self._attempt(lambda: self._session.update(picker="cgan", generator=name)):
+            self.told.emit(
+                f"Picker {name!r} picks from now on: pick this micrograph or all to see how it does"
+            )
+
+    def refresh(self) -> None:
+        """List the generators that there are."""
+        self._attempt(lambda: self._pick.choices.show_generators(generator_names(self._session)))
+
+    def _make(self, name: str, number: int | None, steps: int) -> None:
+        if self._session.read_only:
+            self.problem.emit("The project is read-only here: it is open in another napari")
+            return
+        taken = [one.folder for one in generator_libraries(self._session) if name in one.names()]
+        if taken:
+            self.problem.emit(f"There is a picker called {name!r} already in {taken[0]}: choose another name")
+            return
+        self._jobs.make(name, number, steps)
+
+    def _on_made(self, made: Made) -> None:
+        """Tell of a picker that is done; it is chosen by the user, or not at all."""
+        self.refresh()
+        self._section.show_result(made)
+        self.told.emit(f"{described(made)}. Choose it in Pick to use it")
+
+    def _on_resumed(self, name: str) -> None:
+        self._section.name.setText(name)
+        self.told.emit(f"Picker {name!r} is still being made; Cancel in Make a picker ends it")
+
+    def _on_finished(self, cancelled: bool, problem: str) -> None:
+        self._section.on_finished(cancelled)
+        if problem:
+            self.problem.emit(problem)
+        self._show_unfinished()
+
+    def _on_left(self, name: str) -> None:
+        self._section.on_finished(True)
+        self.told.emit(f"Picker {name!r} is being made on its own: open its project again to see it")
+
+    def _on_project(self) -> None:
+        self.refresh()
+        self._show_particles()
+        self._show_unfinished()
+
+    def _on_settings(self, names: frozenset[str]) -> None:
+        if "diameter_angstrom" in names:
+            self._show_particles()
+        if "generator" in names:
+            self.refresh()
+
+    def _show_particles(self) -> None:
+        try:
+            count = len(background_micrographs(self._session)) if self._session.is_open else 0
+        except HydraPickerError:  # none of known pixel size, which the section says in its own words
+            count = 0
+        self._section.show_particles(self._session.settings.diameter_angstrom, count)
+
+    def _show_unfinished(self) -> None:
+        self._section.show_unfinished(self._jobs.unfinished(self._section.name.text().strip()))
+
+    def _attempt(self, action: Callable[[], object]) -> bool:
+        try:
+            action()
+        except HydraPickerError as error:
+            self.problem.emit(str(error))
+            return False
+        return True

@@ -1,0 +1,94 @@
+"""One step of a head's training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hydrapicker.errors import OutOfMemoryError
+from napari_hydrapicker.hydra import head as head_module
+from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.training import head_trainer
+from napari_hydrapicker.training.corrections import Marks
+from napari_hydrapicker.training.feature_cache import Window
+from napari_hydrapicker.training.few_shot_parameters import FewShotParameters
+from napari_hydrapicker.training.head_trainer import HeadTrainer
+
+P = FewShotParameters(
+    steps=20, batch_size=2, crop_wpx=64, learning_rate=1e-3, warmup_steps=0, ema_decay=0.5, lambda_bias=0.0
+)
+NONE = np.empty((0, 2))
+
+
+@pytest.fixture
+def window() -> Window:
+    """Features that are raised at particles, on a rectangle."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(8, 96, 160)).astype(np.float32)
+    yx = np.array([[20.0, 24.0], [70.0, 60.0], [40.0, 130.0]])
+    rows, cols = np.mgrid[:96, :160]
+    for y, x in yx:
+        features[:, np.hypot(rows - y, cols - x) < 8] += 3
+    return Window("m", torch.from_numpy(features).bfloat16(), Marks(yx, NONE, NONE))
+
+
+@pytest.fixture
+def generic(monkeypatch: pytest.MonkeyPatch) -> Head:
+    """Untrained and narrow."""
+    monkeypatch.setattr(head_module, "STAGE_CHANNELS", (32, 64, 64, 128))
+    torch.manual_seed(0)
+    return Head(8, 8, 0.1).eval().requires_grad_(False)
+
+
+def flat(head: Head) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in head.parameters()])
+
+
+def test_the_loss_falls_and_the_heads_given_stay(generic: Head, window: Window) -> None:
+    kept = flat(generic)
+    trainer = HeadTrainer(generic, generic, [window], P)
+    losses = [trainer.step(number) for number in range(20)]
+    assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
+    assert torch.equal(flat(generic), kept)
+    assert not torch.equal(flat(trainer.head), kept)
+
+
+def test_the_mean_follows_the_head(generic: Head, window: Window) -> None:
+    trainer = HeadTrainer(generic, generic, [window], P)
+    mean = flat(trainer.mean)
+    for number in range(5):
+        trainer.step(number)
+        decay = min(P.ema_decay, (1 + number) / (10 + number))
+        mean = decay * mean + (1 - decay) * flat(trainer.head)
+        torch.testing.assert_close(flat(trainer.mean), mean)
+    assert not trainer.mean.training
+    assert trainer.head.training
+
+
+def test_where_memory_is_short_batches_shrink(
+    generic: Head, window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[tuple[int, int]] = []
+    real = head_trainer.batch
+
+    def scarce(found, rng, n, size):  # type: ignore[no-untyped-def]
+        sizes.append((n, size))
+        if n * size**2 > 64**2:
+            raise RuntimeError("CUDA out of memory")
+        return real(found, rng, n, size)
+
+    monkeypatch.setattr(head_trainer, "batch", scarce)
+    trainer = HeadTrainer(generic, generic, [window], replace(P, batch_size=4, crop_wpx=96))
+    for number in range(2):
+        trainer.step(number)
+    assert sizes == [(4, 96), (2, 96), (1, 96), (1, 48), (1, 48)]
+
+    def none(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(head_trainer, "batch", none)
+    with pytest.raises(OutOfMemoryError, match="close other programs"):
+        trainer.step(2)
