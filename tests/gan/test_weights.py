@@ -146,11 +146,6 @@ def test_calibration_must_rise() -> None:
         GeneratorMetadata(calibration=(-1.0, 1.0, 0.0))
 
 
-def test_a_calibration_of_the_former_score_is_replaced(saved: Path, tmp_path: Path) -> None:
-    read = weights.read_metadata(rewritten(saved, tmp_path, calibration=[13.7, -0.1]))
-    assert read.calibration == GeneratorMetadata().calibration
-
-
 def test_marks_are_found_as_large_as_they_were_trained() -> None:
     assert META.localisation().marker_cpx == 9
     assert META.localisation().split

@@ -26,7 +26,7 @@ from napari_hydrapicker.hydra.weights import stored
 FORMAT: Final = "napari-hydrapicker cgan"
 FORMAT_VERSION: Final = 1
 _SPLIT_TOLERANCE, _SPLIT_THRESHOLD, _SPLIT_EROSION_CPX = 0.8, 0.05, 3
-_USUAL_CALIBRATION = (6.5, 1.2, -3.5)  # of a generator that knows none, or one of another score
+_USUAL_CALIBRATION = (6.5, 1.2, -3.5)  # of a generator that knows none
 _COUNTER = ".num_batches_tracked"  # of normalisation: of no use once trained, and too large for float16
 
 
@@ -63,11 +63,6 @@ class GeneratorMetadata(BaseModel):
     threshold: float = Field(default=0.5, ge=0, le=1)
     loss: LossName = "mean-squared"
     training: dict[str, JsonValue] = Field(default_factory=dict)
-
-    @field_validator("calibration", mode="before")
-    @classmethod
-    def _of_this_score(cls, value: object) -> object:
-        return _USUAL_CALIBRATION if isinstance(value, list | tuple) and len(value) == 2 else value
 
     @field_validator("calibration")
     @classmethod
