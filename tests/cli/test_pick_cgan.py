@@ -14,6 +14,7 @@ from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.gan import weights as generator_file
 from napari_hydrapicker.gan.generator import Generator
 from napari_hydrapicker.gan.weights import GeneratorMetadata
+from napari_hydrapicker.picking.generators import user_generators
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,27 @@ def test_its_picks_are_written_as_the_other_pickers(tmp_path: Path, micrograph: 
     assert (star.score <= 1).all()
     assert formats.read(out / "a.box")["a"].yx == pytest.approx(star.yx, abs=1.5)
     assert {"summary.csv", "a_overlay.png"} <= {path.name for path in out.iterdir()}
+
+
+def test_a_generator_made_in_the_window_is_known_by_name(
+    tmp_path: Path,
+    micrograph: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HYDRAPICKER_HOME", str(tmp_path / "home"))
+    assert pick(tmp_path / "file", micrograph, "--weights", weights) == 0
+    user_generators().add(weights, "mine")
+    assert pick(tmp_path / "name", micrograph, "--weights", "mine") == 0
+    found = [formats.read(tmp_path / one / "a_autopick.star")["a"].yx for one in ("file", "name")]
+    assert np.array_equal(*found)
+    capsys.readouterr()
+    assert pick(tmp_path / "none", micrograph, "--weights", "yours") == 2
+    error = capsys.readouterr().err
+    assert "'yours'" in error
+    assert "there are: mine" in error
+    assert error.count("\n") == 1
 
 
 def test_merged_marks_may_be_left_out(tmp_path: Path, micrograph: Path, weights: Path) -> None:

@@ -52,7 +52,8 @@ def pick(
         Path | None, typer.Option(help="Folder to look for the head in before your heads library.")
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Network or generator file; default: the bundled one.")
+        Path | None,
+        typer.Option(help="Network or generator file, or name of your own generator; default: the bundled."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     no_mask: Annotated[
@@ -143,7 +144,10 @@ def _load(
 ) -> Picker:
     if picker is PickerName.CGAN:
         from napari_hydrapicker.picking.cgan import CGanPicker
+        from napari_hydrapicker.picking.generators import find_generator, user_generators
 
+        if weights is not None and not weights.suffix and not weights.exists():
+            weights = find_generator(str(weights), [user_generators()])
         return CGanPicker.load(weights, device, split)
     from napari_hydrapicker.heads.library import HeadLibrary
     from napari_hydrapicker.picking.hydra import HydraNetPicker
