@@ -30,7 +30,7 @@ def synthesise(
         list[str] | None,
         typer.Option(help="Backgrounds are what is free of particles on these: file, folder or pattern."),
     ] = None,
-    more: Annotated[list[str] | None, typer.Argument(metavar="[MICROGRAPH]...", show_default=False)] = None,
+    more: Annotated[list[str] | None, typer.Argument(metavar="MICROGRAPH", show_default=False)] = None,
     empty: Annotated[
         list[str] | None, typer.Option(help="The same, with no particles anywhere: all of them serves.")
     ] = None,
