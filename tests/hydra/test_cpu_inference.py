@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from napari_hydrapicker.hydra import cpu_inference, planes
+from napari_hydrapicker.hydra import cpu_inference, rows
 from napari_hydrapicker.hydra.cpu_inference import CpuInference
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 
@@ -42,8 +42,8 @@ def test_the_arithmetic_is_the_network_s_own(
     shape: tuple[int, int], strip_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In float32 nothing hides behind the rounding: borders, the edges of strips, the shifted grids."""
-    monkeypatch.setattr(planes, "_STRIP_BYTES", strip_bytes)
-    monkeypatch.setattr(planes, "_HALF", torch.float32)
+    monkeypatch.setattr(rows, "_STRIP_BYTES", strip_bytes)
+    monkeypatch.setattr(rows, "_HALF", torch.float32)
     model, image = network(), torch.randn(shape, generator=torch.Generator().manual_seed(2))
     exact, raw = reference(model, image), CpuInference(model, HEAD)(image)
     assert exact.std() > 0.5

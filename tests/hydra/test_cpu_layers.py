@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from napari_hydrapicker.hydra import planes
+from napari_hydrapicker.hydra import rows
 from napari_hydrapicker.hydra.cpu_layers import Norm, Stem
-from napari_hydrapicker.hydra.planes import Rows
+from napari_hydrapicker.hydra.rows import Rows
 
 
 @pytest.fixture(autouse=True)
 def _small_strips_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planes, "_HALF", torch.float32)
-    monkeypatch.setattr(planes, "_STRIP_BYTES", 300)
+    monkeypatch.setattr(rows, "_HALF", torch.float32)
+    monkeypatch.setattr(rows, "_STRIP_BYTES", 300)
 
 
 def empty(rows: int, columns: int, channels: int) -> Rows:

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from napari_hydrapicker.hydra.fused import accumulate, add_multiple, add_scaled_and_rectify, scale_and_rectify
-from napari_hydrapicker.hydra.planes import as_maps, as_rows
+from napari_hydrapicker.hydra.rows import as_maps, as_rows
 
 
 def test_a_convolution_is_added_in_place() -> None:

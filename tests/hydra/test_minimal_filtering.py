@@ -1,4 +1,4 @@
-"""Convolutions of planes with fewer multiplications, against torch's own."""
+"""Convolutions with fewer multiplications, against torch's own."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from napari_hydrapicker.hydra import planes
+from napari_hydrapicker.hydra import rows
 from napari_hydrapicker.hydra.minimal_filtering import MinimalFilter, along_rows, of_rows, split
 
 
 @pytest.fixture(autouse=True)
 def _in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing hides behind the rounding."""
-    monkeypatch.setattr(planes, "_HALF", torch.float32)
+    monkeypatch.setattr(rows, "_HALF", torch.float32)
 
 
 @pytest.mark.parametrize("width", [1, 3, 5])

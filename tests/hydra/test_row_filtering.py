@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_hydrapicker.hydra import planes
-from napari_hydrapicker.hydra.planes import Rows
+from napari_hydrapicker.hydra import rows
 from napari_hydrapicker.hydra.row_filtering import RowFilter, of_filter, of_rows
+from napari_hydrapicker.hydra.rows import Rows
 
 
 def as_padded(image: Tensor) -> Rows:
@@ -31,8 +31,8 @@ def test_is_the_convolution(
     before: Callable[[Tensor], Tensor] | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(planes, "_HALF", torch.float32)  # nothing hides behind the rounding
-    monkeypatch.setattr(planes, "_STRIP_BYTES", strip_bytes)
+    monkeypatch.setattr(rows, "_HALF", torch.float32)  # nothing hides behind the rounding
+    monkeypatch.setattr(rows, "_STRIP_BYTES", strip_bytes)
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(20, 9, 4, generator=generator)
     weight = torch.randn(4, 4, 3, width, generator=generator)

@@ -3,7 +3,7 @@
 It computes what `HydraPicker.forward` does (batch of one, ``dense=True``, evaluation mode), rearranged:
 convolutions by minimal filtering (`row_filtering`, `minimal_filtering`), the stem's two as one,
 normalisation, shortcut and rectification in one go (`cpu_layers`), all in strips of rows and in memory that
-is reused (`planes`).
+is reused (`rows`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from napari_hydrapicker.hydra.body import ResidualBlock
 from napari_hydrapicker.hydra.cpu_layers import Block, DenseStage, Norm, Stage, Stem
 from napari_hydrapicker.hydra.head import OUTPUTS
 from napari_hydrapicker.hydra.model import HydraPicker
-from napari_hydrapicker.hydra.planes import Buffers, Rows, keep_freed_strips, to_half
+from napari_hydrapicker.hydra.rows import Buffers, Rows, keep_freed_strips, to_half
 
 _KEPT_BYTES = 512 * 2**20  # of buffers kept for the next micrograph: up to about 1300 x 1300 working pixels
 

@@ -12,8 +12,8 @@ from torch.nn import functional
 from napari_hydrapicker.hydra.body import ResidualBlock
 from napari_hydrapicker.hydra.fused import add_scaled_and_rectify, scale_and_rectify
 from napari_hydrapicker.hydra.minimal_filtering import MinimalFilter, along_rows, of_rows, split
-from napari_hydrapicker.hydra.planes import Buffers, Rows, as_maps, as_rows, to_half
 from napari_hydrapicker.hydra.row_filtering import RowFilter
+from napari_hydrapicker.hydra.rows import Buffers, Rows, as_maps, as_rows, to_half
 
 
 class Stem:

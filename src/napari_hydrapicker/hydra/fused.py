@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_hydrapicker.hydra.planes import as_maps, as_rows
+from napari_hydrapicker.hydra.rows import as_maps, as_rows
 
 _ONE = (1, 1)
 

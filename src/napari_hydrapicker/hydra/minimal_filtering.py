@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_hydrapicker.hydra.fused import accumulate
-from napari_hydrapicker.hydra.planes import as_maps, as_rows, to_half
+from napari_hydrapicker.hydra.rows import as_maps, as_rows, to_half
 
 
 class MinimalFilter:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_hydrapicker.hydra.fused import accumulate, add_multiple
-from napari_hydrapicker.hydra.planes import Rows, as_maps, as_rows, to_half
+from napari_hydrapicker.hydra.rows import Rows, as_maps, as_rows, to_half
 
 # What is multiplied: sums of rows -1 to 4, around rows 0 to 3, with these factors (exact in bfloat16).
 _FACTORS = (

@@ -12,6 +12,7 @@ from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.imaging.masks import usable_mask
 from napari_hydrapicker.imaging.normalise import Cleaner, flatten, normalise
 from napari_hydrapicker.imaging.rescale import rescale, to_px, to_wpx, working_shape
+from napari_hydrapicker.imaging.scale import pixel_angstrom
 from napari_hydrapicker.micrograph import Micrograph
 
 
@@ -77,9 +78,7 @@ def prepare(
     ParameterError
         If no pixel size is known, or the diameter does not fit to it.
     """
-    pixel_size = micrograph.pixel_size_angstrom if pixel_size_angstrom is None else pixel_size_angstrom
-    if pixel_size is None:
-        raise ParameterError(f"{micrograph.path}: the file states no pixel size; give it in Angstrom")
+    pixel_size = pixel_angstrom(micrograph, pixel_size_angstrom)
     try:
         shape_wpx = working_shape(micrograph.shape, pixel_size, diameter_angstrom)
         _check_room(micrograph.shape, pixel_size, diameter_angstrom)

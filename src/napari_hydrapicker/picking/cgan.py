@@ -16,9 +16,9 @@ from napari_hydrapicker.gan.canvas import Canvas, to_canvas
 from napari_hydrapicker.gan.generator import Generator
 from napari_hydrapicker.gan.localise import localise
 from napari_hydrapicker.gan.marking import DARKENED, ONCE, marked
-from napari_hydrapicker.gan.scale import diameter_on, pixel_angstrom
 from napari_hydrapicker.gan.score import contrast, probability
 from napari_hydrapicker.gan.weights import GeneratorMetadata
+from napari_hydrapicker.imaging.scale import diameter_on, pixel_angstrom
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking.dense import is_out_of_memory
 from napari_hydrapicker.picking.device import choose_device

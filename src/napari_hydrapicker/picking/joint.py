@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.imaging.scale import pixel_angstrom
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, consensus
 from napari_hydrapicker.picking.imported import ImportedPicks
@@ -64,9 +65,7 @@ class JointPicker:
 
         `floor` is the least joint score.
         """
-        pixel_size = micrograph.pixel_size_angstrom if pixel_size_angstrom is None else pixel_size_angstrom
-        if pixel_size is None:
-            raise ParameterError(f"{micrograph.path}: the file states no pixel size; give it in Angstrom")
+        pixel_size = pixel_angstrom(micrograph, pixel_size_angstrom)
         lists: dict[str, Picks] = {}
         if self.imported is not None:  # first, for it is done in no time where the micrograph is missing
             lists["imported"] = self.imported.of(micrograph.name)

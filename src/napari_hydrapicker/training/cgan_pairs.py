@@ -11,10 +11,10 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.gan.background import Patch, free_patches, mosaic
 from napari_hydrapicker.gan.canvas import CANVAS_DIAMETER_CPX, canvas_shape, to_canvas
 from napari_hydrapicker.gan.filters import BandPass, blur_of, filtered_background, filtered_pair
-from napari_hydrapicker.gan.scale import diameter_on
 from napari_hydrapicker.gan.simulated_background import simulated_background
 from napari_hydrapicker.gan.synthesis import Pair, synthesise_pair
 from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
+from napari_hydrapicker.imaging.scale import diameter_on
 from napari_hydrapicker.micrograph import Micrograph
 
 PAIR_CPX = 192

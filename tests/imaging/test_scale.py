@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.gan.scale import diameter_on, pixel_angstrom
+from napari_hydrapicker.imaging.scale import diameter_on, pixel_angstrom
 from napari_hydrapicker.micrograph import Micrograph, open_micrograph
 
 

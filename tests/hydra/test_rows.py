@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_hydrapicker.hydra import planes
-from napari_hydrapicker.hydra.planes import Buffers, Rows, as_maps, as_rows, to_half
+from napari_hydrapicker.hydra import rows
+from napari_hydrapicker.hydra.rows import Buffers, Rows, as_maps, as_rows, to_half
 
 
 @pytest.mark.parametrize("strip_bytes", [1, 500, 1100, 10**9])
 def test_strips_cover_every_row_once(strip_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planes, "_STRIP_BYTES", strip_bytes)
+    monkeypatch.setattr(rows, "_STRIP_BYTES", strip_bytes)
     made = Rows(torch.zeros(46, 7, 4))
     strips = made.strips()
     assert [row for start, stop in strips for row in range(start, stop)] == list(range(44))
@@ -21,7 +21,7 @@ def test_strips_cover_every_row_once(strip_bytes: int, monkeypatch: pytest.Monke
 
 
 def test_parts_are_the_strips(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planes, "_STRIP_BYTES", 2 * 4 * 7 * 4)
+    monkeypatch.setattr(rows, "_STRIP_BYTES", 2 * 4 * 7 * 4)
     made = Rows(torch.zeros(14, 7, 4))
     parts = made.parts()
     assert len(parts) == 3
