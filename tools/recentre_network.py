@@ -4,8 +4,8 @@
 
 Whole non-square micrographs of two kinds, procedural complexes and the structures given, are simulated,
 written as files and brought to the working scale as a user's are. The generic head's output bias is then
-changed so that the larger of the two kinds' mean offsets is least; nothing else changes. Report offsets on
-other complexes (`benchmarks/offset.py`).
+changed so that the larger of the two kinds' mean offsets is least; nothing else in the file changes. Report
+offsets on other complexes (`benchmarks/offset.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_hydrapicker.cli.simulate import write_mrc
-from napari_hydrapicker.hydra.weights import load, save
+from napari_hydrapicker.hydra import container
+from napari_hydrapicker.hydra.metadata import FORMAT
+from napari_hydrapicker.hydra.model import GENERIC
+from napari_hydrapicker.hydra.parts import head_prefix
+from napari_hydrapicker.hydra.weights import load, stored
 from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.padding import pad_with_noise
 from napari_hydrapicker.imaging.prepare import prepare
@@ -33,6 +37,7 @@ from napari_hydrapicker.training.sources import Crop
 
 FIRST_COMPLEX = 5000  # procedural ones of training and benchmarks have other numbers
 DIAMETER_PX = 133
+OUTPUT_BIAS = head_prefix(GENERIC) + "output.bias"
 
 
 def whole_micrograph(
@@ -80,7 +85,9 @@ def main() -> None:
     before, after = recentre(model, [procedural, molecules])
     for kind, old, new in zip(("procedural complexes", "structures"), before, after, strict=True):
         print(f"{kind}: mean offset (rows, columns) {old.round(3)} wpx before, {new.round(3)} after")
-    save(model, arguments.out, metadata)
+    header, tensors = container.read(arguments.network, FORMAT)
+    tensors[OUTPUT_BIAS] = stored(model.state_dict()[OUTPUT_BIAS])
+    container.write(arguments.out, tensors, header)
 
 
 if __name__ == "__main__":

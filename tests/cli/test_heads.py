@@ -14,6 +14,7 @@ import torch
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary, user_library
 from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
+from napari_hydrapicker.hydra.bundled import head_names
 from napari_hydrapicker.hydra.head import Head
 
 ROW = ["ribosome", "300", "1", "83", "0.700", "0.910", "held-out", "2026-01-02"]
@@ -44,6 +45,7 @@ def test_list(
     said = capsys.readouterr()
     for word in ("ribosome", "tiny", "300", "83", "0.700", "0.910", "held-out", "2026-01-02"):
         assert word in said.out
+    assert said.out.splitlines()[-1].endswith(f"has the heads {', '.join(head_names())}")
     assert "bad.safetensors" in said.err
     monkeypatch.setenv("COLUMNS", "80")  # nothing is cut off or folded
     assert run(["heads", "list"]) == 0

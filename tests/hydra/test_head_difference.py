@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from napari_hydrapicker.hydra.head import Head
-from napari_hydrapicker.hydra.head_difference import part, replaced, restored, smallest_difference
+from napari_hydrapicker.hydra.head_difference import smallest_difference
+from napari_hydrapicker.hydra.low_rank import RIGHT, restored
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def generic() -> Head:
     return head
 
 
-FEATURES = [torch.randn(1, 8, 48, 80, generator=torch.Generator().manual_seed(3))]
+FEATURES = [torch.randn(1, 8, 32, 48, generator=torch.Generator().manual_seed(3))]
 
 
 def changed(generic: Head, rank: int, size: float) -> Head:
@@ -52,7 +53,8 @@ def test_scores_change_by_no_more_than_the_tolerance(generic: Head, tolerance: f
     )
     assert (scores(head) - scores(generic)).abs().max() > 0.05
     assert (scores(head) - scores(again)).abs().max() <= 1.01 * tolerance
-    assert all(tensor.dtype == torch.float16 for tensor in tensors.values())
+    bytes_ = {name for name, tensor in tensors.items() if tensor.dtype == torch.int8}
+    assert bytes_ in (set(), {name for name in tensors if name.endswith(RIGHT)})
 
 
 def test_a_larger_tolerance_takes_less_room(generic: Head) -> None:
@@ -61,8 +63,8 @@ def test_a_larger_tolerance_takes_less_room(generic: Head) -> None:
     for tolerance in (5e-3, 1e-1):  # far from what rounding to half precision changes
         tensors = smallest_difference(head, generic, FEATURES, torch.sigmoid, tolerance)
         assert tensors is not None
-        sizes.append(sum(tensor.numel() for tensor in tensors.values()))
-    whole = sum(tensor.numel() for tensor in head.state_dict().values())
+        sizes.append(sum(tensor.nbytes for tensor in tensors.values()))
+    whole = sum(tensor.half().nbytes for tensor in head.state_dict().values())
     assert sizes[1] < sizes[0] < 0.2 * whole
 
 
@@ -78,11 +80,3 @@ def test_the_generic_head_itself_takes_only_its_biases(generic: Head) -> None:
     again = restored(tensors, whole)
     assert again.keys() == whole.keys()
     assert all(torch.equal(again[name], whole[name]) for name in whole)
-
-
-def test_parts_of_a_network() -> None:
-    one, two = torch.zeros(1), torch.ones(2)
-    tensors = {"heads.a.x": one, "heads.ab.x": two, "body.x": one}
-    assert part(tensors, "a") == {"x": one}
-    assert replaced(tensors, "a", {"y": two}) == {"heads.a.y": two, "heads.ab.x": two, "body.x": one}
-    assert replaced(tensors, "ab", {}) == {"heads.a.x": one, "body.x": one}

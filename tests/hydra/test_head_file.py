@@ -87,7 +87,7 @@ def test_files_with_other_tensors_are_refused(tmp_path: Path, head: Head, record
     cases = [
         ({k: v for k, v in good.items() if k != name}, "lacks"),
         ({**good, name: torch.zeros(4).half()}, "of shape"),
-        ({**good, name: torch.zeros(3)}, "float32"),
+        ({**good, name: torch.zeros(3).double()}, "float64"),
         ({**good, name: torch.full((3,), torch.nan).half()}, "NaN"),
     ]
     for tensors, message in cases:

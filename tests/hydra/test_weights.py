@@ -235,11 +235,11 @@ def test_a_head_stored_as_a_difference(model: HydraPicker, saved: Path, tmp_path
 
 
 def without_right(tensors: Tensors) -> None:
-    del tensors["heads.ribosome.output.weight.right"]
+    del tensors["heads.ribosome.last.0.weight.right"]
 
 
 def with_too_many_rows(tensors: Tensors) -> None:
-    tensors["heads.ribosome.output.weight.left"] = torch.zeros(4, 0).half()
+    tensors["heads.ribosome.last.0.weight.left"] = torch.zeros(4, 0).half()
 
 
 def of_no_layer(tensors: Tensors) -> None:
@@ -260,8 +260,8 @@ def with_infinite_factors(tensors: Tensors) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (without_right, "'ribosome': the factors of 'output.weight'"),
-        (with_too_many_rows, "'ribosome': the factors of 'output.weight'"),
+        (without_right, "'ribosome': the factors of 'last.0.weight'"),
+        (with_too_many_rows, "'ribosome': the factors of 'last.0.weight'"),
         (of_no_layer, "the factors of 'other'"),
         (of_a_bias, "the factors of 'output.bias'"),
         (with_infinite_factors, "NaN or infinity"),
@@ -283,7 +283,7 @@ def test_wrong_differences(
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("format_version", 3, "newer version.*Update"),
+        ("format_version", 4, "newer version.*Update"),
         ("format_version", 0, "description is invalid: format_version"),
         ("diameter_wpx", 30, "diameter_wpx"),
         ("heads", ["ribosome"], "generic"),
@@ -292,7 +292,8 @@ def test_wrong_differences(
         ("calibration", {"virus": [1, 0]}, "virus"),
         ("calibration", {"generic": [-1, 0]}, "slope"),
         ("thresholds", {"generic": 1.5}, "between 0 and 1"),
-        ("differences", ["ribosome"], "in format 2"),
+        ("differences", ["ribosome"], "since format 2"),
+        ("base", {"file": "a", "sha256": "0" * 64}, "since format 3"),
         ("architecture", {"channels": 10**9}, "channels"),
         ("unheard_of", 1, "unheard_of"),
     ],
@@ -337,5 +338,7 @@ def test_the_bundled_network_can_be_loaded() -> None:
     model, meta = weights.load(weights.bundled_path())
     assert meta.architecture == Architecture()
     assert model.head_names[0] == "generic"
+    assert len(meta.heads) > 1
     assert meta.calibration.keys() == meta.thresholds.keys() == set(meta.heads)
     assert meta.training["simulated"]
+    assert weights.bundled_path().stat().st_size < 2_000_000  # the network it is based on is there whole

@@ -14,6 +14,7 @@ from napari_hydrapicker.background.note import NoteFile
 from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
 from napari_hydrapicker.hydra import weights
+from napari_hydrapicker.hydra.bundled import head_names
 from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
@@ -83,11 +84,11 @@ def test_a_name_that_is_taken_is_refused(picked: Any, tmp_path: Path) -> None:
 
 
 def test_a_new_head_is_listed_and_chosen(picked: Any, tmp_path: Path) -> None:
-    assert heads(picked) == ["generic"]
+    assert heads(picked) == head_names()
     picked.session.update(picker="cgan")
     keep(tmp_path / "home" / "heads", "mine")
     picked.training.trained.emit(Trained(1, "mine", 0.7, 0.8, True, 100, 60.0))
-    assert heads(picked) == ["generic", "mine"]
+    assert heads(picked) == [*head_names(), "mine"]
     assert picked.session.settings.head == picked.pick.head.currentText() == "mine"
     assert picked.session.settings.picker == "hydra", "a head is HydraPicker's"
     model = picked.micrographs.table.model
@@ -119,7 +120,7 @@ def test_a_head_found_on_reopening_is_told_and_listed_but_not_used(picked: Any, 
     picked.training_link.told.connect(told.append)
     keep(tmp_path / "home" / "heads", "mine")
     picked.training.found.emit(Trained(1, "mine", 0.7, 0.8, True, 100, 60.0))
-    assert heads(picked) == ["generic", "mine"]
+    assert heads(picked) == [*head_names(), "mine"]
     assert picked.session.settings.head == "generic"
     assert "0.700 before, 0.800 now. It is better than the generic head. Choose it" in told[0]
     picked.training.resumed.emit("other")

@@ -13,6 +13,7 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.heads.comparison import Comparison
 from napari_hydrapicker.heads.library import HeadLibrary, user_library
 from napari_hydrapicker.heads.record import HeadRecord
+from napari_hydrapicker.hydra.bundled import head_names
 
 heads = typer.Typer(no_args_is_help=True, help="List and manage the heads that you keep.")
 _FIGURES = {
@@ -32,7 +33,7 @@ def list_heads(
     library: Library = None,
     json: Annotated[bool, typer.Option("--json", help="Print all records as JSON.")] = False,
 ) -> None:
-    """List all heads."""
+    """List all heads, and name those that come with the network."""
     kept = _library(library)
     records, problems = kept.read()
     if json:
@@ -41,6 +42,8 @@ def list_heads(
         _table(records)
     else:
         typer.echo(f"no heads in {kept.folder}; hydrapicker finetune makes one")
+    if not json:
+        typer.echo(f"the bundled network has the heads {', '.join(head_names())}")
     for problem in problems:
         typer.echo(f"not a head: {problem}", err=True)
 

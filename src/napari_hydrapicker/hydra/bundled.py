@@ -11,6 +11,11 @@ from safetensors import SafetensorError, safe_open
 from napari_hydrapicker.errors import ParameterError, WeightsError
 
 
+def weights_folder() -> Path:
+    """Folder of the networks that come with the package."""
+    return Path(str(resources.files("napari_hydrapicker"))) / "weights"
+
+
 def bundled_path() -> Path:
     """Path of the network that comes with the package.
 
@@ -19,7 +24,7 @@ def bundled_path() -> Path:
     WeightsError
         If the installation lacks it.
     """
-    path = Path(str(resources.files("napari_hydrapicker"))) / "weights" / "generic.safetensors"
+    path = weights_folder() / "multi-head.safetensors"
     if not path.is_file():
         raise WeightsError(f"{path}: the bundled network is missing. Install napari-hydrapicker again.")
     return path

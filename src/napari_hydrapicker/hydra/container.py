@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors.torch
@@ -65,8 +65,8 @@ def read(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, Tensor
     return _read(path, file_format, with_tensors=True)
 
 
-def check(path: Path, tensors: dict[str, Tensor], module: nn.Module, computed: Collection[str] = ()) -> None:
-    """Refuse tensors that are not just those of a module, as float16; those `computed` may be float32.
+def check(path: Path, tensors: dict[str, Tensor], module: nn.Module) -> None:
+    """Refuse tensors that are not just those of a module, as float16 or, where computed, float32.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def check(path: Path, tensors: dict[str, Tensor], module: nn.Module, computed: C
                 f"{path}: {problem} tensor '{min(names)}' ({len(names)} in all). {GET_ANOTHER}"
             )
     for name, tensor in tensors.items():
-        if tuple(tensor.shape) != expected[name] or (tensor.dtype != torch.float16 and name not in computed):
+        if tuple(tensor.shape) != expected[name] or tensor.dtype not in (torch.float16, torch.float32):
             raise WeightsError(
                 f"{path}: tensor '{name}' is {tensor.dtype} of shape {tuple(tensor.shape)}, not float16 of "
                 f"{expected[name]}. {GET_ANOTHER}"

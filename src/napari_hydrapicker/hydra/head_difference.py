@@ -1,47 +1,22 @@
-"""A head as its difference from the generic one: matrices of low rank, a few per cent of the head's size.
-
-Heads of one network start from the same weights, so that what training added to a layer is well
-approximated by its largest singular values. How many are needed is measured in the score of picks.
-"""
+"""A head as its difference from the generic one. How fine it must be is measured in the score of picks."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.low_rank import LEFT, RIGHT, Layer, restored
 
-LEFT, RIGHT = ".left", ".right"
 SCORE_TOLERANCE = 1e-3  # largest change of any cell's score
 _FINER = 0.7  # each try keeps singular values down to this part of the last try's least
 _TRIES = 40
+_TRIES_IN_BYTES = 4
+_FEW = 8  # layers of so few outputs are kept whole: scores say nothing of the offsets, in the last one
 _WORTH = 0.5  # a difference larger than this part of the head is not worth having
-
-
-@dataclass(frozen=True, eq=False)
-class _Layer:
-    """A layer's difference (out, in), and its left singular vectors (out, out) and values (out,)."""
-
-    difference: Tensor
-    left: Tensor
-    values: Tensor
-
-    @classmethod
-    def of(cls, difference: Tensor) -> _Layer:
-        """Decompose a difference; a layer has many more inputs than outputs."""
-        # Ten times faster than a whole decomposition, and exact enough: small values are left out anyway.
-        squares, vectors = torch.linalg.eigh(difference @ difference.T)
-        return cls(difference, vectors, squares.clamp(min=0).sqrt())
-
-    def above(self, least: float) -> tuple[Tensor, Tensor]:
-        """Two factors, in half precision, of the part whose singular values are above `least`."""
-        kept = self.values > least
-        left, root = self.left[:, kept], self.values[kept].sqrt()
-        return (left * root).half(), (left.T @ self.difference / root[:, None]).half()
 
 
 def smallest_difference(
@@ -51,7 +26,7 @@ def smallest_difference(
     score: Callable[[Tensor], Tensor],
     tolerance: float = SCORE_TOLERANCE,
 ) -> dict[str, Tensor] | None:
-    """Tensors of which `restored` makes the head again, up to a change in score.
+    """Tensors of which `low_rank.restored` makes the head again, up to a change in score.
 
     Parameters
     ----------
@@ -67,79 +42,52 @@ def smallest_difference(
     Returns
     -------
     dict or None
-        Half precision; biases and norms whole, of other weights ``name.left`` (out, rank) and
-        ``name.right`` (rank, in). None where the head differs too much for that to save half its size.
+        Biases, norms and the last layer whole, in half precision; of other weights ``name.left``
+        (out, rank) and ``name.right`` (rank, in). None where the head differs too much for that to save half
+        its size.
     """
     ours = {name: tensor.detach() for name, tensor in head.state_dict().items()}
     theirs = {name: tensor.detach().half() for name, tensor in generic.state_dict().items()}
     layers = {
-        name: _Layer.of((ours[name] - theirs[name].float()).flatten(1))
+        name: Layer.of((ours[name] - theirs[name].float()).flatten(1))
         for name in ours
-        if ours[name].ndim > 1
+        if ours[name].ndim > 1 and len(ours[name]) > _FEW
     }
-    stored_size = sum(tensor.numel() for tensor in ours.values())
     wanted = _scores(_with(head, ours), features, score)
-    least = max(float(layer.values.max()) for layer in layers.values())
-    for _ in range(_TRIES):
-        tensors = {name: tensor.half() for name, tensor in ours.items() if name not in layers}
-        for name, layer in layers.items():
-            tensors[name + LEFT], tensors[name + RIGHT] = layer.above(least)
-        if sum(tensor.numel() for tensor in tensors.values()) > _WORTH * stored_size:
-            return None
+
+    def is_close(tensors: Mapping[str, Tensor]) -> bool:
         again = _scores(_with(head, restored(tensors, theirs)), features, score)
-        if all(
-            bool((one - other).abs().max() <= tolerance) for one, other in zip(wanted, again, strict=True)
-        ):
-            return tensors
-        least *= _FINER
-    return None
+        changes = (one - other for one, other in zip(wanted, again, strict=True))
+        return all(bool(change.abs().max() <= tolerance) for change in changes)
+
+    least = max(float(layer.values.max()) for layer in layers.values())
+    found, size = None, int(_WORTH * _size(ours))
+    # Bytes in place of half precision, if no more than a few singular values have to be added for that.
+    for precision, tries in ((torch.float16, _TRIES), (torch.int8, _TRIES_IN_BYTES)):
+        for _ in range(tries):
+            tensors = _factors(ours, layers, least, precision)
+            if _size(tensors) > size:
+                break
+            if is_close(tensors):
+                found, size = tensors, _size(tensors)
+                break
+            least *= _FINER
+    return found
 
 
-def restored(tensors: Mapping[str, Tensor], generic: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Make a head's tensors again: in half precision where they are stored whole, else in single.
-
-    Parameters
-    ----------
-    tensors
-        Of `smallest_difference`, or of a file that claims so.
-    generic
-        Those of the generic head, by the same names.
-
-    Raises
-    ------
-    ValueError
-        If two factors do not make a matrix of the layer's size.
-    """
-    made = {name: tensor for name, tensor in tensors.items() if not name.endswith((LEFT, RIGHT))}
-    for name in sorted({key.removesuffix(LEFT).removesuffix(RIGHT) for key in tensors.keys() - made.keys()}):
-        whole, left, right = generic.get(name), tensors.get(name + LEFT), tensors.get(name + RIGHT)
-        if whole is None or left is None or right is None or not _fit(whole, left, right):
-            raise ValueError(f"the factors of '{name}' do not make up that layer")
-        made[name] = whole.float() + (left.float() @ right.float()).reshape(whole.shape)
-    return made
+def _factors(
+    ours: Mapping[str, Tensor], layers: Mapping[str, Layer], least: float, precision: torch.dtype
+) -> dict[str, Tensor]:
+    """The tensors of a difference of which singular values above `least` are kept."""
+    tensors = {name: tensor.half() for name, tensor in ours.items() if name not in layers}
+    for name, layer in layers.items():
+        tensors[name + LEFT], tensors[name + RIGHT] = layer.above(least, precision)
+    return tensors
 
 
-def part(tensors: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
-    """A head's tensors out of a network's, by their names in the head."""
-    prefix = _prefix(head)
-    return {n.removeprefix(prefix): tensor for n, tensor in tensors.items() if n.startswith(prefix)}
-
-
-def replaced(tensors: Mapping[str, Tensor], head: str, by: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A network's tensors with all those of a head replaced by others, or taken out."""
-    prefix = _prefix(head)
-    others = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
-    return others | {prefix + name: tensor.contiguous() for name, tensor in by.items()}
-
-
-def _prefix(head: str) -> str:
-    return f"heads.{head}."
-
-
-def _fit(whole: Tensor, left: Tensor, right: Tensor) -> bool:
-    rows, columns = whole.flatten(1).shape if whole.ndim > 1 else (0, 0)
-    rank = left.shape[-1] if left.ndim else 0
-    return left.shape == (rows, rank) and right.shape == (rank, columns)
+def _size(tensors: Mapping[str, Tensor]) -> int:
+    """Bytes on disk, where nothing takes more than half precision."""
+    return sum(tensor.numel() * min(tensor.element_size(), 2) for tensor in tensors.values())
 
 
 def _with(head: Head, tensors: Mapping[str, Tensor]) -> Head:

@@ -12,7 +12,16 @@ from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra.model import GENERIC, Architecture
 
 FORMAT: Final = "napari-hydrapicker"
-FORMAT_VERSION: Final = 2  # since 2 heads may be stored as differences
+FORMAT_VERSION: Final = 3  # since 2 heads may be stored as differences, since 3 whole networks
+
+
+class Base(BaseModel):
+    """The network that a file tells the difference from: its file's name and its tensors' checksum."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class Metadata(BaseModel):
@@ -30,6 +39,8 @@ class Metadata(BaseModel):
         For each calibrated head ``(a, b)`` of ``probability = sigmoid(a * logit + b)``, ``a > 0``.
     differences
         Heads that are stored as differences from the generic one.
+    base
+        Network from which body and generic head are stored as differences; None where they are whole.
     thresholds
         For each head the probability from which on a pick is shown by default.
     preprocessing
@@ -41,11 +52,12 @@ class Metadata(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     format: Literal["napari-hydrapicker"] = FORMAT
-    format_version: Literal[1, 2] = 1
+    format_version: Literal[1, 2, 3] = 1
     architecture: Architecture = Architecture()
     diameter_wpx: Literal[21] = 21
     heads: tuple[str, ...] = Field(default=(GENERIC,), max_length=1000)
     differences: tuple[str, ...] = ()
+    base: Base | None = None
     calibration: dict[str, tuple[float, float]] = Field(default_factory=dict)
     thresholds: dict[str, float] = Field(default_factory=dict)
     preprocessing: dict[str, JsonValue] = Field(default_factory=dict)
@@ -63,8 +75,10 @@ class Metadata(BaseModel):
         unknown = {*self.calibration, *self.thresholds, *self.differences} - set(self.heads)
         if unknown:
             raise ValueError(f"it speaks of heads that are not there: {sorted(unknown)}")
-        if GENERIC in self.differences or (self.differences and self.format_version < FORMAT_VERSION):
-            raise ValueError("differences: from the generic head, in format 2")
+        if GENERIC in self.differences or (self.differences and self.format_version < 2):
+            raise ValueError("differences: from the generic head, since format 2")
+        if self.base is not None and self.format_version < 3:
+            raise ValueError("base: since format 3")
         if any(slope <= 0 for slope, _ in self.calibration.values()):
             raise ValueError("the slope of a calibration must be above 0")
         if any(not 0 <= threshold <= 1 for threshold in self.thresholds.values()):

@@ -18,9 +18,11 @@ from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra import container
 from napari_hydrapicker.hydra.bundled import bundled_path
 from napari_hydrapicker.hydra.container import GET_ANOTHER
-from napari_hydrapicker.hydra.head_difference import part, replaced, restored
-from napari_hydrapicker.hydra.metadata import FORMAT, FORMAT_VERSION, Metadata
+from napari_hydrapicker.hydra.low_rank import restored
+from napari_hydrapicker.hydra.metadata import FORMAT, FORMAT_VERSION, Base, Metadata
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
+from napari_hydrapicker.hydra.network_difference import NetworkDifference, completed
+from napari_hydrapicker.hydra.parts import head_prefix, part, replaced
 
 __all__ = ["Metadata", "body_hash", "bundled_path", "load", "read_metadata", "save"]
 
@@ -42,6 +44,7 @@ def save(
     path: Path,
     meta: Metadata,
     differences: Mapping[str, Mapping[str, Tensor]] | None = None,
+    change: NetworkDifference | None = None,
 ) -> Metadata:
     """Write a network with all its heads; an existing file is replaced only once the new one is whole.
 
@@ -55,6 +58,8 @@ def save(
         What to say about it. Its list of heads and its architecture are taken from `model`.
     differences
         Heads to store as differences, by name, as made by `head_difference.smallest_difference`.
+    change
+        To store instead of body and generic head.
 
     Returns
     -------
@@ -69,10 +74,12 @@ def save(
         If `meta` speaks of heads that the network does not have.
     """
     differences = differences or {}
-    meta = _described(model, meta, tuple(differences))
+    meta = _described(model, meta, tuple(differences), change.base if change else None)
     tensors = {name: stored(tensor) for name, tensor in model.state_dict().items()}
     for head, difference in differences.items():
-        tensors = replaced(tensors, head, difference)
+        tensors = replaced(tensors, head_prefix(head), difference)
+    if change is not None:
+        tensors = change.instead(tensors)
     container.check_finite(path, tensors, "network")
     container.write(path, tensors, {"format": FORMAT, "metadata": meta.model_dump_json()})
     return meta
@@ -115,19 +122,22 @@ def load(path: Path, heads: Sequence[str] | None = None) -> tuple[HydraPicker, M
     meta = _parse(path, header)
     wanted = _wanted(path, meta, heads)
     for name in set(meta.heads) - set(wanted):
-        tensors = replaced(tensors, name, {})
+        tensors = replaced(tensors, head_prefix(name), {})
     meta = meta.only(wanted)
-    in_file = set(tensors)
+    if meta.base is not None:
+        tensors = completed(path, tensors, meta.base)
     for name in meta.differences:
+        own = head_prefix(name)
         try:
-            tensors = replaced(tensors, name, restored(part(tensors, name), part(tensors, GENERIC)))
+            head = restored(part(tensors, own), part(tensors, head_prefix(GENERIC)))
         except ValueError as error:
             raise WeightsError(f"{path}: head {name!r}: {error}. {GET_ANOTHER}") from error
+        tensors = replaced(tensors, own, head)
     model = _empty_model(meta)
-    container.check(path, tensors, model, tensors.keys() - in_file)
+    container.check(path, tensors, model)
     # Assigning replaces the shapes without storage by the tensors of the file.
     model.load_state_dict({name: tensors[name].float() for name in model.state_dict()}, assign=True)
-    return model.eval(), _described(model, meta, ())
+    return model.eval(), _described(model, meta, (), None)
 
 
 def stored(tensor: Tensor) -> Tensor:
@@ -135,10 +145,13 @@ def stored(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", torch.float16).contiguous()
 
 
-def _described(model: HydraPicker, meta: Metadata, differences: tuple[str, ...]) -> Metadata:
+def _described(
+    model: HydraPicker, meta: Metadata, differences: tuple[str, ...], base: Base | None
+) -> Metadata:
     facts = {
-        "heads": model.head_names, "architecture": model.architecture, "differences": differences,
-        "format_version": FORMAT_VERSION if differences else 1,
+        "heads": model.head_names, "architecture": model.architecture,
+        "differences": differences, "base": base,
+        "format_version": FORMAT_VERSION if base else 2 if differences else 1,
     }  # fmt: skip
     try:
         return Metadata.model_validate({**dict(meta), **facts})

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
-import torch
 from pydantic import JsonValue
-from torch import Tensor
 
-from napari_hydrapicker.hydra.head_difference import smallest_difference
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
 from napari_hydrapicker.hydra.weights import save
@@ -20,6 +16,7 @@ from napari_hydrapicker.training.multi_head_validation import (
     score_all,
     together,
 )
+from napari_hydrapicker.training.packing import head_differences
 from napari_hydrapicker.training.sources import WHITEN_STRENGTH, Crop
 from napari_hydrapicker.training.validation import calibrate
 
@@ -76,30 +73,5 @@ def publish(
         preprocessing={"whiten": WHITEN_STRENGTH}, training={**provenance, "validation_ap": figures},
     )  # fmt: skip
     model = model.cpu().float().eval()
-    return save(model, path, meta, _differences(model, there, calibration))
-
-
-@torch.inference_mode()
-def _differences(
-    model: HydraPicker,
-    validation: Mapping[str, Sequence[Crop]],
-    calibration: Mapping[str, tuple[float, float]],
-) -> dict[str, dict[str, Tensor]]:
-    """Heads as differences, compared on images of their own data set and of unseen particles."""
-
-    def features(name: str) -> list[Tensor]:
-        images = [crop.image for crop in validation.get(name, ())[:COMPARED]]
-        return [model.features(torch.from_numpy(image)[None, None]) for image in images]
-
-    def score(logits: Tensor, head: str) -> Tensor:
-        a, b = calibration[head]
-        return torch.sigmoid(a * logits + b)
-
-    made = {}
-    unseen = features(GENERIC)
-    for name in model.head_names[1:]:
-        compared = [*features(name), *unseen]
-        if compared:
-            scored = partial(score, head=name)
-            made[name] = smallest_difference(model.head(name), model.head(), compared, scored)
-    return {name: tensors for name, tensors in made.items() if tensors is not None}
+    images = {name: [crop.image for crop in crops[:COMPARED]] for name, crops in there.items()}
+    return save(model, path, meta, head_differences(model, images, calibration))
