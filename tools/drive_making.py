@@ -9,15 +9,12 @@ found when the folder is opened again. Generators and heads go into libraries of
 
 from __future__ import annotations
 
-import argparse
-import os
 import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from drive_training import Heartbeat, correct_by_clicks, step, train
+from drive_training import Heartbeat, correct_by_clicks, own_copy, step, tour_parser, train
 from drive_window import Driver, button, export_all, pause, wait
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -190,19 +187,12 @@ def run(folder: Path, diameter: str, steps: int, out: Path) -> None:
 
 def main() -> None:
     """Read the arguments and go."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("micrographs", type=Path)
-    parser.add_argument("diameter")
+    parser = tour_parser(__doc__)
     parser.add_argument(
         "--steps", type=int, default=60, help="of the training, far too few for real work; 0: none"
     )
-    parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        os.environ["HYDRAPICKER_HOME"] = str(Path(scratch) / "home")
-        folder = Path(scratch) / arguments.micrographs.name
-        shutil.copytree(arguments.micrographs, folder)
+    with own_copy(arguments.micrographs, arguments.out) as folder:
         run(folder, arguments.diameter, arguments.steps, arguments.out)
 
 

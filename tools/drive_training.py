@@ -4,8 +4,8 @@
 
 Like `drive_window.py`, with mouse and key events only. Two micrographs are corrected by clicks and marked
 complete; one training is cancelled, another one runs to its end while micrographs are stepped through. With
---close the dock is closed during a third, which is to be found when the folder is opened again. Heads go into
-a library of the script's own.
+--close the dock is closed during a third, which is to be found when the folder is opened again; --guide saves
+the picture of the user's guide. Heads go into a library of the script's own.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from drive_window import Driver, button, export_all, pause, wait
+from drive_window import GUIDE_WIDTH, Driver, button, export_all, pause, wait
+from PIL import Image
 from qtpy.QtCore import Qt, QTimer
 
 from napari_hydrapicker.background.messages import Trained
 
 BEAT_MS = 10
+GUIDE_COLOURS = 40
 
 
 class Heartbeat:
@@ -118,6 +122,34 @@ def close_and_reopen(driver: Driver, folder: Path) -> None:
     print(f"found on reopening: {dock.train.result.text()}")
 
 
+def tour_parser(description: str) -> argparse.ArgumentParser:
+    """Return a parser of what every tour is told: micrographs, the diameter, a folder for its pictures."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("micrographs", type=Path, help="a folder, which is copied")
+    parser.add_argument("diameter", help="of the particle, Angstrom")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
+    return parser
+
+
+@contextmanager
+def own_copy(micrographs: Path, out: Path) -> Iterator[Path]:
+    """Copy the micrographs for a tour, with libraries of its own; the folder for its pictures is made too."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["HYDRAPICKER_HOME"] = str(Path(scratch) / "home")
+        folder = Path(scratch) / micrographs.name
+        shutil.copytree(micrographs, folder)
+        yield folder
+
+
+def save_for_guide(shot: Path, picture: Path) -> None:
+    """Save a picture of the window for the user's guide: in few colours, since noise packs badly."""
+    with Image.open(shot) as image:
+        size = (GUIDE_WIDTH, round(GUIDE_WIDTH * image.height / image.width))
+        small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    small.quantize(GUIDE_COLOURS, Image.Quantize.FASTOCTREE).save(picture, optimize=True)
+
+
 def run(folder: Path, diameter: str, out: Path, close: bool) -> None:
     """Do the whole tour."""
     driver = Driver(out)
@@ -185,18 +217,14 @@ def run(folder: Path, diameter: str, out: Path, close: bool) -> None:
 
 def main() -> None:
     """Read the arguments and go."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("micrographs", type=Path)
-    parser.add_argument("diameter")
-    parser.add_argument("--out", type=Path, required=True)
+    parser = tour_parser(__doc__)
     parser.add_argument("--close", action="store_true", help="also close the dock during a training")
+    parser.add_argument("--guide", type=Path, help="folder for the picture of the user's guide")
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        os.environ["HYDRAPICKER_HOME"] = str(Path(scratch) / "home")
-        folder = Path(scratch) / arguments.micrographs.name
-        shutil.copytree(arguments.micrographs, folder)
+    with own_copy(arguments.micrographs, arguments.out) as folder:
         run(folder, arguments.diameter, arguments.out, arguments.close)
+    if arguments.guide is not None:
+        save_for_guide(arguments.out / "t2-training.png", arguments.guide / "train.png")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,25 @@ def test_measuring_draws_a_ring_and_tells_the_diameter(dock: Any) -> None:
     ring = dock.viewer.layers["HydraPicker diameter"]
     assert ring.data.tolist() == [[115, 220]]
     assert ring.size[0] == pytest.approx(50)
+
+
+def test_the_ring_is_hidden_and_shown_again_in_front(dock: Any) -> None:
+    dock.session.update(diameter_angstrom=150)
+    ring = dock.viewer.layers["HydraPicker diameter"]
     dock.tools.hide_ring()
+    assert not ring.visible, "to remove it takes napari a quarter of a second"
+    other = dock.viewer.add_points([[1.0, 2.0]], name="something above it")
+    camera_of(dock.viewer).center = (0, 210.0, 320.0)
+    dock.session.update(diameter_angstrom=240)
+    assert dock.viewer.layers[-2:] == [other, ring]
+    assert (ring.visible, ring.size[0]) == (True, 80)
+    assert ring.data.tolist() == [[210, 320]], "not where it was seen before"
+
+
+def test_no_ring_is_left_when_the_dock_is_closed(dock: Any) -> None:
+    dock.session.update(diameter_angstrom=150)
+    dock.tools.hide_ring()
+    dock.close_session()
     assert "HydraPicker diameter" not in dock.viewer.layers
 
 

@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.imaging.display import DisplayFilter, DisplayImage
 from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.garbage import collect_early
 from napari_hydrapicker.widgets.loader import DisplayLoader
 from napari_hydrapicker.widgets.picks_layer import PicksLayer
 
@@ -141,6 +142,7 @@ class Canvas(QObject):
         self._refresh_picks(number)
         if first:
             self.raise_picks()
+            collect_early()
         if other_shape:
             self._viewer.reset_view()
         if new_micrograph:

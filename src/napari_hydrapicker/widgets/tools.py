@@ -79,13 +79,14 @@ class Tools(QObject):
     def show_ring(self, diameter_px: float, centre_yx: NDArray[np.float64] | None = None) -> None:
         """Draw a ring as wide as the particle for a while.
 
-        By default it stays where it is, or begins in the middle of the canvas.
+        By default it stays where it is seen, or begins in the middle of the canvas.
         """
         if self._canvas.micrograph_id is None:
             return
         ring = self._ring if self._ring in self._viewer.layers else None
         if centre_yx is None:
-            centre_yx = ring.data[0] if ring else camera_of(self._viewer).center[-2:]
+            middle = camera_of(self._viewer).center[-2:]
+            centre_yx = ring.data[0] if ring is not None and ring.visible else middle
         centre = np.asarray(centre_yx, np.float64)
         if ring is None:
             ring = self._ring = Points(
@@ -94,20 +95,23 @@ class Tools(QObject):
             active = self._viewer.layers.selection.active
             self._viewer.add_layer(ring)
             self._viewer.layers.selection.active = active
+        elif self._viewer.layers[-1] is not ring:  # another project's micrograph has come above it
+            self._viewer.layers.move(self._viewer.layers.index(ring), len(self._viewer.layers))
         ring.data, ring.size = centre[None], np.array([diameter_px])
         ring.visible = True
         self._hide_ring.start()
 
     def hide_ring(self) -> None:
-        """Take the ring away."""
-        if self._ring is not None and self._ring in self._viewer.layers:
-            self._viewer.layers.remove(self._ring)
-        self._ring = None
+        """Take the ring out of sight; to remove the layer takes napari too long: it collects all garbage."""
+        if self._ring is not None:
+            self._ring.visible = False
 
     def close(self) -> None:
         """Leave the viewer as it was."""
         self._hide_ring.stop()
-        self.hide_ring()
+        if self._ring is not None and self._ring in self._viewer.layers:
+            self._viewer.layers.remove(self._ring)
+        self._ring = None
         if self._on_drag in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_drag)
         self._canvas.picks.layer.events.mode.disconnect(self._on_mode)
