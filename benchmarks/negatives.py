@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_hydrapicker.imaging.prepare import Prepared, prepare
-from napari_hydrapicker.micrograph import Micrograph, find_micrographs, open_micrograph
+from napari_hydrapicker.micrograph import Micrograph, open_micrograph
+from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.overlay import draw_overlay
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 

@@ -24,7 +24,8 @@ from napari_hydrapicker.evaluation.curves import average_precision
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import HydraPicker
-from napari_hydrapicker.micrograph import find_micrographs, open_micrograph
+from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.simulation.conditions import Conditions, draw_conditions
 from napari_hydrapicker.simulation.projection import Species, make_species

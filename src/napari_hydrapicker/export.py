@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +13,7 @@ from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 from napari_hydrapicker.formats import WriteOptions
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
-
-# A folder that RELION works in holds this file; it names micrographs relative to that folder.
-_RELION_PROJECT = "default_pipeline.star"
+from napari_hydrapicker.relion_names import relion_name, relion_project
 
 
 @dataclass(frozen=True)
@@ -183,20 +180,3 @@ def _with_diameter(item: ExportItem) -> Picks:
     pixel_size = item.micrograph.pixel_size_angstrom
     diameter = None if pixel_size is None else item.diameter_angstrom / pixel_size
     return replace(item.picks, diameter_px=diameter)
-
-
-def relion_name(micrograph: Micrograph) -> str:
-    """Name of a micrograph for RELION; a stack's frames, which it knows only as files, get one each."""
-    path = micrograph.path
-    return written_name(path.with_name(f"{micrograph.name}.mrc") if micrograph.n_frames > 1 else path)
-
-
-def written_name(path: Path) -> str:
-    """Return a micrograph's name as RELION knows it: relative to its project, else the file's name."""
-    project = relion_project(path.absolute().parent)
-    return path.name if project is None else path.absolute().relative_to(project).as_posix()
-
-
-def relion_project(folder: Path) -> Path | None:
-    """Return the RELION project that a folder lies in, or None."""
-    return next((up for up in (folder, *folder.parents) if os.path.isfile(up / _RELION_PROJECT)), None)

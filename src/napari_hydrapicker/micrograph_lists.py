@@ -11,12 +11,8 @@ from pathlib import Path
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError
 from napari_hydrapicker.formats._records import load_records
 from napari_hydrapicker.formats._star_tables import star_tables
-from napari_hydrapicker.micrograph import (
-    Micrograph,
-    MicrographWarning,
-    find_micrographs,
-    open_micrographs,
-)
+from napari_hydrapicker.micrograph import Micrograph, MicrographWarning, open_micrographs
+from napari_hydrapicker.micrograph_files import find_micrographs
 
 _LISTS = (".star", ".cs")
 _NAME, _GROUP = "rlnMicrographName", "rlnOpticsGroup"

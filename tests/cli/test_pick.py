@@ -12,14 +12,12 @@ import torch
 
 from napari_hydrapicker import formats
 from napari_hydrapicker.cli.main import run
-from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import body_hash, load, save
-from napari_hydrapicker.picking import batch
 
 
 def write_micrograph(path: Path, seed: int, pixel_size: float = 2.0) -> Path:
@@ -59,6 +57,18 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
+
+
+def add_head(library: HeadLibrary, name: str, weights: Path, diameter: float) -> Path:
+    """Keep a head that finds nothing, in place of one of its name."""
+    head = Head(4, 4, 0.0).eval()
+    with torch.no_grad():
+        head.output.bias[0] = -9  # type: ignore[index]
+    record = HeadRecord(
+        name=name, diameter_angstrom=diameter, created="2026-01-02T03:04:05+00:00",
+        parent=body_hash(load(weights)[0]), **Architecture(channels=4, groups=4).model_dump(),
+    )  # fmt: skip
+    return library.add(head, record, overwrite=True)
 
 
 def pick(out: Path, weights: Path, *arguments: str | Path) -> int:
@@ -153,51 +163,103 @@ def test_micrographs_of_one_name_do_not_overwrite_each_other(
     assert len(summary(out)) == 3
 
 
-def test_an_interrupted_run_goes_on(
-    folder: Path,
-    out: Path,
-    weights: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_folder_that_grows_is_picked_again_and_again(
+    folder: Path, out: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stop(image: object, picks: object, diameter_px: float, path: Path) -> None:
-        if path.name.startswith("b"):
-            raise KeyboardInterrupt
-        path.write_bytes(b"")
-
-    monkeypatch.setattr(batch, "draw_overlay", stop)
-    options = ["--format", "star,csv", "--overlay"]
-    assert pick(out, weights, folder, *options) == 130
-    captured = capsys.readouterr()
-    assert "interrupted: 1 of 2 micrographs are done; the same command with --resume" in captured.err
-    assert [row["micrograph"] for row in summary(out)] == ["a"]
-    monkeypatch.undo()
+    assert pick(out, weights, folder / "a.mrc", "--resume", "--format", "star,csv") == 0
     before = (out / "a_autopick.star").stat().st_mtime_ns
-    assert pick(out, weights, folder, *options, "--resume") == 0
+    # The network by another path, the pixel size that the files state, and how it is computed: no matter.
+    moved = weights.rename(weights.with_name("moved.safetensors"))
+    same = ["--resume", "--format", "csv,star", "--pixel-size", "2", "--tile", "256", "--threshold", "0.25"]
+    assert pick(out, moved, folder, *same) == 0
+    moved.rename(weights)
     assert (out / "a_autopick.star").stat().st_mtime_ns == before
     assert [row["micrograph"] for row in summary(out)] == ["a", "b"]
     assert formats.read(out / "picks.csv").keys() == {"a", "b"}
     assert "earlier" in capsys.readouterr().out
-    assert pick(out, weights, folder, "--resume", "--overwrite") == 2
-    assert "--resume would keep" in capsys.readouterr().err
 
 
-def test_a_full_disk_hides_no_other_trouble(
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--diameter", "90"], "--diameter was 84, is 90"),
+        (["--threshold", "0.7"], "--threshold was 0.25, is 0.7"),
+        (["--border", "10"], "--border was half the diameter, is 10"),
+        (["--no-mask"], "--no-mask was not given, is given"),
+        (["--overlay"], "--overlay was not given, is given"),
+        (["--format", "star,box"], "--format was star, is box,star"),
+        (["--pixel-size", "1.5"], "the pixel size of a was 2 A, is 1.5 A"),
+    ],
+)
+def test_a_run_does_not_go_on_with_other_options(
+    options: list[str],
+    said: str,
     folder: Path,
     out: Path,
     weights: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def full(*arguments: object, **options: object) -> None:
-        raise CoordinateFileError("summary.csv: cannot be written (No space left on device)")
+    assert pick(out, weights, folder / "a.mrc") == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    capsys.readouterr()
+    assert pick(out, weights, folder, "--resume", *options) == 2
+    error = capsys.readouterr().err
+    assert f"error: --resume: {out} was picked with other options: {said}: repeat" in error
+    assert error.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
-    (folder / "aa.mrc").write_bytes(b"no micrograph")
-    monkeypatch.setattr(batch, "write_summary", full)
-    assert pick(out, weights, folder) == 2
-    told = capsys.readouterr().err
-    assert "not picked: " in told
-    assert "No space left" in told.splitlines()[-1]
+
+def test_a_run_does_not_go_on_with_another_network_or_head(
+    folder: Path, out: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = HeadLibrary(tmp_path / "group")
+    add_head(library, "shy", weights, 84)
+    assert pick(out, weights, folder / "a.mrc") == 0
+    capsys.readouterr()
+    assert pick(out, weights, folder, "--resume", "--head", "shy", "--library", library.folder) == 2
+    assert "--head was generic, is shy.safetensors (SHA-256 " in capsys.readouterr().err
+    model, metadata = load(weights)
+    with torch.no_grad():
+        model.head().output.bias[0] += 1  # type: ignore[index, union-attr]
+    other = tmp_path / weights.name
+    save(model, other, metadata)
+    assert pick(out, other, folder, "--resume") == 2
+    assert "--weights was tiny.safetensors (SHA-256 " in capsys.readouterr().err
+
+
+def test_a_head_that_was_trained_anew_is_another(
+    folder: Path, out: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = HeadLibrary(tmp_path / "group")
+    file = add_head(library, "shy", weights, 84)
+    named = ["--head", "shy", "--library", library.folder]
+    assert pick(out, weights, folder / "a.mrc", *named) == 0
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(file.read_bytes())
+    assert pick(out, weights, folder, "--resume", "--head", copy) == 0
+    add_head(library, "shy", weights, 90)
+    capsys.readouterr()
+    assert pick(out, weights, folder, "--resume", *named) == 2
+    assert "--head was copy" not in (told := capsys.readouterr().err)
+    assert "--head was shy.safetensors (SHA-256 " in told
+
+
+def test_results_without_a_word_on_their_making_are_not_gone_on_with(
+    folder: Path, out: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pick(out, weights, folder) == 0
+    (out / "picking.json").unlink()
+    capsys.readouterr()
+    assert pick(out, weights, folder, "--resume") == 2
+    assert "summary.csv exists, but not " in (told := capsys.readouterr().err)
+    assert told.count("\n") == 1
+
+
+def test_only_one_of_resume_and_overwrite(
+    folder: Path, out: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pick(out, weights, folder, "--resume", "--overwrite") == 2
+    assert "--resume would keep" in capsys.readouterr().err
 
 
 def test_a_list_names_micrographs_and_pixel_sizes(
@@ -260,14 +322,7 @@ def test_a_link_that_leads_nowhere_is_named(
 def test_a_head_of_a_library_in_another_place(
     folder: Path, out: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    head = Head(4, 4, 0.0).eval()
-    with torch.no_grad():
-        head.output.bias[0] = -9  # type: ignore[index]
-    record = HeadRecord(
-        name="shy", diameter_angstrom=84, created="2026-01-02T03:04:05+00:00",
-        parent=body_hash(load(weights)[0]), **Architecture(channels=4, groups=4).model_dump(),
-    )  # fmt: skip
-    HeadLibrary(tmp_path / "group").add(head, record)
+    add_head(HeadLibrary(tmp_path / "group"), "shy", weights, 84)
     assert pick(out, weights, folder, "--head", "shy") == 2
     assert "no head called 'shy'" in capsys.readouterr().err
     assert pick(out, weights, folder, "--head", "shy", "--library", tmp_path / "group") == 0

@@ -118,7 +118,6 @@ def test_structures_that_share_a_head(tmp_path: Path) -> None:
     [
         (("--procedural", "0"), "--structures"),
         (("--procedural", "1", "--real", "a:b"), "--real a:b"),
-        (("--procedural", "1", "--real", "a:b:c:wide"), "NAME:MICROGRAPHS:COORDINATES:DIAMETER"),
         (("--procedural", "1", "--held-out", "procedural-1000"), "held out"),
         (("--procedural", "1", "--device", "abacus"), "--device abacus"),
         (("--procedural", "1", "--structures", "none.pdb"), "none.pdb"),

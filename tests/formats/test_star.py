@@ -120,10 +120,6 @@ LIST = "data_coordinate_files\nloop_\n_rlnMicrographName #1\n_rlnMicrographCoord
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (LIST + "a.mrc none.star\n", "line 5: none.star is neither beside"),
-        (LIST + "a.mrc list.star\n", "line 5: list.star is neither beside"),
-        (LIST + "a.mrc x.star\na.mrc x.star\n", "line 6: micrograph a is listed twice"),
-        (LIST + f"a.mrc {'n' * 300}\n", "line 5: 'n.* is not a file's name"),
         (HEADER + "1 2 3\n", "line 5: 3 values"),
         (HEADER + "1 x\n", "line 5: 'x' is no usable coordinate"),
         (HEADER + "1 2\nnan 3\n", "line 6: 'nan' is no usable coordinate"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +12,24 @@ from typing import Any
 import mrcfile
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_hydrapicker import formats
-from napari_hydrapicker.errors import CoordinateFileError, MicrographError, ParameterError
+from napari_hydrapicker.errors import HydraPickerError, MicrographError
+from napari_hydrapicker.formats import _files
 from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.picking import batch
-from napari_hydrapicker.picking.batch import Settings
+from napari_hydrapicker.picking import batch, outputs
+from napari_hydrapicker.picking.ledger import LEDGER, Ledger, resume
+from napari_hydrapicker.picking.made_with import MadeWith, NetworkFile
+from napari_hydrapicker.picking.opening import open_all
+from napari_hydrapicker.picking.outputs import Settings
 from napari_hydrapicker.picking.rows import Row
 from napari_hydrapicker.picks import Picks
+
+MADE_WITH = MadeWith(
+    picker="fixed", weights=NetworkFile(name="n", sha256="ab"), head=None, diameter_angstrom=40.0,
+    border_angstrom=None, threshold=0.5, no_mask=False, no_split=False, overlay=False, format=(),
+)  # fmt: skip
 
 
 def write(path: Path, pixel_size: float = 2.0) -> Path:
@@ -41,11 +53,18 @@ class Fixed:
         return Picks(np.array([[10.0, 80], [30, 40]]), np.array([0.9, 0.2]), diameter_px=20)
 
 
-def pick(paths: list[Path], settings: Settings) -> tuple[Fixed, list[Row]]:
-    micrographs, bad = batch.open_all(paths)
-    picker = Fixed()
-    batch.check_outputs(micrographs, settings)
-    return picker, [*batch.pick_all(picker, micrographs, settings), *bad]  # type: ignore[arg-type]
+def ledger_of(settings: Settings) -> Ledger:
+    return resume(settings.out, MADE_WITH, {}, None) if settings.resume else Ledger(settings.out, MADE_WITH)
+
+
+def pick(paths: list[Path], settings: Settings, tables: bool = False) -> tuple[Fixed, list[Row]]:
+    micrographs, bad = open_all(paths)
+    picker, ledger = Fixed(), ledger_of(settings)
+    outputs.check_outputs(micrographs, settings)
+    rows = [*batch.pick_all(picker, micrographs, settings, ledger), *bad]  # type: ignore[arg-type]
+    if tables:
+        outputs.write_tables(rows, settings, ledger)
+    return picker, rows
 
 
 @pytest.fixture
@@ -62,15 +81,19 @@ def test_one_bad_micrograph_does_not_stop_the_others(settings: Settings, tmp_pat
     assert "no contrast" in rows[1].error
     assert rows[0].shape == (60, 100)
     assert rows[0].mean_score == pytest.approx(0.9)
-    assert sorted(path.name for path in settings.out.iterdir()) == ["a_autopick.star", "c_autopick.star"]
+    assert sorted(path.name for path in settings.out.iterdir()) == [
+        "a_autopick.star", "c_autopick.star", LEDGER,
+    ]  # fmt: skip
 
 
 def test_files_appear_while_picking_goes_on(settings: Settings, tmp_path: Path) -> None:
-    micrographs, _ = batch.open_all([write(tmp_path / f"{name}.mrc") for name in ("a", "b")])
-    batch.check_outputs(micrographs, settings)
-    rows = batch.pick_all(Fixed(), micrographs, settings)  # type: ignore[arg-type]
+    micrographs, _ = open_all([write(tmp_path / f"{name}.mrc") for name in ("a", "b")])
+    outputs.check_outputs(micrographs, settings)
+    ledger = ledger_of(settings)
+    rows = batch.pick_all(Fixed(), micrographs, settings, ledger)  # type: ignore[arg-type]
     next(rows)
-    assert [path.name for path in settings.out.iterdir()] == ["a_autopick.star"]
+    assert {path.name for path in settings.out.iterdir()} == {"a_autopick.star", LEDGER}
+    assert ledger.done == {"a": 2.0}
 
 
 def test_the_picker_is_asked_in_angstrom(settings: Settings, tmp_path: Path) -> None:
@@ -88,84 +111,14 @@ def test_only_picks_from_the_threshold_on_are_kept(settings: Settings, tmp_path:
     assert len(formats.read(settings.out / "a_autopick.star")["a"]) == 2
 
 
-def test_of_one_name_the_second_is_refused(tmp_path: Path) -> None:
-    first, second = write(tmp_path / "one" / "a.mrc"), write(tmp_path / "two" / "a.mrc")
-    micrographs, bad = batch.open_all([first, second])
-    assert [one.path for one in micrographs] == [first]
-    assert str(second) in bad[0].error
-    assert str(first) in bad[0].error
-
-
-@pytest.mark.parametrize("name", ["a_autopick.star", "a.box", "picks.csv", "a_overlay.png", "summary.csv"])
-def test_existing_files_are_found_before_any_work(name: str, settings: Settings, tmp_path: Path) -> None:
-    micrographs, _ = batch.open_all([write(tmp_path / "a.mrc")])
-    everything = replace(settings, formats=("star", "box", "csv"), overlay=True)
-    batch.check_outputs(micrographs, everything)
-    (settings.out / name).write_text("")
-    with pytest.raises(CoordinateFileError, match=f"{name} exists: give --resume to go on, --overwrite"):
-        batch.check_outputs(micrographs, everything)
-    batch.check_outputs(micrographs, replace(everything, overwrite=True))
-
-
-def test_a_folder_that_takes_no_files_is_found_before_any_work(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(dir: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(dir / "tmp"))
-
-    monkeypatch.setattr(batch, "TemporaryFile", refused)
-    with pytest.raises(CoordinateFileError, match=f"{settings.out}: cannot be written to"):
-        batch.check_outputs([], settings)
-
-
-@pytest.mark.parametrize("names", [(), ("star", "docx")])
-def test_unknown_formats(names: tuple[str, ...], settings: Settings) -> None:
-    with pytest.raises(ParameterError, match=r"choose from .*star"):
-        batch.check_outputs([], replace(settings, formats=names))
-    assert not settings.out.exists()
-
-
-def test_tables_of_all_micrographs_are_written_at_the_end(settings: Settings) -> None:
-    settings.out.mkdir()
-    mains = {name: one.main for name, one in formats.FORMATS.items() if one.main is not None}
-    assert "cs" in mains
-    picks = Picks(np.array([[1.0, 2]]), np.array([0.5]))
-    rows = [
-        Row("a", 2.0, picks, shape=(60, 100)),
-        Row("b", 2.0, picks, shape=(60, 100)),
-        Row("c", error="bad"),
-    ]
-    batch.write_tables(rows, replace(settings, formats=tuple(mains)))
-    for main in mains.values():
-        assert formats.read(settings.out / main).keys() == {"a", "b"}
-
-
-def test_a_run_without_picks_leaves_nothing(settings: Settings) -> None:
-    settings.out.mkdir()
-    batch.write_tables([Row("a", error="a.mrc: no pixel size")], replace(settings, formats=("csv", "topaz")))
-    assert list(settings.out.iterdir()) == []
-
-
-def test_one_file_named_twice_is_one_micrograph(tmp_path: Path) -> None:
-    path = write(tmp_path / "one" / "a.mrc")
-    link = tmp_path / "two" / "a.mrc"
-    link.parent.mkdir()
-    link.symlink_to(path)
-    relative = tmp_path / "two" / ".." / "one" / "a.mrc"
-    micrographs, bad = batch.open_all([path, link, relative], batch.open_all([link])[0])
-    assert [one.path for one in micrographs] == [path]
-    assert bad == []
-
-
 @pytest.mark.parametrize("chosen", [("star", "box", "csv"), ("csv",), ("topaz", "csv"), ("topaz",)])
 def test_a_run_goes_on_where_it_was_interrupted(
     chosen: tuple[str, ...], settings: Settings, tmp_path: Path
 ) -> None:
     paths = [write(tmp_path / f"{name}.mrc") for name in ("a", "b", "c")]
     both = replace(settings, formats=chosen, threshold=0.1, resume=True)
-    picker, first = pick(paths[:2], both)
-    batch.write_tables(first, both)
-    picker, rows = pick([*paths[1:], paths[0]], both)
+    picker, first = pick(paths[:2], both, tables=True)
+    picker, rows = pick([*paths[1:], paths[0]], both, tables=True)
     assert [asked[0] for asked in picker.asked] == ["c"]
     assert [row.name for row in rows] == ["b", "c", "a"]
     for row in rows:
@@ -177,7 +130,6 @@ def test_a_run_goes_on_where_it_was_interrupted(
     assert rows[0].picks is not None
     assert first[1].picks is not None
     assert rows[0].picks.source.tolist() == first[1].picks.source.tolist()
-    batch.write_tables(rows, both)
     for name in set(chosen) & {"csv", "topaz"}:
         assert formats.read(settings.out / str(formats.FORMATS[name].main)).keys() == {"a", "b", "c"}
 
@@ -185,19 +137,65 @@ def test_a_run_goes_on_where_it_was_interrupted(
 def test_a_run_that_goes_on_keeps_other_micrographs(settings: Settings, tmp_path: Path) -> None:
     table = replace(settings, formats=("star", "csv"), resume=True)
     for name in ("a", "b"):
-        _, rows = pick([write(tmp_path / f"{name}.mrc")], table)
-        batch.write_tables(rows, table)
+        pick([write(tmp_path / f"{name}.mrc")], table, tables=True)
     assert formats.read(settings.out / "picks.csv").keys() == {"a", "b"}
     with (settings.out / "summary.csv").open(newline="") as file:
         assert [row["micrograph"] for row in csv.DictReader(file)] == ["a", "b"]
 
 
-def test_another_threshold_changes_nothing_that_is_there(settings: Settings, tmp_path: Path) -> None:
-    path = write(tmp_path / "a.mrc")
-    pick([path], replace(settings, threshold=0.1))
-    _, rows = pick([path], replace(settings, threshold=0.5, resume=True))
-    assert rows[0].picks is not None
-    assert len(rows[0].picks) == len(formats.read(settings.out / "a_autopick.star")["a"]) == 2
+def test_what_an_overwriting_run_did_not_reach_is_picked_again(settings: Settings, tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"{name}.mrc") for name in ("a", "b")]
+    pick(paths, replace(settings, threshold=0.1))
+    micrographs, _ = open_all(paths)
+    replacing = replace(settings, overwrite=True)
+    next(batch.pick_all(Fixed(), micrographs, replacing, ledger_of(replacing)))  # type: ignore[arg-type]
+    picker, rows = pick(paths, replace(settings, resume=True))
+    assert [asked[0] for asked in picker.asked] == ["b"]
+    assert [len(row.picks) for row in rows if row.picks is not None] == [1, 1]
+    assert len(formats.read(settings.out / "b_autopick.star")["b"]) == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("stage", ["b_autopick.star", "b_overlay.png", LEDGER])
+def test_a_full_disk_stops_the_others(
+    stage: str, number: int, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [write(tmp_path / f"{name}.mrc") for name in ("a", "b", "c")]
+    write_whole, save = _files._write_whole, Image.Image.save
+
+    def full(path: Path, content: bytes) -> None:
+        if path.name == stage and (stage != LEDGER or b'"b"' in content):
+            raise OSError(number, os.strerror(number))
+        write_whole(path, content)
+
+    def full_too(image: Image.Image, path: Path, **options: Any) -> None:
+        if path.name == stage:
+            raise OSError(number, os.strerror(number))
+        save(image, path, **options)
+
+    monkeypatch.setattr(_files, "_write_whole", full)
+    monkeypatch.setattr(Image.Image, "save", full_too)
+    drawing = replace(settings, overlay=True)
+    micrographs, _ = open_all(paths)
+    outputs.check_outputs(micrographs, drawing)
+    picker, ledger = Fixed(), ledger_of(drawing)
+    rows = batch.pick_all(picker, micrographs, drawing, ledger)  # type: ignore[arg-type]
+    assert next(rows).name == "a"
+    with pytest.raises(HydraPickerError, match=rf"{stage}: cannot be written \({os.strerror(number)}\)"):
+        next(rows)
+    assert [asked[0] for asked in picker.asked] == ["a", "b"]
+    assert ledger.done == {"a": 2.0}
+    monkeypatch.undo()
+    picker, _ = pick(paths, replace(drawing, resume=True))
+    assert [asked[0] for asked in picker.asked] == ["b", "c"]
+
+
+def test_another_trouble_with_a_file_does_not(settings: Settings, tmp_path: Path) -> None:
+    (settings.out / "a_autopick.star").mkdir(parents=True)
+    paths = [write(tmp_path / f"{name}.mrc") for name in ("a", "b")]
+    _, rows = pick(paths, replace(settings, overwrite=True))
+    assert "a_autopick.star: cannot be written" in rows[0].error
+    assert rows[1].picks is not None
 
 
 def test_what_lacks_a_file_is_picked_again(settings: Settings, tmp_path: Path) -> None:

@@ -36,10 +36,12 @@ def test_the_summary_has_a_row_for_each_micrograph(tmp_path: Path) -> None:
 
 def test_others_are_kept_if_asked(tmp_path: Path) -> None:
     write_summary([Row("a", 2.0, PICKS, 7.0), Row("b", 2.0, PICKS, 8.0), Row("bad", error="bad")], tmp_path)
-    write_summary([Row("b", 2.0, PICKS), Row("c", 2.0, PICKS, 9.0)], tmp_path, keep_others=True)
+    write_summary([Row("b", 2.0, PICKS), Row("c", 2.0, PICKS, 9.0)], tmp_path, keep={"a", "b", "bad"})
     assert [(row["micrograph"], row["seconds"]) for row in read(tmp_path)] == [
         ("a", "7.00"), ("b", "8.00"), ("c", "9.00"),
     ]  # fmt: skip
+    write_summary([Row("c", 2.0, PICKS)], tmp_path, keep={"a"})  # c was picked anew: its time is not known
+    assert [(row["micrograph"], row["seconds"]) for row in read(tmp_path)] == [("a", "7.00"), ("c", "")]
     write_summary([Row("d", 2.0, PICKS, 9.0)], tmp_path)
     assert [row["micrograph"] for row in read(tmp_path)] == ["d"]
 
@@ -53,4 +55,4 @@ def test_a_summary_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_damaged_summary_is_not_lost(tmp_path: Path) -> None:
     (tmp_path / "summary.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CoordinateFileError, match="cannot be read"):
-        write_summary([Row("a", 2.0, PICKS)], tmp_path, keep_others=True)
+        write_summary([Row("a", 2.0, PICKS)], tmp_path, keep={"a"})

@@ -89,7 +89,7 @@ def _write(
     micrograph_names: Mapping[str, str],
 ) -> None:
     from napari_hydrapicker import formats
-    from napari_hydrapicker.export import relion_project
+    from napari_hydrapicker.relion_names import relion_project
 
     if not picks:
         typer.echo("no picks to write")
@@ -155,7 +155,7 @@ def _read_all(source: Path, format: str | None) -> tuple[dict[str, Picks], list[
 def _files_in(folder: Path) -> list[Path]:
     """List the coordinate files of a folder, without those that a combined STAR in it lists."""
     from napari_hydrapicker import formats
-    from napari_hydrapicker.formats import star
+    from napari_hydrapicker.formats._star_lists import listed_files
 
     candidates = sorted(folder.iterdir())
     files = [file for file in candidates if formats.may_hold_coordinates(file) and file.is_file()]
@@ -165,7 +165,7 @@ def _files_in(folder: Path) -> list[Path]:
     for file in files:
         try:
             if file.suffix.lower() == ".star" and formats.detect(file) == "star-combined":
-                listed |= {one.resolve() for one in star.listed_files(file).values()}
+                listed |= {one.resolve() for one in listed_files(file).values()}
         except HydraPickerError:
             continue  # reported when it is read
     return [file for file in files if file.resolve() not in listed]

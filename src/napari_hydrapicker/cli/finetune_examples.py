@@ -9,7 +9,8 @@ import numpy as np
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.evaluation.loading import read_folder
-from napari_hydrapicker.micrograph import Micrograph, find_micrographs, open_micrographs
+from napari_hydrapicker.micrograph import Micrograph, open_micrographs
+from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.training.finetune import Example
 

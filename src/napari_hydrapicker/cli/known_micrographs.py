@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
-from napari_hydrapicker.export import relion_name, relion_project
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.micrograph_lists import open_any
+from napari_hydrapicker.relion_names import relion_name, relion_project
 
 _LISTED = 3
 

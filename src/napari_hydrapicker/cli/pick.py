@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_hydrapicker.cli.pick_report import report
+from napari_hydrapicker.cli.pick_loading import Choice
+from napari_hydrapicker.cli.pick_run import run
 from napari_hydrapicker.cli.pickers import PickerName
-from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.picking.made_with import MadeWith
 
 if TYPE_CHECKING:
     from napari_hydrapicker.micrograph import Micrograph
-    from napari_hydrapicker.picking.batch import Settings
-    from napari_hydrapicker.picking.picker import Picker
-    from napari_hydrapicker.picking.rows import Row
+    from napari_hydrapicker.picking.ledger import Ledger
+    from napari_hydrapicker.picking.outputs import Settings
 
 _FORMATS = ("star", "box", "cbox", "topaz", "csv")
 _MICROGRAPHS = "Files, folders or patterns, or lists of them (RELION's .star, cryoSPARC's .cs)."
@@ -78,7 +79,8 @@ def pick(
     from napari_hydrapicker.cli.pick_input import doubt_scale, open_named
 
     _check(diameter, pixel_size, threshold, border)
-    _check_picker(picker, head, library, tile, no_split)
+    choice = Choice(picker, weights, head, library, device, tile, no_split)
+    choice.check()
     if overwrite and resume:
         raise ParameterError("--overwrite replaces what --resume would keep; give one of them")
     chosen = parse_formats(format)
@@ -86,30 +88,31 @@ def pick(
     doubt_scale(opened, diameter, pixel_size)
 
     # Not before the arguments are known to make sense: torch takes a second or two to load.
-    from napari_hydrapicker.picking import batch
+    from napari_hydrapicker.picking.outputs import Settings, check_outputs
 
-    loaded = _load(picker, weights, head, library, device, tile, not no_split)
+    loaded, network, network_head = choice.load()
     least = loaded.threshold if threshold is None else threshold
-    settings = batch.Settings(
+    settings = Settings(
         out, diameter, chosen, pixel_size, least, border, not no_mask, overlay, overwrite, resume
     )
-    batch.check_outputs(opened, settings)
-    bad = len(rows)
-    try:
-        _pick_with_progress(loaded, opened, settings, rows)
-    except KeyboardInterrupt:
-        done = f"{len(rows) - bad} of {len(opened)} micrographs are done"
-        how = "--resume in place of --overwrite" if overwrite else "--resume"
-        typer.echo(f"interrupted: {done}; the same command with {how} does the others", err=True)
-        raise
-    finally:  # an interrupted run keeps what it has
-        try:
-            batch.write_tables(rows, settings)
-        finally:  # what was not picked is said even on a full disk
-            report(rows, settings)
-    failed = [row for row in rows if row.error]
-    if failed:
-        raise MicrographError(f"{len(failed)} of {len(rows)} micrographs were not picked (see above)")
+    made_with = MadeWith(
+        picker=picker.value, weights=network, head=network_head, diameter_angstrom=diameter,
+        border_angstrom=border, threshold=least, no_mask=no_mask, no_split=no_split, overlay=overlay,
+        format=tuple(sorted(chosen)),
+    )  # fmt: skip
+    check_outputs(opened, settings)
+    run(loaded, opened, settings, _ledger(opened, settings, made_with), rows)
+
+
+def _ledger(micrographs: Sequence[Micrograph], settings: Settings, made_with: MadeWith) -> Ledger:
+    from napari_hydrapicker.picking import ledger
+    from napari_hydrapicker.picking.outputs import existing
+
+    if not settings.resume:
+        return ledger.Ledger(settings.out, made_with)
+    sizes = {one.name: settings.pixel_size(one) for one in micrographs}
+    known = {name: size for name, size in sizes.items() if size is not None}
+    return ledger.resume(settings.out, made_with, known, next(existing(micrographs, settings), None))
 
 
 def _check(diameter: float, pixel_size: float | None, threshold: float | None, border: float | None) -> None:
@@ -122,40 +125,6 @@ def _check(diameter: float, pixel_size: float | None, threshold: float | None, b
         raise ParameterError(f"--threshold {threshold:g}: give a number from 0 to 1")
 
 
-def _check_picker(
-    picker: PickerName, head: str | None, library: Path | None, tile: int | None, no_split: bool
-) -> None:
-    """Refuse options of the other picker."""
-    hydra_only = {"--head": head, "--library": library, "--tile": tile}
-    others = hydra_only if picker is PickerName.CGAN else {"--no-split": no_split or None}
-    for option, value in others.items():
-        if value is not None:
-            raise ParameterError(f"{option}: not for --picker {picker}; leave it out")
-
-
-def _load(
-    picker: PickerName,
-    weights: Path | None,
-    head: str | None,
-    library: Path | None,
-    device: str,
-    tile: int | None,
-    split: bool,
-) -> Picker:
-    if picker is PickerName.CGAN:
-        from napari_hydrapicker.picking.cgan import CGanPicker
-        from napari_hydrapicker.picking.generators import find_generator, user_generators
-
-        if weights is not None and not weights.suffix and not weights.exists():
-            weights = find_generator(str(weights), [user_generators()])
-        return CGanPicker.load(weights, device, split)
-    from napari_hydrapicker.heads.library import HeadLibrary
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
-
-    libraries = [] if library is None else [HeadLibrary(library)]
-    return HydraNetPicker.load(weights, head or "generic", device, tile, libraries)
-
-
 def parse_formats(text: str) -> tuple[str, ...]:
     """Return the formats that --format names, each once; ParameterError for one that is not known."""
     names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
@@ -163,18 +132,3 @@ def parse_formats(text: str) -> tuple[str, ...]:
     if unknown or not names:
         raise ParameterError(f"--format {text}: give one or more of {','.join(_FORMATS)}")
     return names
-
-
-def _pick_with_progress(
-    picker: Picker, micrographs: Sequence[Micrograph], settings: Settings, rows: list[Row]
-) -> None:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from napari_hydrapicker.picking import batch
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("picking", total=len(micrographs))
-        for row in batch.pick_all(picker, micrographs, settings):
-            rows.append(row)
-            progress.advance(task)

@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_hydrapicker.micrograph import Micrograph, MicrographWarning, find_micrographs
+from napari_hydrapicker.micrograph import Micrograph, MicrographWarning
+from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.micrograph_lists import is_list, open_any
-from napari_hydrapicker.picking.batch import open_all
+from napari_hydrapicker.picking.opening import open_all
 from napari_hydrapicker.picking.rows import Row
 
 # Of a particle this small nothing is left to see: its diameter was probably given in nanometre.

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.picking.batch import Settings
+    from napari_hydrapicker.picking.outputs import Settings
     from napari_hydrapicker.picking.rows import Row
 
 _LISTED = 50
 
 
-def report(rows: Sequence[Row], settings: Settings) -> None:
-    """Print a table of what was picked, and a line for each micrograph that was not."""
+def report(rows: Sequence[Row], settings: Settings, written: bool = True) -> None:
+    """Print a table of what was picked, and a line for each micrograph that was not.
+
+    Nothing is said of the files where not all of them could be `written`.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -35,7 +38,7 @@ def report(rows: Sequence[Row], settings: Settings) -> None:
         Console().print(table)
     if len(picked) > _LISTED:
         typer.echo(f"({len(picked) - _LISTED} more in summary.csv)")
-    if picked:
+    if picked and written:
         total = sum(len(row.picks) for row in picked if row.picks is not None)
         typer.echo(
             f"{total} picks with FOM {settings.threshold:.2g} or more on {len(picked)} micrographs, "

@@ -109,7 +109,8 @@ def free_patches_of(
     """
     from napari_hydrapicker.gan.background import free_patches
     from napari_hydrapicker.gan.canvas import to_canvas
-    from napari_hydrapicker.micrograph import find_micrographs, open_micrographs
+    from napari_hydrapicker.micrograph import open_micrographs
+    from napari_hydrapicker.micrograph_files import find_micrographs
 
     opened = [one for path in find_micrographs(paths) for one in open_micrographs(path)] if paths else []
     if len(opened) > _MOST_MICROGRAPHS:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_hydrapicker.cli.pickers import PickerName
+from napari_hydrapicker.cli.train_sets import names_in, real_set, shared_head
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
     from napari_hydrapicker.hydra.model import HydraPicker
-    from napari_hydrapicker.training.assembly import RealSet
 
 HELD_OUT = "1oel,1aon,2cg9,4v6x,4v7r,3sn6,6utj,1wcm"
 
@@ -125,15 +125,15 @@ def train(
     _check_numbers(of_both | of_single, procedural, views, minutes)
     multi = phase is Phase.MULTI_HEAD
     _check_phase(multi, init, of_single if multi else of_multi | {"keep_heads": keep_heads, "group": group})
-    held = _names(held_out)
-    real_sets = [_real(text) for text in real or []]
-    groups = dict(_group(text) for text in group or [])
+    held = names_in(held_out)
+    real_sets = [real_set(text) for text in real or []]
+    groups = dict(shared_head(text) for text in group or [])
     clouds = load_clouds(structures or [], procedural)
     data = assemble(clouds, views, real_sets, real_share, held, seed, groups)
     say(f"{len(data.sources)} data sets ({len(data.real)} real), {len(data.unseen)} validation images")
     run = Run(_start(init, device, seed, multi), data, out, minutes, say)
     given = {k: v for k, v in (of_both | (of_multi if multi else of_single)).items() if v is not None}
-    kept = data.heads if keep_heads is None else _names(keep_heads)
+    kept = data.heads if keep_heads is None else names_in(keep_heads)
     trained = run.multi_head(kept, **given) if multi else run.single_head(**given)
     about: dict[str, Any] = {
         "phase": phase.value, "simulated": data.simulated, "held_out": held, "real": data.real,
@@ -167,28 +167,6 @@ def _check_phase(multi: bool, init: Path | None, misplaced: dict[str, Any]) -> N
             )
     if multi and init is None:
         raise ParameterError("--phase multi-head: give --init NETWORK, made with --phase single-head")
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _group(text: str) -> tuple[str, list[str]]:
-    head, _, members = text.partition("=")
-    if not (head.strip() and _names(members)):
-        raise ParameterError(f"--group {text}: give HEAD=STRUCTURE,STRUCTURE")
-    return head.strip(), _names(members)
-
-
-def _real(text: str) -> RealSet:
-    from napari_hydrapicker.training.assembly import RealSet
-
-    try:
-        name, micrographs, coordinates, diameter, *shift = text.split(":")
-        dy, dx = map(float, shift[0].split(",")) if shift else (0.0, 0.0)
-        return RealSet(name, micrographs, Path(coordinates), float(diameter), (dy, dx))
-    except ValueError:
-        raise ParameterError(f"--real {text}: give NAME:MICROGRAPHS:COORDINATES:DIAMETER[:DY,DX]") from None
 
 
 def _start(init: Path | None, device: str, seed: int, multi: bool) -> HydraPicker:

@@ -117,7 +117,8 @@ def _pair_maker(
     size: int,
 ) -> PairMaker:
     from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
-    from napari_hydrapicker.micrograph import find_micrographs, open_micrographs
+    from napari_hydrapicker.micrograph import open_micrographs
+    from napari_hydrapicker.micrograph_files import find_micrographs
     from napari_hydrapicker.training.cgan_pairs import PairMaker, particle_free, typical_canvas, varied
 
     if not patterns or diameter is None:

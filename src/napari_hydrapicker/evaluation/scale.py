@@ -12,7 +12,8 @@ import numpy as np
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.evaluation.loading import Key
 from napari_hydrapicker.evaluation.summary import Scale
-from napari_hydrapicker.micrograph import Micrograph, find_micrographs, open_micrographs
+from napari_hydrapicker.micrograph import Micrograph, open_micrographs
+from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.picks import Picks
 
 

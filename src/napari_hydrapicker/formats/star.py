@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from napari_hydrapicker.errors import CoordinateFileError
@@ -16,13 +15,13 @@ from napari_hydrapicker.formats import box
 from napari_hydrapicker.formats._columns import MAX_PICKS, PickTable, parse_score
 from napari_hydrapicker.formats._files import bad_line, read_head
 from napari_hydrapicker.formats._format import CoordinateFormat, WriteOptions
-from napari_hydrapicker.formats._names import StemIndex, check_writable_name, stem_of_picks_file
+from napari_hydrapicker.formats._names import check_writable_name, stem_of_picks_file
+from napari_hydrapicker.formats._star_lists import LISTED, MICROGRAPH, is_list, listed_in
 from napari_hydrapicker.formats._star_tables import StarTable, star_table_text, star_tables, star_value
 from napari_hydrapicker.picks import Picks
 
 _X, _Y, _FOM = "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit"
 _Z, _TOMOGRAM = "rlnCoordinateZ", "rlnTomoName"
-_MICROGRAPH, _LISTED = "rlnMicrographName", "rlnMicrographCoordinates"
 _PICK_COLUMNS = (_X, _Y, "rlnClassNumber", "rlnAnglePsi", _FOM)
 _NO_VALUE = -999.0
 _HEADER = "# version 30001\n\n"
@@ -33,15 +32,15 @@ def _has(head: bytes, label: str) -> bool:
 
 
 def _is_combined(head: bytes) -> bool:
-    return _has(head, _LISTED) and not _has(head, _X)
+    return _has(head, LISTED) and not _has(head, _X)
 
 
 def _is_particles(head: bytes) -> bool:
-    return _has(head, _X) and _has(head, _MICROGRAPH)
+    return _has(head, _X) and _has(head, MICROGRAPH)
 
 
 def _is_single(head: bytes) -> bool:
-    return _has(head, _X) and not _has(head, _MICROGRAPH)
+    return _has(head, _X) and not _has(head, MICROGRAPH)
 
 
 def read(path: Path) -> dict[str, Picks]:
@@ -64,17 +63,17 @@ def read(path: Path) -> dict[str, Picks]:
         if star.index(_X) is not None and star.index(_Y) is not None:
             found = True
             _read_picks(path, star, table)
-        elif star.index(_LISTED) is not None and star.index(_MICROGRAPH) is not None:
+        elif is_list(star):
             found = True
-            listed.update(_listed_files(path, star))
+            listed.update(listed_in(path, star))
     if not found:
-        raise CoordinateFileError(f"{path}: no table with {_X} and {_Y}, and none with {_LISTED}")
+        raise CoordinateFileError(f"{path}: no table with {_X} and {_Y}, and none with {LISTED}")
     return table.picks() | _read_listed(path, listed)
 
 
 def _read_picks(path: Path, star: StarTable, table: PickTable) -> None:
     x, y, z = star.columns.index(_X), star.columns.index(_Y), star.index(_Z)
-    fom, micrograph = star.index(_FOM), star.index(_MICROGRAPH)
+    fom, micrograph = star.index(_FOM), star.index(MICROGRAPH)
     guessed = stem_of_picks_file(path)
     if micrograph is None:
         table.columns_of(guessed, star.line)  # an empty table is an empty list of picks
@@ -86,44 +85,6 @@ def _read_picks(path: Path, star: StarTable, table: PickTable) -> None:
         score = math.nan if fom is None else parse_score(path, line, row[fom])
         name = guessed if micrograph is None else row[micrograph]
         table.add(line, name, row[x], row[y], math.nan if score == _NO_VALUE else score)
-
-
-def _listed_files(path: Path, star: StarTable) -> Iterator[tuple[str, Path]]:
-    name, file = star.columns.index(_MICROGRAPH), star.columns.index(_LISTED)
-    stems = StemIndex(path)
-    seen: set[str] = set()
-    for line, row in star.rows:
-        stem = stems.stem(row[name], f"line {line}")
-        if stem in seen:
-            raise bad_line(path, line, f"micrograph {stem} is listed twice")
-        seen.add(stem)
-        yield stem, _find(path, line, row[file])
-
-
-def _find(path: Path, line: int, name: str) -> Path:
-    """Find a listed file: paths are relative to the project, some folder above the list."""
-    for folder in path.absolute().parents:
-        candidate = folder / name
-        try:
-            if candidate.is_file() and candidate.resolve() != path.resolve():
-                return candidate
-        except (OSError, ValueError) as error:
-            raise bad_line(path, line, f"{name!r:.80} is not a file's name") from error
-    raise bad_line(
-        path, line, f"{name:.200} is neither beside this file nor in a folder above; keep them together"
-    )
-
-
-def listed_files(path: Path) -> dict[str, Path]:
-    """Return the coordinate file of each micrograph that a combined STAR lists.
-
-    Raises
-    ------
-    CoordinateFileError
-        If the file is not STAR, or a listed file does not exist.
-    """
-    tables = (star for star in star_tables(path) if {_LISTED, _MICROGRAPH} <= set(star.columns))
-    return {stem: file for star in tables for stem, file in _listed_files(path, star)}
 
 
 def _read_listed(path: Path, listed: dict[str, Path]) -> dict[str, Picks]:
@@ -172,7 +133,7 @@ def _encode_combined(picks: dict[str, Picks], folder: Path, options: WriteOption
     for name in picks:
         file = Path(os.path.relpath(folder / _file_name(name), start)).as_posix()
         rows.append(f"{star_value(options.name_of(name))} {star_value(file)}")
-    main = _HEADER + star_table_text("coordinate_files", (_MICROGRAPH, _LISTED), rows)
+    main = _HEADER + star_table_text("coordinate_files", (MICROGRAPH, LISTED), rows)
     return _encode_single(picks, folder, options) | {"autopick.star": main.encode()}
 
 
@@ -180,7 +141,7 @@ def _encode_particles(picks: dict[str, Picks], folder: Path, options: WriteOptio
     rows: list[str] = []
     for name, one in picks.items():
         rows += _rows(one, prefix=star_value(options.name_of(check_writable_name(name))) + " ")
-    text = _HEADER + star_table_text("particles", (_MICROGRAPH, *_PICK_COLUMNS), rows)
+    text = _HEADER + star_table_text("particles", (MICROGRAPH, *_PICK_COLUMNS), rows)
     return {"particles.star": text.encode()}
 
 

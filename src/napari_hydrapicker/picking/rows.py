@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Row:
         return float(self.picks.score.mean()) if self.picks is not None and len(self.picks) else math.nan
 
 
-def write_summary(rows: Sequence[Row], folder: Path, keep_others: bool = False) -> None:
+def write_summary(rows: Sequence[Row], folder: Path, keep: Collection[str] = ()) -> None:
     """Write the table of micrographs into a folder; the file appears whole or not at all.
 
     Parameters
@@ -55,8 +55,9 @@ def write_summary(rows: Sequence[Row], folder: Path, keep_others: bool = False) 
         The micrographs.
     folder : Path
         Where the table goes.
-    keep_others : bool
-        Keep what the folder's table says of other micrographs, and how long these took before.
+    keep : collection of str
+        Names of micrographs of which is kept what the folder's table says, or, of those among `rows` that
+        were picked in an earlier run, how long they took.
 
     Raises
     ------
@@ -64,7 +65,8 @@ def write_summary(rows: Sequence[Row], folder: Path, keep_others: bool = False) 
         If it cannot be written, or what shall be kept cannot be read.
     """
     path = folder / formats.PICKING_SUMMARY
-    table = _read(path) if keep_others and path.exists() else {}
+    before = _read(path) if keep and path.exists() else {}
+    table = {name: row for name, row in before.items() if name in keep}
     for row in rows:
         values = dict(zip(SUMMARY_COLUMNS, _values(row), strict=True))
         if math.isnan(row.seconds) and not row.error:

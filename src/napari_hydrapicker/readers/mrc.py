@@ -5,13 +5,10 @@ Layout: MRC2014 (Cheng et al. 2015, J. Struct. Biol. 192, 146) and IMOD's flag f
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +22,7 @@ from napari_hydrapicker.readers.common import (
     movie_error,
     plausible_pixel_size,
 )
+from napari_hydrapicker.readers.compressed import is_compressed, read_part, read_start
 
 HEADER_BYTES = 1024
 _DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
@@ -36,7 +34,6 @@ _REFUSED_MODES = {
 }
 _IMOD_STAMP = 1146047817
 _MAX_EXTENDED_BYTES = 2**26
-_CHUNK_BYTES = 2**22
 
 
 @dataclass(frozen=True)
@@ -80,8 +77,8 @@ def read(path: Path, frame: int) -> NDArray[Any]:
     """
     layout = _layout(path)
     offset = layout.offset + frame * layout.frame_bytes
-    if _opener(path) is not None:
-        data = _read_compressed(path, offset, layout.frame_bytes)
+    if is_compressed(path):
+        data = read_part(path, offset, layout.frame_bytes)
         return np.frombuffer(data, layout.dtype).reshape(layout.info.shape)
     try:
         mapped = np.memmap(path, layout.dtype, "r", offset, layout.info.shape)
@@ -90,41 +87,8 @@ def read(path: Path, frame: int) -> NDArray[Any]:
     return mapped.view(np.ndarray)
 
 
-def _opener(path: Path) -> Any:
-    """Return the module that decompresses a file, told by its first bytes; None if it is not compressed."""
-    with path.open("rb") as file:
-        magic = file.read(3)
-    return gzip if magic[:2] == b"\x1f\x8b" else bz2 if magic == b"BZh" else None
-
-
-def _read_header(path: Path) -> tuple[bytes, int | None]:
-    """Return the first `HEADER_BYTES` and the file's size, None if compressed."""
-    try:
-        module = _opener(path)
-        with path.open("rb") if module is None else module.open(path, "rb") as file:
-            return file.read(HEADER_BYTES), None if module else path.stat().st_size
-    except (OSError, EOFError, zlib.error) as error:
-        raise MicrographError(f"{path}: cannot be read ({error})") from error
-
-
-def _read_compressed(path: Path, offset: int, n_bytes: int) -> bytearray:
-    """Decompress `n_bytes` from `offset` on: never more than was declared."""
-    try:
-        with cast("IO[bytes]", _opener(path).open(path, "rb")) as file:
-            while offset > 0 and (skipped := file.read(min(offset, _CHUNK_BYTES))):
-                offset -= len(skipped)
-            data = bytearray()
-            while len(data) < n_bytes and (chunk := file.read(min(n_bytes - len(data), _CHUNK_BYTES))):
-                data += chunk
-    except (OSError, EOFError, zlib.error) as error:
-        raise MicrographError(f"{path}: the compressed data are damaged ({error})") from error
-    if len(data) < n_bytes:
-        raise MicrographError(f"{path}: truncated, {n_bytes - len(data)} bytes of pixels are missing")
-    return data
-
-
 def _layout(path: Path) -> MrcLayout:
-    header, file_bytes = _read_header(path)
+    header, file_bytes = read_start(path, HEADER_BYTES)
     if len(header) < HEADER_BYTES:
         what = "empty" if not header else f"only {len(header)} bytes long, shorter than an MRC header"
         raise MicrographError(f"{path}: the file is {what}; copy or export it again")

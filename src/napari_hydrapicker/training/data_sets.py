@@ -10,7 +10,8 @@ import numpy as np
 from napari_hydrapicker import formats
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.imaging.prepare import prepare
-from napari_hydrapicker.micrograph import find_micrographs, open_micrograph
+from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.simulation.cloud import PointCloud
 from napari_hydrapicker.simulation.procedural import procedural_complex
 from napari_hydrapicker.simulation.projection import make_species

@@ -1,0 +1,89 @@
+"""The picker that the options of `hydrapicker pick` name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from napari_hydrapicker.cli.pickers import PickerName
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.picking.made_with import NetworkFile
+
+if TYPE_CHECKING:
+    from napari_hydrapicker.heads.library import HeadLibrary
+    from napari_hydrapicker.picking.picker import Picker
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The options that say which picker to load, and how it computes."""
+
+    picker: PickerName
+    weights: Path | None
+    head: str | None
+    library: Path | None
+    device: str
+    tile: int | None
+    no_split: bool
+
+    def check(self) -> None:
+        """Refuse options of the other picker.
+
+        Raises
+        ------
+        ParameterError
+            If there is one.
+        """
+        hydra_only = {"--head": self.head, "--library": self.library, "--tile": self.tile}
+        cgan_only = {"--no-split": self.no_split or None}
+        for option, value in (hydra_only if self.picker is PickerName.CGAN else cgan_only).items():
+            if value is not None:
+                raise ParameterError(f"{option}: not for --picker {self.picker}; leave it out")
+
+    def load(self) -> tuple[Picker, NetworkFile, NetworkFile | None]:
+        """Load the picker; return it with what identifies its network or generator, and its head.
+
+        Raises
+        ------
+        WeightsError
+            If a file is none of ours or is damaged, or the head belongs to another network.
+        ParameterError
+            If there is no such head, generator or device, or tiles cannot have this size.
+        """
+        return self._load_cgan() if self.picker is PickerName.CGAN else self._load_hydra()
+
+    def _load_cgan(self) -> tuple[Picker, NetworkFile, None]:
+        from napari_hydrapicker.gan.weights import bundled_path
+        from napari_hydrapicker.picking.cgan import CGanPicker
+        from napari_hydrapicker.picking.generators import find_generator, user_generators
+
+        path = self.weights
+        if path is not None and not path.suffix and not path.exists():
+            path = find_generator(str(path), [user_generators()])
+        loaded = CGanPicker.load(path, self.device, not self.no_split)
+        # Without any generator it would not have been loaded.
+        return loaded, NetworkFile.of(cast(Path, path or bundled_path())), None
+
+    def _load_hydra(self) -> tuple[Picker, NetworkFile, NetworkFile]:
+        from napari_hydrapicker.heads.library import HeadLibrary, user_library
+        from napari_hydrapicker.hydra.bundled import bundled_path
+        from napari_hydrapicker.picking.hydra import HydraNetPicker
+
+        head = self.head or "generic"
+        given = [] if self.library is None else [HeadLibrary(self.library)]
+        loaded = HydraNetPicker.load(self.weights, head, self.device, self.tile, given)
+        path = self.weights or bundled_path()
+        return loaded, NetworkFile.of(path), _head_file(head, path, [*given, user_library()])
+
+
+def _head_file(head: str, weights: Path, libraries: Sequence[HeadLibrary]) -> NetworkFile:
+    """Return what identifies a head that was found: the network's own, a file's, or a library's."""
+    from napari_hydrapicker.heads.library import SUFFIX, find
+    from napari_hydrapicker.hydra.bundled import head_names
+
+    if head in head_names(weights):
+        return NetworkFile(name=head)
+    library = None if head.endswith(SUFFIX) else find(head, libraries)
+    return NetworkFile.of(Path(head) if library is None else library.path(head))

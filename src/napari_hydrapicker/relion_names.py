@@ -1,0 +1,28 @@
+"""What RELION calls a micrograph: its path within the project."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from napari_hydrapicker.micrograph import Micrograph
+
+# A folder that RELION works in holds this file; it names micrographs relative to that folder.
+_RELION_PROJECT = "default_pipeline.star"
+
+
+def relion_name(micrograph: Micrograph) -> str:
+    """Name of a micrograph for RELION; a stack's frames, which it knows only as files, get one each."""
+    path = micrograph.path
+    return written_name(path.with_name(f"{micrograph.name}.mrc") if micrograph.n_frames > 1 else path)
+
+
+def written_name(path: Path) -> str:
+    """Return a micrograph's name as RELION knows it: relative to its project, else the file's name."""
+    project = relion_project(path.absolute().parent)
+    return path.name if project is None else path.absolute().relative_to(project).as_posix()
+
+
+def relion_project(folder: Path) -> Path | None:
+    """Return the RELION project that a folder lies in, or None."""
+    return next((up for up in (folder, *folder.parents) if os.path.isfile(up / _RELION_PROJECT)), None)
