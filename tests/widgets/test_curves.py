@@ -27,6 +27,7 @@ def test_curves_are_drawn_where_the_values_are(qapp_exists: None) -> None:
     loss, ap = pixels(curves, LOSS), pixels(curves, AP)
     left, right = min(loss), max(loss)
     assert left[0] < 20 < 270 < right[0]
+    assert min(y for _, y in loss) > curves.fontMetrics().height(), "the caption is above the curves"
     assert left[1] < right[1]  # the loss falls, and y points down
     assert min(y for x, y in ap if x > 280) < min(y for x, y in ap if 20 < x < 60)
     assert curves.caption() == "loss 0.50, AP 0.900 (began at 0.500)"

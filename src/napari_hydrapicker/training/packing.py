@@ -20,7 +20,7 @@ from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
 from napari_hydrapicker.hydra.network_difference import NetworkDifference
 from napari_hydrapicker.hydra.weights import load, read_metadata, save, stored
 
-GENERIC_TOLERANCE = 2e-2
+GENERIC_TOLERANCE = 4e-2
 
 Images = Sequence[NDArray[np.float32]]
 

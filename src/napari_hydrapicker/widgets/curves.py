@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 LOSS, AP = QColor("#61afef"), QColor("#73d083")
 _FRAME, _TEXT = QColor("#555555"), QColor("#aaaaaa")
-_HEIGHT = 90
+_HEIGHT = 105
 _MARGIN = 4
 
 
@@ -49,7 +49,8 @@ class TrainingCurves(QWidget):
         """Draw both curves and their last values."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        area = QRectF(self.rect()).adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
+        whole = QRectF(self.rect()).adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
+        area = whole.adjusted(0, painter.fontMetrics().height(), 0, 0)  # the caption is above the curves
         painter.setPen(_FRAME)
         painter.drawRect(area)
         highest = max((value for _, value in self.loss), default=1.0) or 1.0
@@ -60,11 +61,7 @@ class TrainingCurves(QWidget):
             level = self._place(area, 0, self.began_at, 1.0).y()
             painter.drawLine(QPointF(area.left(), level), QPointF(area.right(), level))
         painter.setPen(_TEXT)
-        painter.drawText(
-            area.adjusted(4, 2, -4, -2),
-            Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight,
-            self.caption(),
-        )
+        painter.drawText(whole, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight, self.caption())
         painter.end()
 
     @property
