@@ -145,7 +145,8 @@ def test_a_training_that_is_refused_is_said(picked: Any) -> None:
 
 def test_picks_of_before_can_be_switched_on_and_off(picked: Any, tmp_path: Path, wait: Wait) -> None:
     keep(tmp_path / "home" / "heads", "mine")
-    number = picked.session.current
+    number, other = picked.session.current, picked.session.records[1].id
+    picked.session.put_picks(other, Picks(np.array([[90.0, 90.0]]), np.array([0.9])))
     picked.training_link.take("mine")
     assert NAME not in picked.viewer.layers  # nothing has changed yet
     picks = Picks(np.array([[110.0, 300.0], [20.0, 620.0]]), np.array([0.95, 0.8]))
@@ -154,11 +155,13 @@ def test_picks_of_before_can_be_switched_on_and_off(picked: Any, tmp_path: Path,
     np.testing.assert_allclose(layer.data[np.lexsort(layer.data.T)], [[300.0, 200.0], [100.0, 500.0]])
     assert float(np.ravel(layer.size)[0]) == pytest.approx(picked.canvas.diameter_px())
     assert picked.viewer.layers.selection.active is not layer
-    assert "Picks here 2 before, 2 now" in picked.train.comparison.text()
+    assert "Picks here 2 before, 2 now. The" in picked.train.comparison.text()
+    picked.session.put_picks(other, picks)
+    wait(lambda: "on the 2 micrographs picked again 3 before, 4 now" in picked.train.comparison.text())
     layer.visible = False
     picked.session.put_picks(number, Picks(picks.yx[:1], picks.score[:1]))
     assert not picked.viewer.layers[NAME].visible
-    picked.session.set_current(picked.session.records[1].id)
+    picked.session.set_current(picked.session.records[2].id)
     wait(lambda: picked.canvas.micrograph_id == picked.session.current)
     assert len(picked.viewer.layers[NAME].data) == 0, "nothing to compare here"
     assert picked.train.comparison.isHidden()

@@ -162,6 +162,8 @@ class TrainingLink(QObject):
     def _show_corrections(self) -> None:
         if self._session.is_open:
             self._section.show_corrections(corrected_micrographs(self._session))
+            if not self._section.comparison.isHidden() and self._canvas.micrograph_id in self._before:
+                self._tell_difference(self._canvas.micrograph_id)
 
     def _show_head(self) -> None:
         """Tell which head is in use, and which micrographs it was made from."""
@@ -186,11 +188,16 @@ class TrainingLink(QObject):
             self._before_layer.clear()
             self._section.show_comparison("")
             return
-        shown = is_shown(old, self._threshold_before)
-        self._before_layer.show(old.yx[shown], self._canvas.diameter_px())
-        counts = self._session.count(number), sum(self._session.count(n) for n in self._before)
-        earlier = sum(int(is_shown(one, self._threshold_before).sum()) for one in self._before.values())
-        self._section.show_comparison(
-            f"Picks here {int(shown.sum())} before, {counts[0]} now; on all micrographs {earlier} before, "
-            f"{counts[1]} now. The layer “{self._before_layer.name}” has those of before."
-        )
+        self._before_layer.show(old.yx[is_shown(old, self._threshold_before)], self._canvas.diameter_px())
+        self._tell_difference(number)
+
+    def _tell_difference(self, number: int) -> None:
+        """Say how many picks there were on a micrograph, and on all that were picked again, and are now."""
+        before = {n: int(is_shown(old, self._threshold_before).sum()) for n, old in self._before.items()}
+        text = f"Picks here {before[number]} before, {self._session.count(number)} now"
+        # Others still have the old head's picks, of which the new head's threshold says nothing.
+        again = [n for n, old in self._before.items() if self._session.labels(n) is not old]
+        if len(again) > 1:
+            counts = sum(before[n] for n in again), sum(self._session.count(n) for n in again)
+            text += "; on the {} micrographs picked again {} before, {} now".format(len(again), *counts)
+        self._section.show_comparison(f"{text}. The layer “{self._before_layer.name}” has those of before.")
