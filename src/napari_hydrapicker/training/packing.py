@@ -78,7 +78,8 @@ def pack(
     factors = smallest_difference(model.head(), start.head(), _features(model, images), score, tolerance)
     if factors is None:
         raise ParameterError(f"{base}: the generic heads differ too much. Save the network whole.")
-    _move_heads(model, restored(factors, _halves(start.head())))
+    generic = restored(factors, _halves(start.head()))
+    _move_heads(model, {name: tensor.half() for name, tensor in generic.items()})
     origin = Base(file=base.name, sha256=container.read_header(base, FORMAT)["sha256"])
     heads = head_differences(model, {GENERIC: images}, metadata.calibration)
     history = {**metadata.training, "before": about.training}
@@ -131,12 +132,12 @@ def _halves(module: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def _move_heads(model: HydraPicker, generic: Mapping[str, Tensor]) -> None:
-    """Set the generic head and let the others follow: what each has beyond it stays of low rank."""
+    """Set the generic head, in half precision, and let the others follow: what they add stays of low rank."""
     before = {name: tensor.clone() for name, tensor in model.head().state_dict().items()}
-    _set(model.head(), {name: tensor.half() for name, tensor in generic.items()})
+    _set(model.head(), generic)
     for name in model.head_names[1:]:
         own = model.head(name).state_dict()
-        _set(model.head(name), {key: own[key] + generic[key].half() - before[key] for key in own})
+        _set(model.head(name), {key: own[key] + generic[key] - before[key] for key in own})
 
 
 def _set(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
