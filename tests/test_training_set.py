@@ -15,6 +15,7 @@ from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.training_set import (
+    Suggestion,
     corrected_micrographs,
     disagreement,
     expected_errors,
@@ -22,6 +23,7 @@ from napari_hydrapicker.training_set import (
     next_to_correct,
 )
 
+Yx = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 PICKS = Picks([[10.0, 200.0], [30.0, 90.0], [70.0, 50.0]], [0.9, 0.6, 0.2])  # type: ignore[arg-type]
 
 
@@ -37,6 +39,11 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
         made.put_picks(record.id, PICKS)
     yield made
     made.close()
+
+
+def suggested(session: Session, before: dict[int, Yx] | None = None) -> int | None:
+    found = next_to_correct(session, before)
+    return None if found is None else found.micrograph_id
 
 
 def test_untouched_micrographs_teach_nothing(session: Session) -> None:
@@ -98,9 +105,10 @@ def test_the_least_certain_micrograph_comes_next(session: Session) -> None:
     session.set_current(a)
     session.put_picks(b, Picks([[10.0, 200.0], [60.0, 90.0]], [0.99, 0.98]))  # type: ignore[arg-type]
     session.put_picks(c, Picks([[10.0, 200.0], [60.0, 90.0]], [0.6, 0.45]))  # type: ignore[arg-type]
-    assert next_to_correct(session) == c
+    found = next_to_correct(session)
+    assert found == Suggestion(c, pytest.approx(0.85))  # 0.4 wrong and 0.45 missing, of one
     session.set_status(c, Status.COMPLETE)
-    assert next_to_correct(session) == b
+    assert suggested(session) == b
     session.set_current(b)
     session.set_status(a, Status.EXCLUDED)
     assert next_to_correct(session) is None
@@ -108,13 +116,14 @@ def test_the_least_certain_micrograph_comes_next(session: Session) -> None:
 
 def test_where_two_heads_disagree_comes_first(session: Session) -> None:
     _, b, c = (record.id for record in session.records)
-    before = {b: session.labels(b), c: session.labels(c)}
-    moved = Picks(PICKS.yx[::-1] + 25.0, PICKS.score[::-1].copy())
-    session.put_picks(b, moved)
-    assert next_to_correct(session, before) == b
-    session.put_picks(b, PICKS)
-    session.put_picks(c, moved)
-    assert next_to_correct(session, before) == c
+    before = {b: session.picks(b).yx, c: session.picks(c).yx}
+    assert suggested(session) == suggested(session, before) == b, "no doubt is greater than another"
+    session.put_picks(c, Picks(PICKS.yx[::-1] + 25.0, PICKS.score[::-1].copy()))
+    found = next_to_correct(session, before)
+    assert found is not None
+    assert (found.micrograph_id, found.disagreement) == (c, 1.0)
+    assert suggested(session, {b: before[b]}) == b, "it was not picked again"
+    assert suggested(session, {b: before[b][:1]}) == b
 
 
 def test_a_project_has_a_library_of_its_own(session: Session, tmp_path: Path) -> None:

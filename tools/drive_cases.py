@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from drive_window import LEFT, Driver, button, pause, wait
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
+from window_driver import LEFT, Driver, button, check, pause, wait
 
 PIXEL_SIZE = 2.5  # in the list, other than in the files' headers
 COPIES = 3  # of each micrograph, so that there is something to cancel
@@ -42,13 +42,6 @@ def relion_project(source: Path, root: Path) -> Path:
         "data_micrographs\n\nloop_\n_rlnMicrographName #1\n_rlnOpticsGroup #2\n" + "\n".join(rows) + "\n"
     )
     return listing
-
-
-def check(what: str, right: bool) -> None:
-    """Say that something is as it should be, or end."""
-    if not right:
-        sys.exit(f"WRONG: {what}")
-    print(f"{what}: yes", flush=True)
 
 
 def open_list(driver: Driver, listing: Path) -> None:

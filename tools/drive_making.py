@@ -14,11 +14,13 @@ import sys
 import time
 from pathlib import Path
 
-from drive_training import Heartbeat, correct_by_clicks, own_copy, step, tour_parser, train
-from drive_window import Driver, button, export_all, pause, wait
+from drive_training import correct_by_clicks, own_copy, step, tour_parser, train
+from drive_window import export_all
+from heartbeat import Heartbeat
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QComboBox
+from window_driver import Driver, button, pause, wait
 
 
 def press(box: QComboBox, text: str) -> None:

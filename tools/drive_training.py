@@ -21,42 +21,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from drive_window import GUIDE_WIDTH, Driver, button, export_all, pause, wait
-from PIL import Image
-from qtpy.QtCore import Qt, QTimer
+from drive_window import export_all
+from guide_picture import save_for_guide
+from heartbeat import Heartbeat
+from qtpy.QtCore import Qt
+from window_driver import Driver, button, pause, wait
 
 from napari_hydrapicker.background.messages import Trained
-
-BEAT_MS = 10
-GUIDE_COLOURS = 40
-
-
-class Heartbeat:
-    """How long Qt's event loop was kept from its work."""
-
-    def __init__(self) -> None:
-        self.gaps: list[float] = []
-        self._last = time.perf_counter()
-        self._timer = QTimer()
-        self._timer.setInterval(BEAT_MS)
-        self._timer.timeout.connect(self._beat)
-
-    def _beat(self) -> None:
-        now = time.perf_counter()
-        self.gaps.append(1000 * (now - self._last))
-        self._last = now
-
-    def start(self) -> None:
-        """Begin to measure."""
-        self.gaps.clear()
-        self._last = time.perf_counter()
-        self._timer.start()
-
-    def stop(self) -> str:
-        """End, and say what was measured."""
-        self._timer.stop()
-        middle, most, worst = np.percentile(self.gaps, [50, 95, 100])
-        return f"pauses of the window: median {middle:.1f} ms, 95 % {most:.1f} ms, worst {worst:.0f} ms"
 
 
 def correct_by_clicks(driver: Driver) -> None:
@@ -139,15 +110,8 @@ def own_copy(micrographs: Path, out: Path) -> Iterator[Path]:
         os.environ["HYDRAPICKER_HOME"] = str(Path(scratch) / "home")
         folder = Path(scratch) / micrographs.name
         shutil.copytree(micrographs, folder)
+        folder.chmod(0o755)  # the original may be read-only
         yield folder
-
-
-def save_for_guide(shot: Path, picture: Path) -> None:
-    """Save a picture of the window for the user's guide: in few colours, since noise packs badly."""
-    with Image.open(shot) as image:
-        size = (GUIDE_WIDTH, round(GUIDE_WIDTH * image.height / image.width))
-        small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    small.quantize(GUIDE_COLOURS, Image.Quantize.FASTOCTREE).save(picture, optimize=True)
 
 
 def run(folder: Path, diameter: str, out: Path, close: bool) -> None:

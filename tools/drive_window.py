@@ -11,145 +11,23 @@ was picked, added, deleted and undone.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from qtpy.QtCore import QPoint, Qt, QTimer
-from qtpy.QtGui import QImage
+from guide_picture import save_for_guide
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit, QWidget
+from window_driver import Driver, button, pause, wait
 
 from napari_hydrapicker.picks import Source
+from napari_hydrapicker.session import Session
 
-LEFT = Qt.MouseButton.LeftButton
 GUIDE = {"window": "3-picked", "correct": "5-corrected", "gallery": "6-gallery", "export": "8-exported"}
-GUIDE_WIDTH = 1190
-
-
-def wait(condition: Callable[[], bool], seconds: float = 120) -> float:
-    """Let Qt work until something is the case; return how long that took."""
-    start = time.monotonic()
-    while not condition():
-        if time.monotonic() - start > seconds:
-            sys.exit("the window did not do what it should")
-        QApplication.processEvents()
-        time.sleep(0.005)
-    return time.monotonic() - start
-
-
-def pause(seconds: float) -> None:
-    """Let Qt work for a while."""
-    end = time.monotonic() + seconds
-    wait(lambda: time.monotonic() > end)
-
-
-class Driver:
-    """A napari window with the plugin, and hands on mouse and keyboard."""
-
-    def __init__(self, out: Path) -> None:
-        import napari
-
-        from napari_hydrapicker.widgets.dock import HydraPickerWidget
-
-        QApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
-        self.out = out
-        self.viewer = napari.Viewer()
-        self.window = self.viewer.window._qt_window
-        self.window.resize(1600, 1050)
-        start = time.monotonic()
-        self.dock = HydraPickerWidget(self.viewer)
-        self.viewer.window.add_dock_widget(self.dock, name="HydraPicker", area="right")
-        QApplication.processEvents()
-        print(f"the dock opened in {time.monotonic() - start:.2f} s; torch loaded: {'torch' in sys.modules}")
-        pause(0.5)
-
-    def shot(self, name: str) -> None:
-        """Save a picture of the window."""
-        pause(0.4)
-        self.window.grab().save(str(self.out / f"{name}.png"))
-
-    def click(self, widget: QWidget) -> None:
-        """Press a button."""
-        QTest.mouseClick(widget, LEFT)
-
-    def type(self, widget: QWidget, text: str) -> None:
-        """Replace a field's text and press Enter."""
-        QTest.keyClick(widget, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
-        QTest.keyClicks(widget, text)
-        QTest.keyClick(widget, Qt.Key.Key_Return)
-
-    def key(self, key: Qt.Key, *modifiers: Qt.KeyboardModifier) -> None:
-        """Press a key on the canvas."""
-        both = Qt.KeyboardModifier.NoModifier
-        for modifier in modifiers:
-            both |= modifier
-        QTest.keyClick(self.canvas, key, both)
-        pause(0.1)
-
-    @property
-    def canvas(self) -> QWidget:
-        """The widget that draws the layers."""
-        return self.viewer.window._qt_viewer.canvas.native
-
-    def place(self, y: float, x: float) -> QPoint:
-        """Where a micrograph's pixel is on the canvas."""
-        camera = self.viewer.scene.camera
-        size = np.array([self.canvas.height(), self.canvas.width()])
-        row, col = (np.array([y, x]) - np.array(camera.center[-2:])) * camera.zoom + size / 2
-        return QPoint(round(col), round(row))
-
-    def click_at(self, y: float, x: float) -> None:
-        """Click on the micrograph."""
-        where = self.place(y, x)
-        QTest.mouseMove(self.canvas, where)
-        QTest.mouseClick(self.canvas, LEFT, Qt.KeyboardModifier.NoModifier, where)
-        pause(0.1)
-
-    def drag(self, widget: QWidget, start: QPoint, end: QPoint, steps: int = 20) -> None:
-        """Drag with the left button."""
-        QTest.mousePress(widget, LEFT, Qt.KeyboardModifier.NoModifier, start)
-        for i in range(1, steps + 1):
-            QTest.mouseMove(widget, start + (end - start) * i / steps)
-            QApplication.processEvents()
-        QTest.mouseRelease(widget, LEFT, Qt.KeyboardModifier.NoModifier, end)
-        pause(0.1)
-
-    def choose_in_dialog(self, press: QWidget | Callable[[], None], path: Path) -> None:
-        """Press a button that opens a file dialog, or do what else opens it, type a path there and accept."""
-
-        def answer() -> None:
-            dialog = QApplication.activeModalWidget()
-            if not isinstance(dialog, QFileDialog):
-                QTimer.singleShot(50, answer)
-                return
-            field = dialog.findChild(QLineEdit, "fileNameEdit")
-            field.setFocus()
-            while field.text() != str(path):  # while one types, the dialog may write what it selects
-                QTest.keyClick(field, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
-                QTest.keyClicks(field, str(path))
-                pause(0.3)
-            buttons = dialog.findChild(QDialogButtonBox)
-            accept = (QDialogButtonBox.StandardButton.Open, QDialogButtonBox.StandardButton.Save)
-            button = next(b for b in map(buttons.button, accept) if b is not None)
-            QTest.mouseClick(button, LEFT)
-
-        QTimer.singleShot(100, answer)
-        if isinstance(press, QWidget):
-            self.click(press)
-        else:
-            press()
-
-
-def button(parent: QWidget, text: str) -> QWidget:
-    """Find a button by what is written on it."""
-    from qtpy.QtWidgets import QPushButton
-
-    return next(b for b in parent.findChildren(QPushButton) if b.text() == text)
+LOW_PASS_ANGSTROM = "30"
 
 
 def expected(dock: object) -> dict[str, np.ndarray]:
@@ -177,6 +55,10 @@ def run(folder: Path, diameter: str, out: Path) -> None:
     driver.choose_in_dialog(button(dock.micrographs, "Folder…"), folder)
     print(f"the first micrograph was shown after {wait(lambda: dock.canvas.micrograph_id is not None):.2f} s")
     driver.type(dock.micrographs.diameter.lineEdit(), diameter)
+    driver.click(dock.view.header)
+    driver.type(dock.view.low_pass.lineEdit(), LOW_PASS_ANGSTROM)
+    driver.click(dock.view.header)
+    pause(1)  # it is filtered behind the window
     driver.shot("2-diameter")
     driver.click(dock.pick.buttons[2])
     print(f"all were picked in {wait(lambda: not dock.jobs.running):.1f} s")
@@ -188,8 +70,8 @@ def run(folder: Path, diameter: str, out: Path) -> None:
     pause(0.3)
     driver.shot("4-slider")
     correct(driver)
-    export = folder.parent / "export"
-    export_all(driver, export)
+    export = Path("~/picks").expanduser()
+    export_all(driver, Path("~/picks"))
     truth = expected(dock)
     for name, yx in truth.items():
         back = formats.read(export / f"{name}_autopick.star")[name].yx
@@ -207,8 +89,7 @@ def correct(driver: Driver) -> None:
     number = session.current
     before = session.count(number)
     driver.click(button(dock.correct, "Add"))
-    rows, cols = session.record(number).shape
-    places = [(rows * 0.31, cols * 0.83), (rows * 0.9, cols * 0.12)]
+    places = hidden_particles(session, number)[:2]
     for place in places:
         driver.click_at(*place)
     added = session.labels(number).yx[-2:]
@@ -218,9 +99,9 @@ def correct(driver: Driver) -> None:
         sys.exit(f"clicked at {places}, but picks are at {added.tolist()}")
     driver.click(button(dock.correct, "Erase"))
     picks = session.picks(number)
-    found = picks.yx[picks.source == Source.PICKER]
-    alone = [yx for yx in found if _is_alone(yx, picks.yx)][:3]
-    for yx in alone:
+    found = picks.source == Source.PICKER
+    doubtful = picks.yx[found][np.argsort(picks.score[found])]
+    for yx in [yx for yx in doubtful if _is_alone(yx, picks.yx)][:3]:
         driver.click_at(*yx)
     print(f"{before} picks, two added, three deleted: {session.count(number)}")
     driver.shot("5-corrected")
@@ -230,10 +111,22 @@ def correct(driver: Driver) -> None:
     print(f"one deletion undone: {session.count(number)}")
     driver.click(dock.micrographs.header)  # room for the gallery
     driver.click(dock.correct.show_gallery)
-    pause(1.0)
+    gallery = dock.correct.gallery
+    wait(lambda: gallery.items.rowCount() == session.count(number) + 2)
+    pause(0.5)  # it is laid out
+    # The doubtful ones are at the end, and those that were deleted.
+    QTest.keyClick(gallery.verticalScrollBar(), Qt.Key.Key_End)
     driver.shot("6-gallery")
     driver.click(dock.correct.show_gallery)
     driver.click(dock.micrographs.header)
+
+
+def hidden_particles(session: Session, number: int) -> list[tuple[float, float]]:
+    """Return picks that the slider hides, far from all others, the likeliest first: (row, column)."""
+    labels, shown = session.labels(number), session.shown(number)
+    order = np.argsort(-labels.score)
+    hidden = labels.yx[order][~shown[order]]
+    return [(float(y), float(x)) for y, x in hidden if _is_alone(np.array([y, x]), labels.yx)]
 
 
 def _is_alone(yx: np.ndarray, others: np.ndarray) -> bool:
@@ -250,7 +143,7 @@ def export_all(driver: Driver, folder: Path) -> None:
     pause(0.2)
     driver.shot("7-export")
     driver.click(dock.export.write)
-    wait(lambda: dock.export.write.isEnabled() and (folder / "autopick.star").exists())
+    wait(lambda: dock.export.write.isEnabled() and (folder.expanduser() / "autopick.star").exists())
     driver.shot("8-exported")
 
 
@@ -264,15 +157,16 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch) / "home"  # settings of napari's and heads of the user's own do not show
+        home.mkdir()
+        os.environ["HOME"] = str(home)
+        os.environ.pop("HYDRAPICKER_HOME", None)
         folder = Path(scratch) / arguments.micrographs.name
         shutil.copytree(arguments.micrographs, folder)
         run(folder, arguments.diameter, arguments.out)
     if arguments.guide is not None:
         for name, shot in GUIDE.items():
-            picture = QImage(str(arguments.out / f"{shot}.png"))
-            smooth = Qt.TransformationMode.SmoothTransformation
-            small = picture.scaledToWidth(GUIDE_WIDTH, smooth).convertToFormat(QImage.Format.Format_Indexed8)
-            small.save(str(arguments.guide / f"{name}.png"), quality=0)
+            save_for_guide(arguments.out / f"{shot}.png", arguments.guide / f"{name}.png")
 
 
 if __name__ == "__main__":

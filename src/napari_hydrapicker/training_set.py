@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +12,6 @@ from scipy.spatial import cKDTree
 from napari_hydrapicker.background.messages import CorrectedRef, MicrographRef
 from napari_hydrapicker.heads.library import HeadLibrary, user_library
 from napari_hydrapicker.picks import Source
-from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.session import Session
 
@@ -69,7 +69,33 @@ def disagreement(before: NDArray[np.float64], after: NDArray[np.float64], distan
     return lonely / (len(before) + len(after))
 
 
-def next_to_correct(session: Session, before: Mapping[int, Labels] | None = None) -> int | None:
+@dataclass(frozen=True)
+class Suggestion:
+    """A micrograph to correct next, and why.
+
+    Attributes
+    ----------
+    micrograph_id : int
+        Its number.
+    errors : float
+        Picks that are wrong or missing, as a share of the picks, to be expected from their scores.
+    disagreement : float or None
+        Share of two heads' picks that only one of them has; None where only one has picked.
+    """
+
+    micrograph_id: int
+    errors: float
+    disagreement: float | None = None
+
+    @property
+    def doubt(self) -> float:
+        """What a correction could teach, in errors a pick."""
+        return self.errors + (self.disagreement or 0.0)
+
+
+def next_to_correct(
+    session: Session, before: Mapping[int, NDArray[np.float64]] | None = None
+) -> Suggestion | None:
     """Return the micrograph on which the picker is least certain, or two heads disagree most.
 
     Parameters
@@ -77,23 +103,24 @@ def next_to_correct(session: Session, before: Mapping[int, Labels] | None = None
     session
         With picked micrographs; complete and excluded ones, and the current one, are not suggested.
     before
-        An earlier head's labels by micrograph, to be compared where there are any.
+        Picks (N, 2) of an earlier head, pixels, on the micrographs that were picked again since.
     """
-    worst: dict[int, float] = {}
-    for record in session.records:
-        labels = session.labels(record.id)
-        if record.status in _DECIDED or record.id == session.current or len(labels) == 0:
-            continue
-        open_to_doubt = (labels.source == Source.PICKER) & ~labels.deleted
-        threshold = session.threshold(record.id)
-        doubt = expected_errors(labels.score[open_to_doubt], threshold)
-        old = (before or {}).get(record.id)
-        if old is not None:
-            distance = session.settings.diameter_angstrom / (record.pixel_size_angstrom or 1.0) / 2
-            earlier = old.yx[~old.deleted & ~(old.score < threshold)]
-            doubt += disagreement(earlier, session.picks(record.id).yx, distance)
-        worst[record.id] = doubt
-    return max(worst, key=worst.__getitem__, default=None)
+    found = [
+        _doubt(session, record.id, (before or {}).get(record.id))
+        for record in session.records
+        if record.status not in _DECIDED and record.id != session.current and len(session.labels(record.id))
+    ]
+    return max(found, key=lambda one: one.doubt, default=None)
+
+
+def _doubt(session: Session, number: int, before: NDArray[np.float64] | None) -> Suggestion:
+    labels = session.labels(number)
+    open_to_doubt = (labels.source == Source.PICKER) & ~labels.deleted
+    errors = expected_errors(labels.score[open_to_doubt], session.threshold(number))
+    diameter_px = session.diameter_px(number)
+    if before is None or diameter_px is None:
+        return Suggestion(number, errors)
+    return Suggestion(number, errors, disagreement(before, session.picks(number).yx, diameter_px / 2))
 
 
 def _points(yx: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:

@@ -13,6 +13,13 @@ from napari_hydrapicker.errors import WeightsError
     [
         (WeightsError("net: damaged"), "net: damaged"),
         (MemoryError(), "memory ran out: close other programs, then try again (no memory left)"),
+        (
+            RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"
+            ),
+            "memory ran out: close other programs, then try again (DefaultCPUAllocator: can't allocate",
+        ),
+        (RuntimeError("can't start new thread"), "memory ran out"),
         (RuntimeError("CUDA out of memory. Tried"), "memory ran out: close other programs"),
         (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
         (ZeroDivisionError("deep inside"), "ZeroDivisionError: deep inside"),

@@ -55,6 +55,33 @@ def test_an_end_is_told_with_its_reason(run: Run, request_of: Make, script: str,
     assert words in broken.text
 
 
+def test_of_an_error_only_what_it_says_is_told_not_its_trace(run: Run, request_of: Make) -> None:
+    child = run("def deep():\n    return [][0]\nprint('noted', file=__import__('sys').stderr)\ndeep()")
+    child.send(request_of(1))
+    broken = _end(child)
+    assert isinstance(broken, Broken)
+    assert broken.text.endswith("(exit code 1: noted | IndexError: list index out of range)")
+
+
+@pytest.mark.parametrize(
+    ("faulty", "words"),
+    [
+        ("PickerCache.get", "the network cannot be used: ZeroDivisionError: deep inside"),
+        ("Worker._serve", "stopped by itself (exit code 1: ZeroDivisionError: deep inside)"),
+    ],
+)
+def test_a_fault_of_the_worker_itself_is_told(run: Run, request_of: Make, faulty: str, words: str) -> None:
+    child = run(
+        "from napari_hydrapicker.background import worker\n"
+        "def fault(*_): raise ZeroDivisionError('deep inside')\n"
+        f"worker.{faulty} = fault\nworker.main()"
+    )
+    child.send(request_of(1))
+    broken = _end(child)
+    assert isinstance(broken, Broken)
+    assert words in broken.text
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize(
     ("signal", "words"),

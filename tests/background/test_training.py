@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from napari_hydrapicker.background import room
 from napari_hydrapicker.background.messages import Trained, TrainRequest
 from napari_hydrapicker.background.training import save, train
-from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.heads.library import HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra.head import Head
@@ -49,6 +50,23 @@ def test_a_name_that_was_taken_meanwhile_gets_a_number(tmp_path: Path, result: A
     assert HeadLibrary(folders[0]).names() == ["mine-3"]
     assert HeadLibrary(folders[0]).record("mine-3").name == "mine-3"
     assert (folders[1] / "mine.safetensors").read_bytes() == before
+
+
+def test_a_library_that_cannot_be_written_keeps_the_head_out_of_no_other(tmp_path: Path, result: Any) -> None:
+    (tmp_path / "file").write_text("in the way")
+    trained = save(request_to([tmp_path / "file", tmp_path / "user"], False), result, RECORD)
+    assert HeadLibrary(tmp_path / "user").names() == ["mine"]
+    assert trained.remark.startswith(f"It is not kept in a second place: {tmp_path / 'file'}: cannot be")
+    with pytest.raises(WeightsError, match=r"file: cannot be.*; .*file: cannot be"):
+        save(request_to([tmp_path / "file"] * 2, False), result, RECORD)
+
+
+def test_a_head_that_could_be_kept_nowhere_is_refused_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room.os, "access", lambda path, mode: False)
+    with pytest.raises(WeightsError, match="nowhere"):
+        train(request_to([tmp_path], False), lambda progress: pytest.fail("it must not begin"))
 
 
 def test_a_name_that_is_taken_is_refused_before_the_training(tmp_path: Path) -> None:

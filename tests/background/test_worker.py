@@ -126,6 +126,21 @@ def test_an_unforeseen_fault_stops_one_micrograph_only(
     assert "Traceback" in capsys.readouterr().err
 
 
+class _Large:
+    """A picker that memory is too short for."""
+
+    def pick_micrograph(self, *_: object, **__: object) -> object:
+        np.empty(1 << 60, np.uint8)
+        raise AssertionError("there is no such memory")
+
+
+def test_memory_that_runs_out_on_one_micrograph_is_told_in_words(request_of: Make) -> None:
+    request = request_of(1)
+    answer = pick_one(_Large(), request.micrographs[0], request)  # type: ignore[arg-type]
+    assert isinstance(answer, Failed)
+    assert "m1.mrc: memory ran out: close other programs" in answer.error
+
+
 def test_a_job_cancelled_before_its_turn_is_not_begun(request_of: Make) -> None:
     answers = _Open()
     worker = Worker(io.BytesIO(), answers)

@@ -1,4 +1,4 @@
-"""Features of corrected micrographs: the windows' features and marks are those of the whole."""
+"""Features of corrected micrographs: kept within the memory granted, and drawn from."""
 
 from __future__ import annotations
 
@@ -8,15 +8,9 @@ import torch
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
-from napari_hydrapicker.imaging.padding import pad_with_noise
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-from napari_hydrapicker.training.feature_cache import (
-    batch,
-    cached_windows,
-    precision,
-    window_bytes,
-    windows,
-)
+from napari_hydrapicker.training.feature_cache import batch, cached_windows, window_bytes
+from napari_hydrapicker.training.feature_windows import windows
 
 NONE = np.empty((0, 2))
 
@@ -33,37 +27,6 @@ def micrograph() -> CorrectedMicrograph:
     image = rng.normal(size=(90, 200)).astype(np.float32)
     yx = rng.uniform(0, 1, (40, 2)) * (90, 200) - 0.5
     return CorrectedMicrograph("m", image, Marks(yx, yx[:5] + 3, NONE, True))
-
-
-def test_windows_are_parts_of_the_whole(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
-    (whole,) = windows(model, micrograph)
-    assert whole.shape == (96, 208)  # padded to whole cells
-    parts = list(windows(model, micrograph, side=80))
-    assert [part.shape for part in parts] == [(48, 64), (48, 64), (48, 80)] * 2
-    top = torch.cat([p.features for p in parts[:3]], dim=2)
-    bottom = torch.cat([p.features for p in parts[3:]], dim=2)
-    joined = torch.cat([top, bottom], dim=1)
-    # GroupNorm's statistics are those of what the body is shown: close to the whole's, not equal.
-    error = (joined - whole.features).float().abs().mean() / whole.features.float().abs().mean()
-    shifted = (joined.roll(1, 2) - whole.features).float().abs().mean() / whole.features.float().abs().mean()
-    assert error < 0.15 < shifted
-
-
-def test_features_are_the_networks_own(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
-    (whole,) = windows(model, micrograph)
-    image = torch.from_numpy(pad_with_noise(micrograph.image)[0])[None, None]
-    with torch.inference_mode(), precision(torch.device("cpu")):
-        expected = model.features(image)[0]
-    torch.testing.assert_close(whole.features.float(), expected.float(), atol=0.05, rtol=0.05)
-    assert whole.features.dtype == torch.bfloat16
-
-
-def test_every_mark_is_in_one_window(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
-    parts = list(windows(model, micrograph, side=80))
-    corners = [(top, left) for top in (0, 48) for left in (0, 64, 128)]
-    found = [part.marks.yx + corner for part, corner in zip(parts, corners, strict=True)]
-    joined, expected = np.concatenate(found), micrograph.marks.yx
-    np.testing.assert_allclose(joined[np.lexsort(joined.T)], expected[np.lexsort(expected.T)])
 
 
 @pytest.mark.parametrize(("granted", "turns"), [(0, 1), (3, 2), (7, 6), (100, 8)])

@@ -13,7 +13,7 @@ from napari_hydrapicker.hydra import head as head_module
 from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.training import head_trainer
 from napari_hydrapicker.training.corrections import Marks
-from napari_hydrapicker.training.feature_cache import Window
+from napari_hydrapicker.training.feature_windows import Window
 from napari_hydrapicker.training.few_shot_parameters import FewShotParameters
 from napari_hydrapicker.training.head_trainer import HeadTrainer
 
@@ -92,3 +92,22 @@ def test_where_memory_is_short_batches_shrink(
     monkeypatch.setattr(head_trainer, "batch", none)
     with pytest.raises(OutOfMemoryError, match="close other programs"):
         trainer.step(2)
+
+
+def test_memory_may_run_out_while_the_optimiser_is_set_up(
+    generic: Head, window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    real = torch.zeros_like
+
+    def scarce(*given: object, **named: object) -> torch.Tensor:
+        calls.append(given)
+        if len(calls) == 4:  # the second weight has its first moment, and not yet its second
+            raise RuntimeError("CUDA out of memory")
+        return real(*given, **named)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(torch, "zeros_like", scarce)
+    trainer = HeadTrainer(generic, generic, [window], P)
+    trainer.step(0)
+    assert len(calls) > 4
+    assert not torch.equal(flat(trainer.head), flat(generic))

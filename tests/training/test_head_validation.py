@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.training.corrections import Marks
-from napari_hydrapicker.training.feature_cache import Window
+from napari_hydrapicker.training.feature_windows import Window
 from napari_hydrapicker.training.head_validation import HeadScores, score_head
 
 NONE = np.empty((0, 2))

@@ -106,6 +106,19 @@ def test_answers_go_into_the_session(jobs: PickJobs, session: Session, wait: Wai
     assert not jobs.running
 
 
+def test_a_process_that_failed_is_not_used_again(jobs: PickJobs, session: Session, wait: Wait) -> None:
+    a, b, c = (r.id for r in session.records)
+    jobs.pick([a, b, c])
+    _finish(jobs, wait, Picked(1, a, (), (), 1.0), Finished(1, False))
+    assert jobs._child.ended == []  # type: ignore[attr-defined]
+    jobs.pick([a, b])
+    _finish(jobs, wait, Failed(2, a, "a.mrc: memory ran out"), Finished(2, False))
+    assert jobs._child.ended == ["stopped"]  # type: ignore[attr-defined]
+    jobs.pick([a, b])
+    _finish(jobs, wait, Finished(3, False))
+    assert jobs._child.ended == ["stopped"]  # type: ignore[attr-defined]
+
+
 def test_the_tail_of_a_cancelled_job_is_not_taken(jobs: PickJobs, session: Session, wait: Wait) -> None:
     a = session.records[0].id
     jobs.pick([a])
@@ -152,3 +165,13 @@ def test_another_projects_micrographs_get_none_of_the_answers(
     jobs.pick([a])
     _finish(jobs, wait, Picked(1, a, ((1.0, 2.0),), (0.5,), 1.0), Finished(1, True), Finished(2, False))
     assert len(session.labels(a)) == 0
+
+
+def test_what_is_stopped_is_not_waited_for_until_it_is_closed(
+    jobs: PickJobs, session: Session, double: Any
+) -> None:
+    jobs.pick([session.records[0].id])
+    jobs.stop()
+    assert (jobs.running, double.ended) == (False, ["stopped"])
+    jobs.close()
+    assert double.ended == ["stopped", "closed"]

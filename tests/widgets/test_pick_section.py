@@ -101,7 +101,10 @@ def test_while_picking_there_is_progress_and_cancel(dock: Any) -> None:
     jobs.finished.emit(False, ["a.mrc: truncated", "b.mrc: gone"])
     assert section.progress.isHidden()
     assert section.buttons[0].isEnabled()
-    assert told == ["Not picked: a.mrc: truncated (and 1 more)"]
+    assert told == [section.trouble.text()] == ["Not picked: a.mrc: truncated (and 1 more)"]
+    assert not section.trouble.isHidden(), "it stays: nobody may be there to see a notification"
+    jobs.started.emit(12)
+    assert section.trouble.isHidden()
 
 
 def test_showing_settings_does_not_change_them(dock: Any) -> None:

@@ -85,3 +85,19 @@ def test_one_that_grows_below_what_is_seen_stays_seen_to_its_end(sections: list[
     wait(lambda: not column._later.isActive())
     assert bar.value() == 0, "what grows elsewhere moves nothing"
     column.close()
+
+
+@pytest.mark.parametrize("height", [300, 1200])
+def test_a_long_text_is_seen_whole_and_leaves_no_gaps(sections: list[Section], height: int) -> None:
+    label = QLabel("many words " * 40)
+    label.setWordWrap(True)
+    sections[1].add(label)
+    sections[1].set_open(True)
+    column = SectionColumn(sections)
+    column.resize(220, height)
+    column.show()
+    QApplication.processEvents()
+    assert label.height() == label.heightForWidth(label.width())
+    for i in (0, 2, 3):
+        assert sections[i].height() == sections[i].header.height()
+    column.close()

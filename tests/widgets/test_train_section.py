@@ -9,6 +9,7 @@ from qtpy.QtTest import QTest
 from napari_hydrapicker.background.messages import CorrectedRef, MicrographRef, Trained, Training
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.session import Session
+from napari_hydrapicker.training_set import Suggestion
 from napari_hydrapicker.widgets.train_jobs import TrainJobs
 from napari_hydrapicker.widgets.train_section import TrainSection
 
@@ -134,7 +135,36 @@ def test_it_says_whether_the_new_head_is_in_use(section: TrainSection) -> None:
 def test_what_went_wrong_is_told(section: TrainSection) -> None:
     told = heard(section.problem)
     section.jobs.finished.emit(False, "Head 'mine' was not trained: killed")  # type: ignore[attr-defined]
-    assert told == ["Head 'mine' was not trained: killed"]
+    assert told == [section.result.text()] == ["Head 'mine' was not trained: killed"]
+    assert not section.result.isHidden(), "it stays: nobody may be there to see a notification"
+
+
+def test_curves_stay_if_there_are_some(section: TrainSection) -> None:
+    jobs = section.jobs  # type: ignore[attr-defined]
+    jobs.started.emit()
+    jobs.finished.emit(False, "out of memory")
+    assert section.curves.isHidden(), "there is nothing to be seen on them"
+    jobs.started.emit()
+    jobs.progressed.emit(Training(1, "training", 5, 100, 20.0, 0.7, None))
+    jobs.finished.emit(False, "killed")
+    assert not section.curves.isHidden()
+
+
+def test_what_went_wrong_is_not_taken_for_the_head_before(section: TrainSection) -> None:
+    section.jobs.trained.emit(Trained(1, "mine", 0.8, 0.7, True, 9, 6.0))  # type: ignore[attr-defined]
+    section.jobs.finished.emit(False, "Head 'other' was not trained: killed")  # type: ignore[attr-defined]
+    section.show_head("generic")
+    assert section.result.text() == "Head 'other' was not trained: killed"
+    assert section.use.isHidden()
+
+
+def test_it_says_why_a_micrograph_is_next(section: TrainSection) -> None:
+    assert section.suggestion.isHidden()
+    section.show_suggestion("m7", Suggestion(3, 0.25))
+    assert section.suggestion.text().startswith("m7: about 25 wrong")
+    assert not section.suggestion.isHidden()
+    section.forget()
+    assert section.suggestion.isHidden()
 
 
 def test_a_head_found_later_is_offered_whatever_its_figures(section: TrainSection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from napari_hydrapicker.background.messages import Trained
 from napari_hydrapicker.background.note import NoteFile
+from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
 from napari_hydrapicker.hydra import weights
@@ -19,6 +21,7 @@ from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.widgets.before_layer import NAME
 
 Wait = Callable[..., None]
@@ -81,6 +84,8 @@ def test_a_name_that_is_taken_is_refused(picked: Any, tmp_path: Path) -> None:
     picked.training.train = lambda *_: pytest.fail("it must not train")
     picked.training_link.train("mine")
     assert "already" in told[0]
+    assert picked.train.result.text() == told[0]
+    assert not picked.train.result.isHidden()
 
 
 def test_a_new_head_is_listed_and_chosen(picked: Any, tmp_path: Path) -> None:
@@ -139,7 +144,7 @@ def test_a_training_that_is_refused_is_said(picked: Any) -> None:
     other.hold()
     picked.training_link.train("mine")
     other.release()
-    assert "a training of this project is under way" in told[0]
+    assert told[0].startswith("Head 'mine' was not trained: a training of this project is under way")
     assert not picked.training.running
 
 
@@ -169,6 +174,28 @@ def test_picks_of_before_can_be_switched_on_and_off(picked: Any, tmp_path: Path,
     assert NAME not in picked.viewer.layers
 
 
+def test_another_project_is_not_told_of_the_last_training(picked: Any, tmp_path: Path) -> None:
+    picked.training.trained.emit(Trained(1, "mine", 0.8, 0.7, True, 100, 60.0))
+    more = picked.session.records[0].micrograph()
+    picked.session.add_micrographs([replace(more, path=more.path.with_name("m9.mrc"))])
+    assert not picked.train.result.isHidden()
+    picked.session.use(Project.create(tmp_path / "other.hydrapicker"))
+    assert picked.train.result.isHidden()
+    assert picked.train.use.isHidden()
+
+
+def test_heads_chosen_by_hand_are_compared_too(picked: Any, wait: Wait) -> None:
+    here, other = picked.session.records[0].id, picked.session.records[1].id
+    picks = Picks(np.array([[90.0, 90.0], [50.0, 20.0]]), np.array([0.9, 0.8]))
+    picked.session.put_picks(other, picks)
+    picked.pick.head.setCurrentText(head_names()[1])
+    picked.session.put_picks(other, Picks(np.array([[20.0, 320.0]]), np.array([0.9])))
+    picked.training_link.go_on()
+    assert picked.session.current == other != here
+    assert picked.train.suggestion.text().endswith("100% of the picks are of one of the two heads only")
+    wait(lambda: picked.train.comparison.text().startswith("Picks here 2 before, 1 now"))
+
+
 def test_the_next_micrograph_is_the_least_certain(picked: Any) -> None:
     _, second, third = (record.id for record in picked.session.records)
     told: list[str] = []
@@ -180,3 +207,28 @@ def test_the_next_micrograph_is_the_least_certain(picked: Any) -> None:
         picked.session.put_picks(number, Picks(np.array([[100.0, 300.0]]), np.array([score])))
     picked.training_link.go_on()
     assert picked.session.current == third
+    assert picked.train.suggestion.text().startswith("m2: about 45 wrong or missing picks in 100")
+
+
+def test_a_step_that_the_project_cannot_note_is_said(picked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(number: int) -> None:
+        raise ProjectError("p.hydrapicker: cannot be written")
+
+    told: list[str] = []
+    picked.training_link.problem.disconnect()
+    picked.training_link.problem.connect(told.append)
+    picked.session.put_picks(picked.session.records[1].id, Picks(np.array([[9.0, 9.0]]), np.array([0.6])))
+    monkeypatch.setattr(picked.session, "set_current", refuse)
+    picked.training_link.go_on()
+    assert told == ["p.hydrapicker: cannot be written"]
+
+
+def test_a_library_that_cannot_be_read_is_said(picked: Any, tmp_path: Path) -> None:
+    told: list[str] = []
+    picked.training_link.problem.disconnect()
+    picked.training_link.problem.connect(told.append)
+    (tmp_path / "home").write_text("in the way")
+    picked.training_link.train("mine")
+    picked.session.update(head="mine")
+    assert len(told) == 2
+    assert all("home" in text and "cannot be read" in text for text in told)

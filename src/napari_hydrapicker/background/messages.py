@@ -60,7 +60,7 @@ class Trained:
     """A head is saved.
 
     The figures are AP of the head it started from and of its own, on held-out micrographs if
-    ``held_out``, else on those that it was trained on.
+    ``held_out``, else on those that it was trained on. What else the user should know is in the remark.
     """
 
     job: int
@@ -70,6 +70,7 @@ class Trained:
     held_out: bool
     steps: int
     seconds: float
+    remark: str = ""
 
 
 @dataclass(frozen=True)

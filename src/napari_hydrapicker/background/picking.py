@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from napari_hydrapicker.background.messages import Failed, MicrographRef, Picked, PickRequest
+from napari_hydrapicker.background.problems import in_words
 from napari_hydrapicker.errors import HydraPickerError, MicrographError
 from napari_hydrapicker.micrograph import Micrograph, MicrographWarning, open_micrographs
 
@@ -44,7 +45,7 @@ def pick_one(picker: Picker, reference: MicrographRef, request: PickRequest) -> 
         return Failed(request.job, reference.id, str(error))
     except Exception as error:  # one micrograph must not stop five thousand; the trace is for a bug report
         traceback.print_exc()
-        return Failed(request.job, reference.id, f"{reference.path}: {type(error).__name__}: {error}")
+        return Failed(request.job, reference.id, f"{reference.path}: {in_words(error)}")
     yx = tuple((y, x) for y, x in picks.yx.tolist())
     seconds = time.perf_counter() - start
     return Picked(request.job, reference.id, yx, tuple(picks.score.tolist()), seconds)

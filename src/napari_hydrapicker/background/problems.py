@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 from napari_hydrapicker.errors import HydraPickerError
+
+_PLACE = re.compile(r"^\[enforce fail at [^]]*\][^.]*\. ")  # in torch's own source
 
 
 def in_words(error: Exception) -> str:
     """Say what went wrong, and what to do if that is known."""
-    from napari_hydrapicker.picking.dense import is_out_of_memory
-
     if isinstance(error, HydraPickerError):
         return str(error)
-    if is_out_of_memory(error):
-        return f"memory ran out: close other programs, then try again ({str(error) or 'no memory left'})"
+    if isinstance(error, MemoryError | RuntimeError | OSError) and _is_out_of_memory(error):
+        detail = _PLACE.sub("", str(error)) or "no memory left"
+        return f"memory ran out: close other programs, then try again ({detail})"
     return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # Only now: the error of another kind may be that torch cannot be imported.
+    from napari_hydrapicker.picking.dense import is_out_of_memory
+
+    return is_out_of_memory(error)

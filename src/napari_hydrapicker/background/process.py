@@ -107,7 +107,7 @@ class MessageProcess:
         if self._popen is None:
             return f"the background process cannot be started ({self._unstartable})"
         code = self._popen.returncode
-        last = " | ".join([line for line in self._errors if line.strip()][-_QUOTED_LINES:])
+        last = " | ".join([line for line in self._errors if _says_something(line)][-_QUOTED_LINES:])
         detail = f": {last}" if last else ""
         if code is None or code >= 0:
             return f"the background process stopped by itself (exit code {code}{detail})"
@@ -178,6 +178,11 @@ def _popen(command: Sequence[str]) -> subprocess.Popen[bytes]:
         creationflags=_creation_flags(),
         start_new_session=True,  # Ctrl+C in napari's terminal is napari's business, as is its closing
     )
+
+
+def _says_something(line: str) -> bool:
+    """Whether a line is more than the trace of an error, which is for a bug report."""
+    return bool(line) and not line.startswith((" ", "Traceback "))
 
 
 def _creation_flags() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from napari_hydrapicker.background.messages import CorrectedRef, Trained, Training, TrainRequest
 from napari_hydrapicker.background.picking import open_reference
-from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.background.room import check_room
+from napari_hydrapicker.errors import HydraPickerError, ParameterError, WeightsError
 from napari_hydrapicker.heads.library import HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra import weights as network_file
@@ -30,14 +32,15 @@ def train(request: TrainRequest, say: Callable[[Training], None]) -> tuple[FewSh
     Raises
     ------
     HydraPickerError
-        If there is a head of that name that may not be replaced, the network or a micrograph cannot be used,
-        or memory is too short.
+        If there is a head of that name that may not be replaced, it could be kept nowhere, the network or a
+        micrograph cannot be used, or memory is too short.
     """
     taken = next((one for one in _libraries(request) if request.name in one.names()), None)
     if taken is not None and not request.replace:
         raise ParameterError(
             f"{taken.folder}: there is a head called {request.name!r} already; choose another name"
         )
+    check_room([one.folder for one in _libraries(request)])
     # All cores, unlike picking, which goes on for hours: the process' low priority keeps the window usable.
     torch.set_num_threads(os.cpu_count() or 1)
     path = network_file.bundled_path() if request.weights is None else Path(request.weights)
@@ -54,24 +57,30 @@ def train(request: TrainRequest, say: Callable[[Training], None]) -> tuple[FewSh
 
 
 def save(request: TrainRequest, result: FewShotResult, record: HeadRecord) -> Trained:
-    """Save the head in every library that the request names.
+    """Save the head in every library that the request names, or in those where it can be.
 
-    Minutes of training are not thrown away because the name was given to another head meanwhile: it gets a
-    number then.
+    Minutes of training are not thrown away because one folder cannot be written, which is remarked, nor
+    because the name was given to another head meanwhile: it gets a number then.
 
     Raises
     ------
-    HydraPickerError
-        If a folder cannot be written.
+    WeightsError
+        If none of the folders can be written.
     """
     libraries = _libraries(request)
     if not request.replace:
         record = record.model_copy(update={"name": _free_name(record.name, libraries)})
+    problems = []
     for library in libraries:
-        library.add(result.head, record, overwrite=request.replace)
+        try:
+            library.add(result.head, record, overwrite=request.replace)
+        except HydraPickerError as error:
+            problems.append(str(error))
+    if len(problems) == len(libraries):
+        raise WeightsError("; ".join(problems))
     return Trained(
         request.job, record.name, result.before.ap, result.after.ap, result.held_out, result.steps,
-        result.seconds,
+        result.seconds, "".join(f"It is not kept in a second place: {problem}" for problem in problems),
     )  # fmt: skip
 
 
@@ -80,7 +89,10 @@ def _libraries(request: TrainRequest) -> list[HeadLibrary]:
 
 
 def _free_name(name: str, libraries: list[HeadLibrary]) -> str:
-    taken = {one for library in libraries for one in library.names()}
+    taken: set[str] = set()
+    for library in libraries:
+        with contextlib.suppress(WeightsError):  # one that cannot be read is not going to be written either
+            taken.update(library.names())
     others = (f"{name[:60]}-{number}" for number in count(2))
     return name if name not in taken else next(other for other in others if other not in taken)
 

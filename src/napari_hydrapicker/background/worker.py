@@ -36,7 +36,7 @@ from napari_hydrapicker.background.surroundings import (
     print_trace,
     weigh_session,
 )
-from napari_hydrapicker.errors import HydraPickerError, ProjectError
+from napari_hydrapicker.errors import ProjectError
 
 T = TypeVar("T")
 _GIVE_WAY, _TRAINING_GIVES_WAY = 5, 5  # the latter on top: it takes all cores, which picking does not
@@ -155,8 +155,9 @@ class Worker:
     def _pick_all(self, request: PickRequest) -> None:
         try:
             picker = self._pickers.get(request)
-        except (HydraPickerError, OSError, RuntimeError, MemoryError) as error:
-            self._say(Broken(f"the network cannot be used: {error}"))
+        except Exception as error:  # as in a training
+            print_trace()
+            self._say(Broken(f"the network cannot be used: {in_words(error)}"))
             return
         self._say(Ready(device_name(picker), picker.threshold, remark_on(picker)))
         for reference in request.micrographs:
@@ -190,5 +191,9 @@ def main() -> None:
     os.dup2(2, 1)  # whatever prints must not get between the messages
     give_way(_GIVE_WAY)
     weigh_session(_GIVE_WAY)
-    Worker(sys.stdin.buffer, answers).run()
+    try:
+        Worker(sys.stdin.buffer, answers).run()
+    except Exception:
+        print_trace()
+        os._exit(1)  # not Python's own end, which aborts while the other thread waits for a request
     os._exit(0)  # nobody is there any more whom a library that hangs at its end could tell

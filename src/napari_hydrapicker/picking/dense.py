@@ -22,8 +22,11 @@ MIN_TILE_WPX = 256
 MAX_TILE_WPX = 2048  # larger images are tiled from the start
 _State = tuple[object, ...]
 _converted: weakref.WeakKeyDictionary[HydraPicker, tuple[_State, CpuInference]] = weakref.WeakKeyDictionary()
-_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory",
-              "could not create a primitive")  # fmt: skip  # the last is what oneDNN says then
+_NO_MEMORY = (
+    "out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory",
+    "could not create a primitive",  # what oneDNN says then
+    "can't start new thread", "resource temporarily unavailable",  # there is no room for its stack
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

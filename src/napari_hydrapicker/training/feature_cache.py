@@ -7,10 +7,7 @@ fit into the memory granted.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -19,73 +16,9 @@ from torch import Tensor
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.anchors import CELL_WPX
 from napari_hydrapicker.hydra.model import HydraPicker
-from napari_hydrapicker.imaging.padding import pad_with_noise
 from napari_hydrapicker.imaging.turns import BALANCED, TURNS
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-
-WINDOW_WPX = 640  # side of the largest window of which features are computed in one go
-CONTEXT_WPX = 16  # the body sees 14 wpx in each direction
-
-
-@dataclass(frozen=True, eq=False)
-class Window:
-    """A part of a micrograph: the body's features ``(C, h, w)`` in half precision, and its marks."""
-
-    micrograph: str
-    features: Tensor
-    marks: Marks
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns, working pixels."""
-        rows, cols = self.features.shape[1:]
-        return rows, cols
-
-    def crop(self, rng: np.random.Generator, size: int) -> tuple[Tensor, Marks]:
-        """Cut features ``(C, size, size)`` and marks out at random."""
-        top, left = (int(rng.integers(0, n - size + 1)) for n in self.shape)
-        part = self.features[:, top : top + size, left : left + size]
-        return part, self.marks.within((top, left), (size, size))
-
-
-def precision(device: torch.device) -> AbstractContextManager[object]:
-    """Half precision where training gains by it, as `single_head` uses it."""
-    return nullcontext() if device.type == "mps" else torch.autocast(device.type, dtype=torch.bfloat16)
-
-
-def windows(model: HydraPicker, micrograph: CorrectedMicrograph, side: int = WINDOW_WPX) -> Iterator[Window]:
-    """Features of a micrograph, window by window; together they cover it without overlap.
-
-    Parameters
-    ----------
-    model
-        In evaluation mode, on the device to compute on.
-    micrograph
-        As network input; padded with noise to whole cells, as in picking.
-    side
-        Of the largest window, working pixels, a multiple of 16.
-    """
-    image, _ = pad_with_noise(micrograph.image, CELL_WPX)
-    device = next(model.parameters()).device
-    for top, bottom in _parts(image.shape[0], side):
-        for left, right in _parts(image.shape[1], side):
-            above, before = max(0, top - CONTEXT_WPX), max(0, left - CONTEXT_WPX)
-            pixels = image[above : bottom + CONTEXT_WPX, before : right + CONTEXT_WPX]
-            seen = torch.from_numpy(np.ascontiguousarray(pixels))[None, None].to(device)
-            with torch.inference_mode(), precision(device):
-                features = model.features(seen.contiguous(memory_format=torch.channels_last))[0]
-            own = features[:, top - above : bottom - above, left - before : right - before]
-            half = own.to("cpu", torch.bfloat16, copy=True)
-            marks = micrograph.marks.within((top, left), (bottom - top, right - left))
-            yield Window(micrograph.name, half, marks)
-
-
-def _parts(length: int, side: int) -> list[tuple[int, int]]:
-    """Cut a length, a multiple of 16, into parts of nearly equal multiples of 16 of at most `side`."""
-    cells = length // CELL_WPX
-    count = -(-length // side)
-    edges = [cells * i // count * CELL_WPX for i in range(count + 1)]
-    return list(itertools.pairwise(edges))
+from napari_hydrapicker.training.feature_windows import WINDOW_WPX, Window, windows
 
 
 def window_bytes(model: HydraPicker, micrograph: CorrectedMicrograph) -> int:
@@ -121,6 +54,8 @@ def cached_windows(
     ------
     ParameterError
         If there is no micrograph.
+    OutOfMemoryError
+        If not even the features of a small window fit into memory.
     """
     if not micrographs:
         raise ParameterError("there is no corrected micrograph to train on; correct one first")

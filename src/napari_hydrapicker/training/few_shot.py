@@ -15,7 +15,8 @@ from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.hydra.model import HydraPicker
 from napari_hydrapicker.training.blending import blended
 from napari_hydrapicker.training.corrections import CorrectedMicrograph
-from napari_hydrapicker.training.feature_cache import Window, cached_windows, windows
+from napari_hydrapicker.training.feature_cache import cached_windows
+from napari_hydrapicker.training.feature_windows import Window, windows
 from napari_hydrapicker.training.few_shot_parameters import FewShotParameters
 from napari_hydrapicker.training.head_trainer import HeadTrainer
 from napari_hydrapicker.training.head_validation import HeadScores, score_head

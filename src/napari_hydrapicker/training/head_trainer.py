@@ -15,7 +15,8 @@ from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.hydra.losses import bias_loss, detection_loss
 from napari_hydrapicker.picking.dense import is_out_of_memory
 from napari_hydrapicker.training.corrections import Marks
-from napari_hydrapicker.training.feature_cache import Window, batch, precision
+from napari_hydrapicker.training.feature_cache import batch
+from napari_hydrapicker.training.feature_windows import Window, precision
 from napari_hydrapicker.training.few_shot_parameters import FewShotParameters
 from napari_hydrapicker.training.steps import MAX_GRADIENT, set_rate
 from napari_hydrapicker.training.validation import DENSE_STRIDE
@@ -59,6 +60,9 @@ class HeadTrainer:
                     raise
             # Outside the handler, whose traceback would keep the tensors of the failed try alive.
             self._optimiser.zero_grad(set_to_none=True)
+            for state in self._optimiser.state.values():
+                if "exp_avg_sq" not in state:  # memory ran out while it was set up
+                    state.clear()
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
             self._p = _smaller(self._p)

@@ -55,6 +55,7 @@ class PickJobs(Jobs):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(session, _POLL_MS, parent)
         self._total = self._done = 0
+        self._failed = False
         self._problems: list[str] = []
         self._began = 0.0
         self._waiting: list[Message] = []
@@ -76,6 +77,7 @@ class PickJobs(Jobs):
         )
         self._job += 1
         self._total, self._done, self._began = len(references), 0, time.monotonic()
+        self._failed = False
         self.started.emit(self._total)
         if not references:
             self._end(cancelled=False)
@@ -95,6 +97,11 @@ class PickJobs(Jobs):
             generator=generator, joined=s.joined, imported=s.imported, votes=s.votes,
         )  # fmt: skip
         self._send(request)
+
+    def stop(self) -> None:
+        """Begin to close: the process is ended, and has a moment to die in until `close` waits for it."""
+        self._timer.stop()
+        self._child.stop()
 
     def _on_project(self) -> None:
         """End the job if its project is gone: another project's micrographs have the same numbers."""
@@ -122,6 +129,7 @@ class PickJobs(Jobs):
             self._advance()
         elif isinstance(message, Failed):
             self._problems.append(message.error)
+            self._failed = True
             self._advance()
         elif isinstance(message, Finished):
             self._end(message.cancelled)
@@ -146,4 +154,6 @@ class PickJobs(Jobs):
         self._timer.stop()
         self._waiting.clear()
         problems, self._problems = self._problems, []
+        if self._failed:  # one that memory was too short for may fail ever after: the next job has another
+            self._child.stop()
         self.finished.emit(cancelled, problems)

@@ -46,6 +46,10 @@ class PickSection(Section):
         self.progress = LiveProgress()
         self.progress.setVisible(False)
         self.add(self.progress)
+        self.trouble = QLabel()
+        self.trouble.setWordWrap(True)
+        self.trouble.setVisible(False)
+        self.add(self.trouble)
         self.slider = ScoreSlider()
         self.slider.setToolTip("Confidence: the probability that a pick is a particle")
         self.add(self.slider)
@@ -135,6 +139,7 @@ class PickSection(Section):
             one.setEnabled(False)
         self.progress.set_progress(0, total, float("nan"))
         self.progress.setVisible(True)
+        self.trouble.setVisible(False)
 
     def _on_finished(self, cancelled: bool, problems: list[str]) -> None:
         for one in self.buttons:
@@ -142,4 +147,7 @@ class PickSection(Section):
         self.progress.setVisible(False)
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            self.problem.emit(f"Not picked: {problems[0]}{more}")
+            text = f"Not picked: {problems[0]}{more}"
+            self.trouble.setText(text)  # a notification is soon gone, and nobody may be there to see it
+            self.trouble.setVisible(True)
+            self.problem.emit(text)

@@ -37,7 +37,6 @@ class Section(QWidget):
         column.setSpacing(0)
         column.addWidget(self.header)
         column.addWidget(self._body)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.header.toggled.connect(self._fold)
         self.header.setChecked(open)
         self._fold(open)

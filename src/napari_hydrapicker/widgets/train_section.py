@@ -12,11 +12,13 @@ from napari_hydrapicker.background.messages import CorrectedRef, Trained, Traini
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.heads.names import check_head_name
 from napari_hydrapicker.heads.record import GENERIC
+from napari_hydrapicker.training_set import Suggestion
 from napari_hydrapicker.widgets.curves import TrainingCurves
 from napari_hydrapicker.widgets.live_progress import LiveProgress, in_words
 from napari_hydrapicker.widgets.parts import button, row
 from napari_hydrapicker.widgets.section import Section
 from napari_hydrapicker.widgets.train_jobs import TrainJobs
+from napari_hydrapicker.widgets.train_words import is_better, labels, reason, verdict
 
 _FEATURE_SHARE = 0.2  # of the time: the bar shows both stages as one
 
@@ -44,9 +46,7 @@ class TrainSection(Section):
     def __init__(self, jobs: TrainJobs) -> None:
         super().__init__("Train", open=False)
         self._jobs = jobs
-        self.labels = QLabel()
-        self.labels.setWordWrap(True)
-        self.add(self.labels)
+        self.labels = self._text()
         form = self.form()
         self.name = QLineEdit()
         self.name.setToolTip("Name of the new head: letters, digits, '-' and '_'")
@@ -57,16 +57,19 @@ class TrainSection(Section):
             lambda: self.next_requested.emit(),
         )  # fmt: skip
         self.add(row([self.train, self.next]))
+        self.suggestion = self._text()
         self.progress = LiveProgress()
         self.progress.cancelled.connect(self._cancel)
         self.curves = TrainingCurves()
-        self.result = QLabel()
-        self.result.setWordWrap(True)
+        self.add(self.progress)
+        self.add(self.curves)
+        self.result = self._text()
         self.use = button("Use it", "Pick with the new head from now on", self._take)
-        self.comparison = QLabel()
-        self.comparison.setWordWrap(True)
-        for widget in (self.progress, self.curves, self.result, self.use, self.comparison):
-            self.add(widget).setVisible(False)
+        self.add(self.use)
+        self.comparison = self._text()
+        unneeded = (self.suggestion, self.progress, self.curves, self.result, self.use, self.comparison)
+        for widget in unneeded:  # at first
+            widget.setVisible(False)
         self._made: Trained | None = None
         self._in_use = ""
         jobs.started.connect(self._on_started)
@@ -79,26 +82,18 @@ class TrainSection(Section):
 
     def show_corrections(self, corrected: tuple[CorrectedRef, ...]) -> None:
         """Say what there is to train on."""
-        complete = [one for one in corrected if one.complete]
-        partial = [one for one in corrected if not one.complete]
-        particles = sum(len(one.yx) for one in corrected)
-        rejected = sum(len(one.negative_yx) for one in corrected)
-        if not corrected:
-            text = "Correct a micrograph and mark it complete (key Q): that is enough to begin with."
-        else:
-            text = (
-                f"{len(complete)} complete and {len(partial)} partly corrected micrographs, {particles:,} "
-                f"particles, {rejected:,} deleted picks"
-            )
-            if len(corrected) == 1:
-                text += ". With a second one the new head can be compared with the old"
-        self.labels.setText(text)
-        self.train.setEnabled(particles > 0 and not self._jobs.running)
+        self.labels.setText(labels(corrected))
+        self.train.setEnabled(any(one.yx for one in corrected) and not self._jobs.running)
 
     def show_comparison(self, text: str) -> None:
         """Say how the new head's picks differ; "" for nothing to compare."""
         self.comparison.setText(text)
         self.comparison.setVisible(bool(text))
+
+    def show_suggestion(self, name: str, why: Suggestion) -> None:
+        """Say why the micrograph of a name is the next to correct."""
+        self.suggestion.setText(reason(name, why))
+        self.suggestion.setVisible(True)
 
     def show_head(self, name: str) -> None:
         """Say of the new head whether it is the one in use, whichever way the user chose that."""
@@ -108,10 +103,31 @@ class TrainSection(Section):
             self.result.setText(verdict(self._made, used))
             self.use.setVisible(not used)
 
+    def forget(self) -> None:
+        """Show nothing of the last training: another one begins, or it was of another project."""
+        self._made = None
+        self.curves.clear()
+        for widget in (self.curves, self.result, self.use, self.suggestion):
+            widget.setVisible(False)
+
+    def show_problem(self, text: str) -> None:
+        """Say why there is no new head: here too, since a notification is short, and soon gone."""
+        self._made = None
+        self.use.setVisible(False)
+        self.result.setText(text)
+        self.result.setVisible(True)
+        self.problem.emit(text)
+
     def suggest_name(self, text: str) -> None:
         """Propose a name made of some text, such as the project's, unless the user has typed one."""
         if not self.name.isModified():
             self.name.setText(re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:60] or "my-head")
+
+    def _text(self) -> QLabel:
+        label = QLabel()
+        label.setWordWrap(True)
+        self.add(label)
+        return label
 
     def _ask(self) -> None:
         name = self.name.text().strip()
@@ -137,10 +153,7 @@ class TrainSection(Section):
             self.head_chosen.emit(self._made.name)
 
     def _on_started(self) -> None:
-        self._made = None
-        self.curves.clear()
-        self.result.setVisible(False)
-        self.use.setVisible(False)
+        self.forget()
         self.train.setEnabled(False)
         # Not 0 of 0, which is drawn as something that moves: without a graphics card each of its thirty
         # pictures a second costs the window more than anything else.
@@ -176,24 +189,6 @@ class TrainSection(Section):
     def _on_finished(self, cancelled: bool, problem: str) -> None:
         self.progress.setVisible(False)
         self.train.setEnabled(True)
-        if cancelled:
-            self.curves.setVisible(False)
+        self.curves.setVisible(bool(self.curves.loss) and not cancelled)
         if problem:
-            self.problem.emit(problem)
-
-
-def is_better(t: Trained) -> bool:
-    """Whether a head is known to be better than the one that it started from."""
-    return t.held_out and t.ap_after > t.ap_before
-
-
-def verdict(t: Trained, in_use: bool = False) -> str:
-    """Say how a head compares with the one that it started from, and what to do with it."""
-    on = "held-out micrographs" if t.held_out else "the micrographs trained on"
-    text = f"Head {t.name!r}: AP on {on} {t.ap_before:.3f} before, {t.ap_after:.3f} now"
-    if is_better(t):
-        return f"{text}. It is better than the generic head"
-    if t.held_out:
-        rest = ": correct more" if in_use else ", and is not in use: correct more, or try it"
-        return f"{text}. It is no better than the generic head{rest}"
-    return text
+            self.show_problem(problem)

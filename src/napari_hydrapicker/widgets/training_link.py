@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_hydrapicker.background.messages import Trained
-from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.errors import HydraPickerError, ParameterError, ProjectError
+from napari_hydrapicker.heads.library import find
 from napari_hydrapicker.hydra.bundled import head_names
-from napari_hydrapicker.project.counts import is_shown
-from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.training_set import corrected_micrographs, head_libraries, next_to_correct
-from napari_hydrapicker.widgets.before_layer import BeforeLayer
 from napari_hydrapicker.widgets.canvas import Canvas
+from napari_hydrapicker.widgets.head_comparison import HeadComparison
 from napari_hydrapicker.widgets.micrographs_section import MicrographsSection
 from napari_hydrapicker.widgets.pick_section import PickSection
 from napari_hydrapicker.widgets.train_jobs import TrainJobs
-from napari_hydrapicker.widgets.train_section import TrainSection, verdict
+from napari_hydrapicker.widgets.train_section import TrainSection
+from napari_hydrapicker.widgets.train_words import verdict
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -48,9 +49,8 @@ class TrainingLink(QObject):
         super().__init__(parent)
         self._session, self._canvas, self._jobs = session, canvas, jobs
         self._section, self._pick, self._micrographs = section, pick, micrographs
-        self._before_layer = BeforeLayer(viewer)
-        self._before: dict[int, Labels] = {}
-        self._threshold_before = 0.5
+        self._before = HeadComparison(viewer, session)
+        self._project: Path | None = None
         self._count = QTimer(self)
         self._count.setSingleShot(True)
         self._count.setInterval(_COUNT_MS)
@@ -72,40 +72,38 @@ class TrainingLink(QObject):
 
     def train(self, name: str) -> None:
         """Train a head on the corrections made so far."""
-        libraries = head_libraries(self._session)
-        taken = [one.folder for one in libraries if name in one.names()]
+        try:
+            self._train(name)
+        except HydraPickerError as error:
+            self._section.show_problem(f"Head {name!r} was not trained: {error}")
+
+    def _train(self, name: str) -> None:
         if self._session.read_only:
-            self.problem.emit("The project is read-only here: it is open in another napari")
-        elif taken:
-            self.problem.emit(f"There is a head called {name!r} already in {taken[0]}: choose another name")
-        else:
-            try:
-                self._jobs.train(name, [one.folder for one in libraries])
-            except HydraPickerError as error:
-                self.problem.emit(str(error))
+            raise ProjectError("The project is read-only here: it is open in another napari")
+        libraries = head_libraries(self._session)
+        taken = find(name, libraries)
+        if taken is not None:
+            raise ParameterError(
+                f"There is a head called {name!r} already in {taken.folder}: choose another name"
+            )
+        self._jobs.train(name, [one.folder for one in libraries])
 
     def take(self, name: str) -> None:
-        """Pick with another head from now on, and keep what the one before had picked."""
-        session = self._session
-        self._before = {r.id: session.labels(r.id) for r in session.records if len(session.labels(r.id))}
-        self._threshold_before = session.settings.threshold
+        """Pick with another head from now on."""
         self.refresh_heads()
-        try:
-            session.update(head=name, picker="hydra")
-        except HydraPickerError as error:
-            self.problem.emit(str(error))
-            return
-        self.told.emit(
-            f"Head {name!r} picks from now on: pick this micrograph or all again to see what changes"
-        )
+        if self._attempt(lambda: self._session.update(head=name, picker="hydra")):
+            self.told.emit(
+                f"Head {name!r} picks from now on: pick this micrograph or all again to see what changes"
+            )
 
     def go_on(self) -> None:
-        """Show the micrograph on which a correction would teach most."""
-        number = next_to_correct(self._session, self._before)
-        if number is None:
+        """Show the micrograph on which a correction would teach most, and say why."""
+        found = next_to_correct(self._session, self._before.picked_again())
+        if found is None:
             self.problem.emit("No other picked micrograph is left to correct: pick some first")
-        else:
-            self._session.set_current(number)
+            return
+        self._attempt(lambda: self._session.set_current(found.micrograph_id))
+        self._section.show_suggestion(self._session.record(found.micrograph_id).name, found)
 
     def refresh_heads(self) -> None:
         """List the heads that there are: the network's own, then those that were trained for it."""
@@ -122,8 +120,7 @@ class TrainingLink(QObject):
     def close(self) -> None:
         """Forget the comparison."""
         self._count.stop()
-        self._before.clear()
-        self._before_layer.remove()
+        self._before.forget()
 
     def _on_found(self, trained: Trained) -> None:
         """Tell of a head that was finished while nobody looked; it is chosen by the user, or not at all."""
@@ -139,17 +136,21 @@ class TrainingLink(QObject):
         self.told.emit(f"The training of head {name!r} goes on by itself: open its project again to see it")
 
     def _on_project(self) -> None:
-        self._before.clear()
-        self._before_layer.remove()
+        self._before.forget()
         self.refresh_heads()
-        if self._session.is_open:
-            self._section.suggest_name(f"{self._session.project.path.stem}-1")
+        project = self._session.project.path if self._session.is_open else None
+        if project != self._project:  # and not only more micrographs
+            self._project = project
+            self._section.forget()
+        if project is not None:
+            self._section.suggest_name(f"{project.stem}-1")
         self._count.start()
 
     def _on_settings(self, names: frozenset[str]) -> None:
         if "weights" in names:
             self.refresh_heads()
         elif "head" in names:
+            self._before.keep()
             self._show_head()
         if "threshold" in names:
             self._count.start()
@@ -162,42 +163,30 @@ class TrainingLink(QObject):
     def _show_corrections(self) -> None:
         if self._session.is_open:
             self._section.show_corrections(corrected_micrographs(self._session))
-            if not self._section.comparison.isHidden() and self._canvas.micrograph_id in self._before:
-                self._tell_difference(self._canvas.micrograph_id)
+            self._section.show_comparison(self._before.in_words(self._canvas.micrograph_id))
 
     def _show_head(self) -> None:
         """Tell which head is in use, and which micrographs it was made from."""
         name = self._session.settings.head
         self._section.show_head(name)
-        for library in head_libraries(self._session):
-            if name in library.names():
-                try:
-                    uses = {one.name: one.use for one in library.record(name).micrographs}
-                except HydraPickerError as error:
-                    self.problem.emit(str(error))
-                    uses = {}
-                self._micrographs.show_uses(uses)
-                return
         self._micrographs.show_uses({})
+        self._attempt(lambda: self._show_uses(name))
+
+    def _show_uses(self, name: str) -> None:
+        library = find(name, head_libraries(self._session))
+        if library is not None:
+            self._micrographs.show_uses({one.name: one.use for one in library.record(name).micrographs})
 
     def _compare(self) -> None:
         """Show the picks before beside the present ones, where the head's change has made a difference."""
         number = self._canvas.micrograph_id
-        old = None if number is None else self._before.get(number)
-        if number is None or old is None or old.equals(self._session.labels(number)):
-            self._before_layer.clear()
-            self._section.show_comparison("")
-            return
-        self._before_layer.show(old.yx[is_shown(old, self._threshold_before)], self._canvas.diameter_px())
-        self._tell_difference(number)
+        self._section.show_comparison(self._before.show(number, self._canvas.diameter_px()))
 
-    def _tell_difference(self, number: int) -> None:
-        """Say how many picks there were on a micrograph, and on all that were picked again, and are now."""
-        before = {n: int(is_shown(old, self._threshold_before).sum()) for n, old in self._before.items()}
-        text = f"Picks here {before[number]} before, {self._session.count(number)} now"
-        # Others still have the old head's picks, of which the new head's threshold says nothing.
-        again = [n for n, old in self._before.items() if self._session.labels(n) is not old]
-        if len(again) > 1:
-            counts = sum(before[n] for n in again), sum(self._session.count(n) for n in again)
-            text += "; on the {} micrographs picked again {} before, {} now".format(len(again), *counts)
-        self._section.show_comparison(f"{text}. The layer “{self._before_layer.name}” has those of before.")
+    def _attempt(self, change: Callable[[], object]) -> bool:
+        """Do something that may be refused; the user reads why."""
+        try:
+            change()
+        except HydraPickerError as error:
+            self.problem.emit(str(error))
+            return False
+        return True

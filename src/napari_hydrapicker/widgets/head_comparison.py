@@ -1,0 +1,64 @@
+"""What the head before had picked, beside what the present one picks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_hydrapicker.project.labels import Labels
+from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.before_layer import BeforeLayer
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+class HeadComparison:
+    """Keeps the picks of before, shows them as a layer, and tells how many they were."""
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        self._session, self._layer = session, BeforeLayer(viewer)
+        self._labels: dict[int, Labels] = {}
+        self._yx: dict[int, NDArray[np.float64]] = {}  # of those that were shown
+
+    def keep(self) -> None:
+        """Keep the present picks: another head is to come."""
+        session = self._session
+        self._labels = {r.id: session.labels(r.id) for r in session.records if len(session.labels(r.id))}
+        self._yx = {number: session.picks(number).yx for number in self._labels}
+
+    def forget(self) -> None:
+        """Keep nothing, and take the layer out of the viewer."""
+        self._labels.clear()
+        self._yx.clear()
+        self._layer.remove()
+
+    def picked_again(self) -> dict[int, NDArray[np.float64]]:
+        """Return the picks (N, 2) of before, pixels, on the micrographs that were picked again since.
+
+        Others still have the old head's picks, of which the new head's threshold says nothing.
+        """
+        return {n: self._yx[n] for n, old in self._labels.items() if self._session.labels(n) is not old}
+
+    def show(self, number: int | None, diameter_px: float) -> str:
+        """Show the picks of before on a micrograph, where there is a difference; returns it in words."""
+        text = self.in_words(number)
+        if text and number is not None:
+            self._layer.show(self._yx[number], diameter_px)
+        else:
+            self._layer.clear()
+        return text
+
+    def in_words(self, number: int | None) -> str:
+        """Say how many picks there were on a micrograph, and on all that were picked again, and are now."""
+        old = None if number is None else self._labels.get(number)
+        if number is None or old is None or old.equals(self._session.labels(number)):
+            return ""
+        text = f"Picks here {len(self._yx[number])} before, {self._session.count(number)} now"
+        again = self.picked_again()
+        if len(again) > 1:
+            counts = sum(map(len, again.values())), sum(map(self._session.count, again))
+            text += "; on the {} micrographs picked again {} before, {} now".format(len(again), *counts)
+        return f"{text}. The layer “{self._layer.name}” has those of before."

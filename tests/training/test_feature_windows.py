@@ -1,0 +1,98 @@
+"""Features of a corrected micrograph: the windows' features and marks are those of the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hydrapicker.errors import OutOfMemoryError
+from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.imaging.padding import pad_with_noise
+from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
+from napari_hydrapicker.training.feature_windows import precision, windows
+
+NONE = np.empty((0, 2))
+
+
+@pytest.fixture(scope="module")
+def model() -> HydraPicker:
+    torch.manual_seed(0)
+    return HydraPicker(Architecture(channels=8, groups=4)).eval()
+
+
+@pytest.fixture(scope="module")
+def micrograph() -> CorrectedMicrograph:
+    rng = np.random.default_rng(1)
+    image = rng.normal(size=(90, 200)).astype(np.float32)
+    yx = rng.uniform(0, 1, (40, 2)) * (90, 200) - 0.5
+    return CorrectedMicrograph("m", image, Marks(yx, yx[:5] + 3, NONE, True))
+
+
+def test_windows_are_parts_of_the_whole(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
+    (whole,) = windows(model, micrograph)
+    assert whole.shape == (96, 208)  # padded to whole cells
+    parts = list(windows(model, micrograph, side=80))
+    assert [part.shape for part in parts] == [(48, 64), (48, 64), (48, 80)] * 2
+    top = torch.cat([p.features for p in parts[:3]], dim=2)
+    bottom = torch.cat([p.features for p in parts[3:]], dim=2)
+    joined = torch.cat([top, bottom], dim=1)
+    # GroupNorm's statistics are those of what the body is shown: close to the whole's, not equal.
+    error = (joined - whole.features).float().abs().mean() / whole.features.float().abs().mean()
+    shifted = (joined.roll(1, 2) - whole.features).float().abs().mean() / whole.features.float().abs().mean()
+    assert error < 0.15 < shifted
+
+
+def test_features_are_the_networks_own(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
+    (whole,) = windows(model, micrograph)
+    image = torch.from_numpy(pad_with_noise(micrograph.image)[0])[None, None]
+    with torch.inference_mode(), precision(torch.device("cpu")):
+        expected = model.features(image)[0]
+    torch.testing.assert_close(whole.features.float(), expected.float(), atol=0.05, rtol=0.05)
+    assert whole.features.dtype == torch.bfloat16
+
+
+def test_every_mark_is_in_one_window(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
+    parts = list(windows(model, micrograph, side=80))
+    corners = [(top, left) for top in (0, 48) for left in (0, 64, 128)]
+    found = [part.marks.yx + corner for part, corner in zip(parts, corners, strict=True)]
+    joined, expected = np.concatenate(found), micrograph.marks.yx
+    np.testing.assert_allclose(joined[np.lexsort(joined.T)], expected[np.lexsort(expected.T)])
+
+
+def test_where_memory_is_short_the_windows_shrink(
+    model: HydraPicker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes: list[tuple[int, int]] = []
+    features = model.features
+
+    def short_of_memory(image: torch.Tensor) -> torch.Tensor:
+        shapes.append((image.shape[2], image.shape[3]))
+        if len(shapes) > 1 and image.numel() > 64 * 120:  # other programs take it after the first window
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+        return features(image)
+
+    yx = np.random.default_rng(2).uniform(0, 1, (40, 2)) * (90, 300) - 0.5
+    micrograph = CorrectedMicrograph("m", np.zeros((90, 300), np.float32), Marks(yx, NONE, NONE, True))
+    monkeypatch.setattr(model, "features", short_of_memory)
+    found = list(windows(model, micrograph, side=160))
+    assert [one.shape for one in found] == [(96, 144), *[(48, 80)] * 4]
+    assert shapes == [(96, 160), (96, 176), (64, 112), (64, 96), (64, 112), (64, 96)]
+    corners = [(0, 0), (0, 144), (0, 224), (48, 144), (48, 224)]
+    joined = np.concatenate([one.marks.yx + corner for one, corner in zip(found, corners, strict=True)])
+    np.testing.assert_allclose(joined[np.lexsort(joined.T)], yx[np.lexsort(yx.T)])
+
+
+def test_without_any_memory_it_says_what_to_do(
+    model: HydraPicker, micrograph: CorrectedMicrograph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(image: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(model, "features", fail)
+    message = "CUDA out of memory. Tried to allocate 2 GiB"
+    with pytest.raises(OutOfMemoryError, match="close other programs"):
+        list(windows(model, micrograph))
+    message = "expected a tensor of 4 dimensions"
+    with pytest.raises(RuntimeError, match="4 dimensions"):
+        list(windows(model, micrograph))
