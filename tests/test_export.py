@@ -27,6 +27,8 @@ def test_every_target_holds_the_picks(tmp_path: Path, preset: str) -> None:
     assert not (tmp_path / "out").exists(), "a plan writes nothing"
     report = run(planned)
     assert set(report.files) == set(planned.files)
+    assert report.outcome() == "4 picks on 2 micrographs written, read back and found the same"
+    assert report.summary() == f"{report.outcome()}: {tmp_path / 'out'}", "what is cut off first is last"
     main = [f for f in report.files if f.name == formats.FORMATS[PRESETS[preset].format].main]
     back = {name: picks for file in main or report.files for name, picks in formats.read(file).items()}
     assert set(back) == {"m1", "m2"}
@@ -90,7 +92,7 @@ def test_files_are_not_replaced_unasked(tmp_path: Path) -> None:
     run(plan(items, "eman", tmp_path / "out"))
     again = plan(items, "eman", tmp_path / "out")
     assert again.existing == (tmp_path / "out" / "m1.box",)
-    assert "1 exist already" in again.summary()
+    assert again.summary() == "2 picks on 1 micrograph, 1 file; 1 exists already"
     with pytest.raises(CoordinateFileError, match="exists"):
         run(again)
     run(again, overwrite=True)

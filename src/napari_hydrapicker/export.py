@@ -26,7 +26,7 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "relion-job": Preset("star-combined", "RELION 5: autopick.star and a STAR a micrograph", 1e-5),
+    "relion-job": Preset("star-combined", "RELION 5: as AutoPick writes it", 1e-5),
     "relion-particles": Preset("star-particles", "RELION: one particles table", 1e-5),
     "cryosparc": Preset("star-particles", "cryoSPARC: import particles (STAR)", 1e-5),
     "eman": Preset("box", "EMAN: .box", 1.0),
@@ -76,8 +76,9 @@ class ExportPlan:
 
     def summary(self) -> str:
         """Say in a line what would be written."""
-        there = f"; {len(self.existing):,} exist already" if self.existing else ""
-        return f"{self.n_picks:,} picks on {len(self.picks):,} micrographs, {len(self.files):,} files{there}"
+        n = len(self.existing)
+        there = f"; {n:,} {'exists' if n == 1 else 'exist'} already" if n else ""
+        return f"{_counts(self.n_picks, len(self.picks))}, {_number(len(self.files), 'file')}{there}"
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,21 @@ class ExportReport:
     n_picks: int
     n_micrographs: int
 
-    def summary(self) -> str:
+    def outcome(self) -> str:
         """Say in a line what was written."""
-        where = self.files[0].parent if self.files else "nowhere"
-        return (
-            f"{self.n_picks:,} picks on {self.n_micrographs:,} micrographs written to {where}, "
-            "read back and found the same"
-        )
+        return f"{_counts(self.n_picks, self.n_micrographs)} written, read back and found the same"
+
+    def summary(self) -> str:
+        """Say it, and where that is."""
+        return f"{self.outcome()}: {self.files[0].parent if self.files else 'nowhere'}"
+
+
+def _counts(n_picks: int, n_micrographs: int) -> str:
+    return f"{_number(n_picks, 'pick')} on {_number(n_micrographs, 'micrograph')}"
+
+
+def _number(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def plan(items: Sequence[ExportItem], preset: str, folder: Path, only_complete: bool = False) -> ExportPlan:

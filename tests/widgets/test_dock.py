@@ -351,6 +351,19 @@ def test_another_project_ends_the_picking_of_this_one(
     assert len(dock.session.labels(dock.session.current)) == 0
 
 
+def test_a_closed_dock_ends_its_process_before_it_removes_layers(picked: Any, double: Any) -> None:
+    seen: list[str] = double.ended
+    picked.jobs._child.close()
+    picked.jobs._child = double
+    picked.viewer.layers.events.removed.connect(lambda event: seen.append(event.value.name))
+    picked.viewer.layers.events.end_batch.connect(lambda _: seen.append("updated"))
+    picked.close_session()
+    assert seen[0] == "stopped", "it dies while the layers are removed"
+    assert {"HydraPicker picks", "HydraPicker micrograph"} <= set(seen)
+    assert seen[-2:] == ["updated", "closed"], "one update of the canvas, then nothing is left running"
+    assert seen.count("updated") == 1
+
+
 def test_a_closed_dock_takes_its_layers_with_it(picked: Any) -> None:
     others = picked.viewer.add_points([[1.0, 2.0]], name="the user's own")
     picked.canvas.picks.layer.add([[50.0, 60.0]])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from qtpy.QtWidgets import QPushButton, QStyle, QStyleOptionComboBox
 
 from napari_hydrapicker.export import PRESETS
 
@@ -22,9 +23,49 @@ def test_the_preview_follows_the_choices(picked: Any, tmp_path: Path) -> None:
     section.folder.setText(str(tmp_path / "out"))
     assert section.preview.text() == "2 picks on 3 micrographs, 4 files"
     section.preset.setCurrentIndex(list(PRESETS).index("csv"))
-    assert section.preview.text() == "2 picks on 3 micrographs, 1 files"
+    assert section.preview.text() == "2 picks on 3 micrographs, 1 file"
     section.only_complete.setChecked(True)
     assert section.preview.text() == "nothing to export: no micrograph is marked complete"
+
+
+def test_every_title_can_be_read_in_a_narrow_dock(picked: Any) -> None:
+    picked.export.set_open(True)
+    picked.resize(picked.minimumWidth(), 900)
+    picked.grab()  # lays it out
+    box = picked.export.preset
+    option = QStyleOptionComboBox()
+    box.initStyleOption(option)
+    field = box.style().subControlRect(
+        QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, box
+    )
+    widths = {preset.title: box.fontMetrics().horizontalAdvance(preset.title) for preset in PRESETS.values()}
+    assert {title for title, width in widths.items() if width > field.width()} == set()
+
+
+def test_the_folder_has_the_room_that_its_button_leaves(picked: Any) -> None:
+    section = picked.export
+    section.set_open(True)
+    picked.resize(picked.minimumWidth(), 900)
+    picked.grab()
+    (choose,) = (b for b in section.findChildren(QPushButton) if b.text() == "Choose…")
+    assert choose.width() == choose.sizeHint().width()
+    assert section.folder.width() > 1.5 * choose.width()
+
+
+def test_after_writing_it_says_what_was_written(picked: Any, tmp_path: Path, wait: Any) -> None:
+    section, told = picked.export, []
+    section.done.disconnect()
+    section.done.connect(told.append)
+    section.set_open(True)
+    section.folder.setText(str(tmp_path / "out"))
+    section.export()
+    wait(lambda: told)
+    assert section.preview.text() == "2 picks on 3 micrographs written, read back and found the same"
+    assert told == [f"{section.preview.text()}: {tmp_path / 'out'}"]
+    section.preset.setCurrentIndex(list(PRESETS).index("csv"))
+    assert section.preview.text() == "2 picks on 3 micrographs, 1 file"
+    section.preset.setCurrentIndex(list(PRESETS).index("relion-job"))
+    assert section.preview.text() == "2 picks on 3 micrographs, 4 files; 4 exist already"
 
 
 def test_without_micrographs_there_is_nothing_to_export(picked: Any) -> None:

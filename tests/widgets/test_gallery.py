@@ -65,6 +65,24 @@ def test_what_the_mouse_rests_on_says_its_score(gallery: Gallery) -> None:
     assert "0.90" in gallery.items.data(gallery.items.index(0), Qt.ItemDataRole.ToolTipRole)
 
 
+@pytest.mark.parametrize("width", [330, 250, 40])
+def test_a_row_fills_the_width(gallery: Gallery, width: int) -> None:
+    gallery.set_items(
+        np.arange(40), np.zeros((40, 48, 48), np.uint8), np.ones(40, np.float32), np.zeros(40, bool)
+    )
+    gallery.resize(width, 200)
+    QTest.qWait(150)  # Qt lays it out when nothing else is left to do
+    cells = [gallery.visualRect(gallery.items.index(i)) for i in range(40)]
+    first = [cell for cell in cells if cell.center().y() == cells[0].center().y()]
+    room, side = gallery.viewport().width(), 48 + 6
+    assert len(first) == max(1, room // side), "as many in a row as fit"
+    assert len({cell.width() for cell in cells}) == 1
+    if width > side:
+        left, right = first[0].center().x(), room - first[-1].center().x()
+        assert abs(left - right) <= len(first) + 1, "no empty strip is left at one side"
+        assert left < side
+
+
 def test_ten_thousand_particles_are_drawn_only_as_far_as_seen(gallery: Gallery) -> None:
     n = 10_000
     gallery.set_items(

@@ -3,7 +3,7 @@
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QPushButton
 
 from napari_hydrapicker.widgets.parts import button, choice, length, row, show_value
 
@@ -45,6 +45,16 @@ def test_widgets_in_a_row_stand_side_by_side() -> None:
     a, b = holder.findChildren(QLabel)
     assert (a.y(), a.width()) == (b.y(), b.width())
     assert a.x() < b.x()
+    holder.deleteLater()
+
+
+def test_one_of_a_row_may_take_the_room_that_is_left() -> None:
+    holder = row([QLabel("a"), button("b", "tip", lambda: None)], widest=0)
+    holder.resize(400, 30)
+    holder.layout().activate()
+    pushed = holder.findChild(QPushButton)
+    assert pushed.width() == pushed.sizeHint().width()
+    assert holder.findChildren(QLabel)[0].width() == 400 - 4 - pushed.width()
     holder.deleteLater()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_hydrapicker.widgets.canvas import camera_of
 from napari_hydrapicker.widgets.tools import Tool
@@ -68,6 +69,25 @@ def test_the_ring_is_hidden_and_shown_again_in_front(dock: Any) -> None:
     assert dock.viewer.layers[-2:] == [other, ring]
     assert (ring.visible, ring.size[0]) == (True, 80)
     assert ring.data.tolist() == [[210, 320]], "not where it was seen before"
+
+
+def test_a_ring_that_is_hidden_at_once_stays_hidden(dock: Any) -> None:
+    dock.session.update(diameter_angstrom=150)
+    ring = dock.viewer.layers["HydraPicker diameter"]
+    dock.tools.hide_ring()
+    QTest.qWait(100)
+    assert not ring.visible
+
+
+def test_a_new_ring_is_seen_a_moment_later(dock: Any, wait: Any) -> None:
+    if "HydraPicker diameter" in dock.viewer.layers:
+        dock.viewer.layers.remove("HydraPicker diameter")
+    dock.session.update(diameter_angstrom=240)
+    ring = dock.viewer.layers["HydraPicker diameter"]
+    assert not ring.visible
+    wait(lambda: ring.visible, seconds=2)
+    assert ring.size[0] == 80
+    assert dock.viewer.layers.selection.active is dock.canvas.picks.layer
 
 
 def test_no_ring_is_left_when_the_dock_is_closed(dock: Any) -> None:

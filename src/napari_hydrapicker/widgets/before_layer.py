@@ -8,6 +8,8 @@ import numpy as np
 from napari.layers import Points
 from numpy.typing import NDArray
 
+from napari_hydrapicker.widgets.layers import add_beside
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
@@ -28,15 +30,14 @@ class BeforeLayer:
         """Show picks (N, 2), micrograph pixels, as rings; whether they are visible is the user's choice."""
         if self.layer is None or self.layer not in self._viewer.layers:
             self.layer = Points(
-                np.empty((0, 2)), name=NAME, ndim=2, face_color="transparent", border_color=_COLOUR,
+                yx, size=diameter_px, name=NAME, ndim=2, face_color="transparent", border_color=_COLOUR,
                 symbol="disc", border_width=0.06,
             )  # fmt: skip
-            active = self._viewer.layers.selection.active
-            self._viewer.add_layer(self.layer)
-            self._viewer.layers.selection.active = active  # the user's clicks go on to the picks
+            add_beside(self._viewer, self.layer)  # the user's clicks go on to the picks
             self.layer.editable = False
-        self.layer.data = yx
-        self.layer.size = diameter_px
+        else:
+            self.layer.data = yx
+            self.layer.size = diameter_px
 
     def clear(self) -> None:
         """Show nothing where there is nothing to compare; to remove the layer takes napari too long."""

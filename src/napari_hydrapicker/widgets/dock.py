@@ -20,6 +20,7 @@ from napari_hydrapicker.widgets.figures import Figures
 from napari_hydrapicker.widgets.gallery_link import GalleryLink
 from napari_hydrapicker.widgets.jobs import Jobs
 from napari_hydrapicker.widgets.keys import bind_keys, unbind_keys
+from napari_hydrapicker.widgets.layers import at_one_stroke
 from napari_hydrapicker.widgets.make_jobs import MakeJobs
 from napari_hydrapicker.widgets.make_link import MakeLink
 from napari_hydrapicker.widgets.make_section import MakeSection
@@ -105,9 +106,11 @@ class HydraPickerWidget(QWidget):
             return
         self._closed = True
         unbind_keys(self.viewer, self._actions())
-        self.tools.close()
-        self.training_link.close()
-        self.canvas.clear()
+        self.jobs.stop()  # its process dies while the layers are removed
+        with at_one_stroke(self.viewer):
+            self.tools.close()
+            self.training_link.close()
+            self.canvas.clear()
         self._end()
 
     def _actions(self) -> dict[str, Callable[[], object]]:

@@ -44,7 +44,8 @@ class ExportSection(Section):
         form.addRow("For", self.preset)
         self.folder = QLineEdit()
         self.folder.setPlaceholderText("folder to write to")
-        form.addRow("Folder", row([self.folder, button("Choose…", "Choose a folder", self._choose)]))
+        choose = button("Choose…", "Choose a folder", self._choose)
+        form.addRow("Folder", row([self.folder, choose], widest=0))
         self.only_complete = QCheckBox("Only complete micrographs")
         self.add(self.only_complete)
         self.preview = QLabel()
@@ -98,6 +99,7 @@ class ExportSection(Section):
         if isinstance(result, HydraPickerError):
             self.problem.emit(str(result))
         else:
+            self.preview.setText(result.outcome())  # not that the files are there, until something changes
             self.done.emit(result.summary())
 
     def _choose(self) -> None:

@@ -87,7 +87,7 @@ class _CropPainter(QStyledItemDelegate):
 
 
 class Gallery(QListView):
-    """The crops, as many in a row as fit.
+    """The crops, as many in a row as fit, spread over its width.
 
     Signals
     -------
@@ -104,6 +104,7 @@ class Gallery(QListView):
         super().__init__()
         self.items = GalleryModel()
         self.items.setParent(self)
+        self.items.modelReset.connect(self._spread)
         self.setModel(self.items)
         self.set_items = self.items.set_items
         self._painter = _CropPainter(self)
@@ -113,6 +114,16 @@ class Gallery(QListView):
         self.setMovement(QListView.Movement.Static)
         self.setUniformItemSizes(True)  # else all sizes are asked for at once
         self.setSelectionMode(QListView.SelectionMode.NoSelection)
+
+    def resizeEvent(self, event: Any) -> None:
+        """Spread the crops over the new width."""
+        self._spread()
+        super().resizeEvent(event)
+
+    def _spread(self) -> None:
+        side = self.items.crops.shape[1] + 2 * _SPACE
+        room = self.viewport().width() - 1  # a row as wide as the whole does not fit
+        self.setGridSize(QSize(max(side, room // max(1, room // side)), side))
 
     def mouseReleaseEvent(self, event: Any) -> None:
         """Reject or restore with the left button, find with the right."""

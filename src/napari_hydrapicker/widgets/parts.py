@@ -16,14 +16,14 @@ def button(text: str, tip: str, clicked: Callable[[], object], checkable: bool =
     return made
 
 
-def row(widgets: Sequence[QWidget]) -> QWidget:
-    """Return widgets side by side, as wide as one another."""
+def row(widgets: Sequence[QWidget], widest: int | None = None) -> QWidget:
+    """Return widgets side by side, as wide as one another, or one of them as wide as the others leave it."""
     holder = QWidget()
     layout = QHBoxLayout(holder)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(4)
-    for widget in widgets:
-        layout.addWidget(widget, 1)
+    for i, widget in enumerate(widgets):
+        layout.addWidget(widget, int(widest in (None, i)))
     return holder
 
 

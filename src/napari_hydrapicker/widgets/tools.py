@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_hydrapicker.widgets.canvas import Canvas, camera_of
+from napari_hydrapicker.widgets.layers import add_beside
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -55,6 +56,7 @@ class Tools(QObject):
         self._viewer, self._canvas = viewer, canvas
         self.tool = Tool.BROWSE
         self._ring: Points | None = None
+        self._ring_wanted = False
         self._hide_ring = QTimer(self)
         self._hide_ring.setSingleShot(True)
         self._hide_ring.setInterval(_RING_MS)
@@ -88,21 +90,23 @@ class Tools(QObject):
             middle = camera_of(self._viewer).center[-2:]
             centre_yx = ring.data[0] if ring is not None and ring.visible else middle
         centre = np.asarray(centre_yx, np.float64)
+        self._ring_wanted = True
         if ring is None:
             ring = self._ring = Points(
-                centre[None], name=RING, face_color="transparent", border_color="red", border_width=0.03
-            )
-            active = self._viewer.layers.selection.active
-            self._viewer.add_layer(ring)
-            self._viewer.layers.selection.active = active
-        elif self._viewer.layers[-1] is not ring:  # another project's micrograph has come above it
-            self._viewer.layers.move(self._viewer.layers.index(ring), len(self._viewer.layers))
-        ring.data, ring.size = centre[None], np.array([diameter_px])
-        ring.visible = True
+                centre[None], size=diameter_px, name=RING, face_color="transparent", border_color="red",
+                border_width=0.03,
+            )  # fmt: skip
+            add_beside(self._viewer, ring, wanted=lambda: self._ring_wanted)
+        else:
+            if self._viewer.layers[-1] is not ring:  # another project's micrograph has come above it
+                self._viewer.layers.move(self._viewer.layers.index(ring), len(self._viewer.layers))
+            ring.data, ring.size = centre[None], np.array([diameter_px])
+            ring.visible = True
         self._hide_ring.start()
 
     def hide_ring(self) -> None:
         """Take the ring out of sight; to remove the layer takes napari too long: it collects all garbage."""
+        self._ring_wanted = False
         if self._ring is not None:
             self._ring.visible = False
 
