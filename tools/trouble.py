@@ -7,7 +7,7 @@ import resource
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari.utils.notifications import ErrorNotification, notification_manager
@@ -148,12 +148,9 @@ def full(folder: Path) -> Iterator[None]:
     """Fill the disk that a folder is on; it should be a small one."""
     ballast = folder / "ballast"
     try:
-        with ballast.open("wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(2**16))
-            except OSError:
-                pass
+        with ballast.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(2**16))
         yield
     finally:
         ballast.unlink()

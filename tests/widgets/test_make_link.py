@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from napari_hydrapicker.background import unfinished
-from napari_hydrapicker.background.messages import Made
+from napari_hydrapicker.background.messages import Broken, Made
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.gan import weights as generator_file
 from napari_hydrapicker.own_generators import work_folder
@@ -78,6 +78,9 @@ def test_a_name_that_will_not_do_is_refused(quiet: Any, told: list[str], name: s
     quiet.make.make.click()
     assert quiet.making._child.sent == []
     assert words in told[0]
+    assert quiet.make.result.text() == told[0]  # and not only in a notification
+    assert not quiet.make.result.isHidden()
+    assert quiet.make.use.isHidden()
 
 
 def test_what_is_made_is_listed_offered_and_taken(quiet: Any, told: list[str]) -> None:
@@ -90,6 +93,17 @@ def test_what_is_made_is_listed_offered_and_taken(quiet: Any, told: list[str]) -
     assert (settings.picker, settings.generator) == ("cgan", "mine")
     assert quiet.pick.choices.generator.currentText() == "mine"
     assert "picks from now on" in told[0]
+
+
+def test_why_one_was_not_made_stays_until_the_next_is_begun(quiet: Any, wait: Wait) -> None:
+    section, problem = quiet.make, "the background process was killed"
+    section.name.setText("mine")
+    section.make.click()
+    quiet.making._child.says.append(Broken(problem))
+    wait(lambda: not section.result.isHidden())
+    assert problem in section.result.text()
+    section.make.click()
+    assert section.result.isHidden()
 
 
 def test_one_that_was_found_is_told_and_not_taken(quiet: Any, told: list[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.background.messages import Made
-from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.errors import HydraPickerError, ParameterError, ProjectError
 from napari_hydrapicker.own_generators import background_micrographs, generator_libraries, generator_names
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.make_jobs import MakeJobs
@@ -52,7 +52,10 @@ class MakeLink(QObject):
 
     def make(self, name: str, number: int | None, steps: int) -> None:
         """Make a picker, or go on with the unfinished one of this name."""
-        self._attempt(lambda: self._make(name, number, steps))
+        try:
+            self._make(name, number, steps)
+        except HydraPickerError as error:
+            self._fail(str(error))
 
     def discard(self, name: str) -> None:
         """Throw away an unfinished picker."""
@@ -74,12 +77,12 @@ class MakeLink(QObject):
 
     def _make(self, name: str, number: int | None, steps: int) -> None:
         if self._session.read_only:
-            self.problem.emit("The project is read-only here: it is open in another napari")
-            return
+            raise ProjectError("The project is read-only here: it is open in another napari")
         taken = [one.folder for one in generator_libraries(self._session) if name in one.names()]
         if taken:
-            self.problem.emit(f"There is a picker called {name!r} already in {taken[0]}: choose another name")
-            return
+            raise ParameterError(
+                f"There is a picker called {name!r} already in {taken[0]}: choose another name"
+            )
         self._jobs.make(name, number, steps)
 
     def _on_made(self, made: Made) -> None:
@@ -94,9 +97,13 @@ class MakeLink(QObject):
 
     def _on_finished(self, cancelled: bool, problem: str) -> None:
         self._section.on_finished(cancelled)
-        if problem:
-            self.problem.emit(problem)
         self._show_unfinished()
+        if problem:
+            self._fail(problem)
+
+    def _fail(self, problem: str) -> None:
+        self._section.say(problem)
+        self.problem.emit(problem)
 
     def _on_left(self, name: str) -> None:
         self._section.on_finished(True)

@@ -84,9 +84,7 @@ class MakeSection(Section):
             self.add(widget).setVisible(False)
         self._made, self._running, self._possible = "", False, False
         self._is_of_unfinished = False  # the line that says what came of it
-        self._first: Training | None = (
-            None  # report on the training's steps, since it was begun or gone on with
-        )
+        self._first: Training | None = None  # report on its steps, since it was begun or gone on with
         self.name.textChanged.connect(lambda text: self.name_changed.emit(text.strip()))
         self.show_unfinished(None)
 
@@ -114,12 +112,10 @@ class MakeSection(Section):
             self.number.setValue(begun.number or 0)
             self.length.setCurrentIndex(self.length.findData(begun.steps))
             if not self._running:
-                self.result.setText(
+                self.say(
                     f"Picker {begun.name!r} (particles of {begun.diameter_angstrom:g} Å) is unfinished: go "
                     "on with it, or discard it"
                 )
-                self.result.setVisible(True)
-                self.use.setVisible(False)
                 self._is_of_unfinished = True
 
     def on_started(self) -> None:
@@ -158,10 +154,15 @@ class MakeSection(Section):
 
     def show_result(self, made: Made) -> None:
         """Say what came of it, and offer the picker."""
-        self._made, self._is_of_unfinished = made.name, False
-        self.result.setText(described(made))
+        self._made = made.name
+        self.say(described(made), take=True)
+
+    def say(self, text: str, take: bool = False) -> None:
+        """Say what there is, or why there is none: a notification is short, and soon gone."""
+        self._is_of_unfinished = False
+        self.result.setText(text)
         self.result.setVisible(True)
-        self.use.setVisible(True)
+        self.use.setVisible(take)
 
     def _enable(self) -> None:
         self.make.setEnabled(self._possible and not self._running)
