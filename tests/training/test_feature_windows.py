@@ -7,26 +7,12 @@ import pytest
 import torch
 
 from napari_hydrapicker.errors import OutOfMemoryError
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra.model import HydraPicker
 from napari_hydrapicker.imaging.padding import pad_with_noise
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
 from napari_hydrapicker.training.feature_windows import precision, windows
 
 NONE = np.empty((0, 2))
-
-
-@pytest.fixture(scope="module")
-def model() -> HydraPicker:
-    torch.manual_seed(0)
-    return HydraPicker(Architecture(channels=8, groups=4)).eval()
-
-
-@pytest.fixture(scope="module")
-def micrograph() -> CorrectedMicrograph:
-    rng = np.random.default_rng(1)
-    image = rng.normal(size=(90, 200)).astype(np.float32)
-    yx = rng.uniform(0, 1, (40, 2)) * (90, 200) - 0.5
-    return CorrectedMicrograph("m", image, Marks(yx, yx[:5] + 3, NONE, True))
 
 
 def test_windows_are_parts_of_the_whole(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
