@@ -18,28 +18,7 @@ from drive_training import correct_by_clicks, own_copy, step, tour_parser, train
 from drive_window import export_all
 from heartbeat import Heartbeat
 from qtpy.QtCore import Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QComboBox
-from window_driver import Driver, button, pause, wait
-
-
-def press(box: QComboBox, text: str) -> None:
-    """Open a drop-down list and click on an entry that begins so."""
-    row = next(i for i in range(box.count()) if box.itemText(i).startswith(text))
-    QTest.mouseClick(box, Qt.MouseButton.LeftButton)
-    pause(0.6)  # a click that comes sooner is taken for the release of the one before
-    view = box.view()
-    place = view.visualRect(box.model().index(row, 0)).center()
-    QTest.mouseMove(view.viewport(), place)
-    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
-
-
-def choose(driver: Driver, box: QComboBox, text: str) -> None:
-    """Choose an entry of a drop-down list, and look whether it is chosen."""
-    press(box, text)
-    pause(0.2)
-    if not box.currentText().startswith(text):
-        sys.exit(f"{box.currentText()!r} was chosen, not {text!r}")
+from window_driver import Driver, button, choose, pause, press, wait
 
 
 def make(driver: Driver, name: str) -> None:
@@ -57,7 +36,7 @@ def make_a_picker(driver: Driver) -> None:
     dock = driver.dock
     section, jobs = dock.make, dock.making
     driver.type(section.number.lineEdit(), "80")
-    choose(driver, section.length, "trial")
+    choose(section.length, "trial")
     driver.shot("m1-offered")
     make(driver, "mine")
     wait(lambda: len(section.curve.loss) > 0, 600)
@@ -100,7 +79,7 @@ def pick_this(driver: Driver, shot: str) -> None:
 def from_cgan_to_a_head(driver: Driver) -> None:
     """Correct two micrographs' picks of the bundled cGAN picker, train a head on them, pick with that."""
     dock, session = driver.dock, driver.dock.session
-    choose(driver, dock.pick.choices.generator, "bundled")
+    choose(dock.pick.choices.generator, "bundled")
     driver.click(dock.pick.buttons[2])
     wait(lambda: not dock.jobs.running, 600)
     driver.shot("m6-cgan")
@@ -125,7 +104,7 @@ def from_cgan_to_a_head(driver: Driver) -> None:
 def join(driver: Driver, picks: Path) -> None:
     """Pick with both, then only what two have; with the picks exported as a third list; and a wrong file."""
     dock = driver.dock
-    choose(driver, dock.pick.picker, "Consensus")
+    choose(dock.pick.picker, "Consensus")
     pick_this(driver, "m9-consensus")
     driver.type(dock.pick.choices.votes.lineEdit(), "2")
     pick_this(driver, "m10-two-votes")

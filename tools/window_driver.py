@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit, QWidget
+from qtpy.QtWidgets import QApplication, QComboBox, QDialogButtonBox, QFileDialog, QLineEdit, QWidget
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -142,3 +142,22 @@ def button(parent: QWidget, text: str) -> QWidget:
     from qtpy.QtWidgets import QPushButton
 
     return next(b for b in parent.findChildren(QPushButton) if b.text() == text)
+
+
+def press(box: QComboBox, text: str) -> None:
+    """Open a drop-down list and click on an entry that begins so."""
+    row = next(i for i in range(box.count()) if box.itemText(i).startswith(text))
+    QTest.mouseClick(box, Qt.MouseButton.LeftButton)
+    pause(0.6)  # a click that comes sooner is taken for the release of the one before
+    view = box.view()
+    place = view.visualRect(box.model().index(row, 0)).center()
+    QTest.mouseMove(view.viewport(), place)
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+
+def choose(box: QComboBox, text: str) -> None:
+    """Choose an entry of a drop-down list, and look whether it is chosen."""
+    press(box, text)
+    pause(0.2)
+    if not box.currentText().startswith(text):
+        sys.exit(f"{box.currentText()!r} was chosen, not {text!r}")
