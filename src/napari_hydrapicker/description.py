@@ -54,6 +54,12 @@ def parse(
         raise WeightsError(f"{path}: its {noun} is not JSON ({error}). {advice}") from error
 
 
+def unreadable(path: Path, error: OSError) -> str:
+    """Say in a word or two why a file of weights cannot be read."""
+    # Mapping a folder into memory fails in words that do not tell.
+    return "it is a folder" if path.is_dir() else error.strerror or str(error)
+
+
 def reason(error: ValidationError) -> str:
     """Say where the first thing is that is wrong, and what."""
     first = error.errors()[0]

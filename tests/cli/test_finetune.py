@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import mrcfile
 import numpy as np
@@ -16,6 +17,7 @@ from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.picks import Picks, Source
+from napari_hydrapicker.training import finetune as job
 
 
 @pytest.fixture
@@ -93,6 +95,8 @@ def test_a_threshold_leaves_picks_out(folder: Path, capsys: pytest.CaptureFixtur
         (["--threshold", "2"], ("m1.mrc",), "--threshold 2"),
         (["--steps", "0"], ("m1.mrc",), "--steps 0"),
         (["--memory", "0"], ("m1.mrc",), "--memory 0"),
+        (["--memory", "inf"], ("m1.mrc",), "--memory inf"),
+        (["--seed", "-1"], ("m1.mrc",), "--seed -1"),
         (["--name", "a b"], ("m1.mrc",), "name"),
         (["--picks", "nowhere"], ("m1.mrc",), "nowhere"),
         (["--weights", "none.safetensors"], ("m1.mrc",), "none.safetensors"),
@@ -155,3 +159,62 @@ def test_picks_of_one_name_are_not_mixed_up(folder: Path, capsys: pytest.Capture
     (folder / "picks" / "old" / "m1_autopick.star").write_text(text)
     assert finetune(folder) == 2
     assert "picks: holds m1 in several sub-folders" in capsys.readouterr().err
+
+
+def test_picks_made_on_another_image_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    yx = formats.read(folder / "picks" / "m1_autopick.star")["m1"].yx
+    formats.write({"m1": Picks(4 * yx)}, folder / "unbinned", "star")
+    for options in (["--picks"], ["--partial", "--rejected"]):
+        assert finetune(folder, *options, str(folder / "unbinned"), micrographs=("m1.mrc",)) == 2
+        said = capsys.readouterr().err
+        assert "unbinned: " in said
+        assert "lie outside the 160 x 240 pixels of" in said
+        assert said.count("\n") == 1
+    assert finetune(folder, "--rejected", str(folder / "unbinned"), micrographs=("m2.mrc",)) == 2
+    assert "no picks for any of the micrographs" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("always:.* is less than 12 pixels across")
+def test_a_scale_that_is_seldom_meant_is_doubted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert finetune(folder, "--diameter", "22", micrographs=("m1.mrc",)) == 0
+    said = capsys.readouterr()
+    assert "less than 12 pixels across" in said.err
+    assert "are --diameter, the pixel size and the positions right?" in said.out
+
+
+def test_a_damaged_file_of_that_name_costs_no_training(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user_library().folder.mkdir(parents=True)
+    (user_library().folder / "mine.safetensors").write_bytes(b"damaged")
+    assert finetune(folder) == 2
+    assert "there is a head called 'mine' already" in capsys.readouterr().err
+
+
+def test_a_name_given_away_meanwhile_does_not_cost_the_head(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = job.finetune
+
+    def train(*arguments: Any, **options: Any) -> Any:
+        (user_library().folder / "mine.safetensors").write_bytes(b"another")
+        return trained(*arguments, **options)
+
+    monkeypatch.setattr(job, "finetune", train)
+    assert finetune(folder) == 0
+    said = capsys.readouterr().out
+    assert "'mine' was given to another head meanwhile; this one is 'mine-2'" in said
+    assert user_library().record("mine-2").name == "mine-2"
+    assert (user_library().folder / "mine.safetensors").read_bytes() == b"another"
+
+
+def test_an_interruption_leaves_no_head(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(job, "finetune", train)
+    assert finetune(folder) == 130
+    assert capsys.readouterr().err == "interrupted: no head was made\n"
+    assert user_library().names() == []

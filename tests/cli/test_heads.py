@@ -131,3 +131,17 @@ def test_export_and_import(tmp_path: Path, library: HeadLibrary, capsys: pytest.
     (tmp_path / "a.safetensors").write_text("no head")
     assert run(["heads", "import", str(tmp_path / "a.safetensors")]) == 2
     assert "a.safetensors" in capsys.readouterr().err
+
+
+def test_no_name_is_taken_that_the_network_has_itself(
+    tmp_path: Path, library: HeadLibrary, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["heads", "rename", "tiny", head_names()[1]]) == 2
+    assert run(["heads", "export", "tiny", str(tmp_path)]) == 0
+    copy = str(tmp_path / "tiny.safetensors")
+    capsys.readouterr()
+    assert run(["heads", "import", copy, "--name", head_names()[1]]) == 2
+    assert "of its own" in capsys.readouterr().err
+    assert run(["heads", "import", str(tmp_path)]) == 2
+    assert "it is a folder" in capsys.readouterr().err
+    assert library.names() == ["ribosome", "tiny"]

@@ -199,6 +199,22 @@ def test_internal_error_with_traceback(
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("alloc: can't allocate memory: 9 bytes")])
+def test_memory_that_runs_out_is_no_fault_of_the_program(
+    as_demo: Replace, error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch  # noqa: F401  # only where it is loaded is its way to say so known
+
+    def full() -> None:
+        raise error
+
+    as_demo(full)
+    assert cli.run(["demo"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("hydrapicker: error: memory ran out")
+    assert said.count("\n") == 1
+
+
 def test_interruption_exits_with_130(as_demo: Replace) -> None:
     def demo() -> None:
         raise KeyboardInterrupt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -68,3 +69,15 @@ def test_a_generator_is_known_by_its_file(tmp_path: Path, monkeypatch: pytest.Mo
         assert picker.threshold == 0.25
         assert generator.sha256 == sha256(path)
         assert head is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"head": ""}, "no head called ''"),  # as from a variable of the shell that is not set
+        ({"head": "mine", "library": Path("nowhere")}, "--library nowhere: no such folder"),
+    ],
+)
+def test_what_was_mistyped_is_not_passed_over(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        replace(HYDRA, **changed).load()

@@ -163,3 +163,8 @@ def test_what_was_not_picked_is_counted(settings: Settings, capsys: pytest.Captu
     with pytest.raises(MicrographError, match="1 of 4 micrographs were not picked"):
         pick(Fixed(), settings, (Row("bad.mrc", error="bad.mrc: not a micrograph"),))
     assert "not picked: bad.mrc: not a micrograph" in capsys.readouterr().err
+
+
+def test_a_log_gets_no_line_of_progress(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    pick(Fixed(), settings)
+    assert capsys.readouterr().err == ""

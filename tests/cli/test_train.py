@@ -17,6 +17,7 @@ from napari_hydrapicker.hydra.model import Architecture
 from napari_hydrapicker.picks import Picks
 
 SMALL = ("--views", "4", "--crop", "64", "--batch", "1", "--device", "cpu", "--validate-every", "1")
+MULTI = ("--procedural", "1", "--phase", "multi-head", "--init", "n")
 
 
 @pytest.fixture(autouse=True)
@@ -139,6 +140,10 @@ def test_structures_that_share_a_head(tmp_path: Path) -> None:
         (("--procedural", "1", "--validate-every", "0"), "--validate-every 0"),
         (("--procedural", "1", "--rate", "0"), "--rate 0: give a number above 0"),
         (("--procedural", "1", "--minutes", "nan"), "--minutes nan"),
+        (("--procedural", "1", "--rate", "inf"), "--rate inf"),
+        ((*MULTI, "--lambda-bias", "-1"), "--lambda-bias -1: give 0 or more"),
+        ((*MULTI, "--lambda-bias", "nan"), "--lambda-bias nan"),
+        ((*MULTI, "--group", "a=b", "--group", "a=c"), "--group a=c: 'a' is there twice"),
     ],
 )
 def test_options_that_make_no_sense(
@@ -152,3 +157,46 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "checkpoint.safetensors").write_bytes(b"damaged")
     assert train(tmp_path, "--procedural", "1", "--steps", "1") == 2
     assert "checkpoint.safetensors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [("--init", "none.safetensors"), ("--init", "."), ("--out", "file/run")])
+def test_no_data_are_made_in_vain(
+    tmp_path: Path,
+    options: tuple[str, str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def load(*_: object) -> None:
+        raise AssertionError("in vain")
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("napari_hydrapicker.training.data_sets.load_clouds", load)
+    assert train(tmp_path / "out", "--procedural", "1", *options) == 2
+    said = capsys.readouterr().err
+    assert options[1] in said
+    assert said.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("done", "left"), [(0, "before the first checkpoint"), (2, "the same command goes on")]
+)
+def test_an_interruption_says_what_is_left(
+    tmp_path: Path, done: int, left: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_hydrapicker.training.single_head import _SingleHead
+
+    step = _SingleHead.step
+
+    def interrupted(phase: _SingleHead, number: int) -> tuple[float, float]:
+        if number == done:
+            raise KeyboardInterrupt
+        return step(phase, number)
+
+    monkeypatch.setattr(_SingleHead, "step", interrupted)
+    assert train(tmp_path / "run", "--procedural", "1", "--steps", "3") == 130
+    said = capsys.readouterr().err
+    assert said.startswith(f"interrupted: {left}")
+    assert said.count("\n") == 1
+    assert (tmp_path / "run" / "checkpoint.safetensors").exists() == bool(done)

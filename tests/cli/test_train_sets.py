@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_hydrapicker.cli.train_sets import names_in, real_set, shared_head
+from napari_hydrapicker.cli.train_sets import names_in, real_set, shared_heads
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.training.assembly import RealSet
 
@@ -16,14 +16,23 @@ def test_commas_separate_names(text: str, names: list[str]) -> None:
     assert names_in(text) == names
 
 
-def test_a_head_is_shared() -> None:
-    assert shared_head("both = 1oel, 1aon") == ("both", ["1oel", "1aon"])
+def test_heads_are_shared() -> None:
+    made = shared_heads(["both = 1oel, 1aon", "other=1wcm"])
+    assert made == {"both": ["1oel", "1aon"], "other": ["1wcm"]}
+    assert shared_heads([]) == {}
 
 
 @pytest.mark.parametrize("text", ["a=", "=a", "a", " = ,", ""])
 def test_a_head_without_structures_or_name(text: str) -> None:
     with pytest.raises(ParameterError, match=f"--group {text}: give HEAD=STRUCTURE"):
-        shared_head(text)
+        shared_heads(["b=1oel", text])
+
+
+def test_what_is_there_twice() -> None:
+    with pytest.raises(ParameterError, match="--group a=2buk: 'a' is there twice"):
+        shared_heads(["a=1auy", "a=2buk"])
+    with pytest.raises(ParameterError, match="--group b=2buk,1auy: '1auy' has a head already"):
+        shared_heads(["a=1auy", "b=2buk,1auy"])
 
 
 def test_labelled_micrographs() -> None:

@@ -82,6 +82,7 @@ def test_a_head_travels(library: HeadLibrary, head: Head, record_of: Make, tmp_p
         library.export("mine", tmp_path / "none" / "a")
     elsewhere = HeadLibrary(tmp_path / "elsewhere")
     assert elsewhere.import_file(copy).name == "mine"
+    assert library.path("mine").read_bytes() == copy.read_bytes() == elsewhere.path("mine").read_bytes()
     assert elsewhere.import_file(copy, "again").name == "again"
     with pytest.raises(ParameterError, match="already"):
         elsewhere.import_file(copy)

@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.heads.names import check_head_name
+from napari_hydrapicker.heads.names import check_head_name, free_name
 
 
 @pytest.mark.parametrize("name", ["a", "EMPIAR-10017_b", "0", "x" * 64])
@@ -25,3 +25,11 @@ def test_no_head_can_hide_an_attribute_of_torch() -> None:
         if not name.startswith("_"):
             with pytest.raises(ParameterError, match="reserved"):
                 check_head_name(name)
+
+
+def test_a_name_that_is_taken_gets_a_number() -> None:
+    assert free_name("a", ["b"]) == "a"
+    assert free_name("a", ["a", "a-2", "a-4"]) == "a-3"
+    long = free_name("x" * 64, ["x" * 64])
+    check_head_name(long)
+    assert long.endswith("-2")

@@ -35,6 +35,13 @@ def test_others_can_read_it(path: Path) -> None:
     assert safetensors.torch.load_file(path).keys() == TENSORS.keys()
 
 
+def test_the_same_content_makes_the_same_file(path: Path) -> None:
+    before = path.read_bytes()
+    for _ in range(4):
+        container.write(path, dict(reversed(TENSORS.items())), {"text": "ä", "format": "ours"})
+        assert path.read_bytes() == before
+
+
 def test_the_header_alone_is_read_without_the_tensors(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -68,6 +75,8 @@ def test_what_is_no_safetensors_file(tmp_path: Path) -> None:
         container.read(text, "ours")
     with pytest.raises(WeightsError, match="cannot be read"):
         container.read(tmp_path / "missing.safetensors", "ours")
+    with pytest.raises(WeightsError, match=r"cannot be read \(it is a folder\)"):
+        container.read(tmp_path, "ours")
 
 
 def test_a_failed_write_keeps_the_file_before_and_leaves_no_other(
@@ -80,6 +89,19 @@ def test_a_failed_write_keeps_the_file_before_and_leaves_no_other(
 
     monkeypatch.setattr(container.os, "replace", full_disk)
     with pytest.raises(WeightsError, match=r"cannot be written \(No space left on device\)"):
+        container.write(path, {"c": torch.zeros(3)}, {"format": "ours"})
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_interrupted_write_leaves_no_other_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = path.read_bytes()
+
+    def interrupted(source: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(container.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         container.write(path, {"c": torch.zeros(3)}, {"format": "ours"})
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]

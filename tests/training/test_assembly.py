@@ -77,9 +77,11 @@ def test_a_group_shares_a_head_with_a_real_set_of_its_name(real_sets: list[RealS
     assert {name: len(crops) for name, crops in by_head.items()} == {"generic": 3, "first-set": 5, "d": 2}
 
 
-@pytest.mark.parametrize("strange", ["b", "unheard"])
-def test_a_group_of_what_is_not_trained_on_is_refused(strange: str) -> None:
-    with pytest.raises(ParameterError, match=f"--group: there is no structure '{strange}'"):
+@pytest.mark.parametrize(
+    ("strange", "words"), [("b", "'b' is held out"), ("unheard", "there is no structure 'unheard'")]
+)
+def test_a_group_of_what_is_not_trained_on_is_refused(strange: str, words: str) -> None:
+    with pytest.raises(ParameterError, match=f"--group: {words}"):
         assemble(clouds("a", "b"), 2, [], 0.5, ["b"], 0, {"both": ["a", strange]})
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from napari_hydrapicker.errors import WeightsError
+from napari_hydrapicker.training import checkpoint
 from napari_hydrapicker.training.checkpoint import load_checkpoint, read_progress, save_checkpoint
 
 
@@ -96,3 +98,21 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     other = torch.nn.Linear(3, 2)
     with pytest.raises(WeightsError, match="start anew"):
         load_checkpoint(path, other, torch.optim.Adam(other.parameters()))
+
+
+def test_a_failed_write_keeps_the_checkpoint_before_and_leaves_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, optimiser = trained(1)
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, model, optimiser, {"step": 1})
+
+    def full_disk(tensors: object, part: Path, metadata: object) -> None:
+        part.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full_disk)
+    with pytest.raises(WeightsError, match=r"checkpoint\.safetensors: .* cannot be written .*No space left"):
+        save_checkpoint(path, model, optimiser, {"step": 2})
+    assert read_progress(path) == {"step": 1}
+    assert list(tmp_path.iterdir()) == [path]

@@ -92,6 +92,24 @@ def test_micrographs_without_labels(tmp_path: Path, micrographs: Path) -> None:
         data_sets.labelled_micrographs([str(micrographs)], labels(tmp_path, "one"), 126.0)
 
 
+def test_a_folder_that_pick_wrote_serves_as_labels(tmp_path: Path, micrographs: Path) -> None:
+    folder = labels(tmp_path, "one", "two")
+    (folder / "summary.csv").write_text("micrograph,picks\none,2\n")
+    (folder / "picking.json").write_text("{}")
+    assert len(data_sets.labelled_micrographs([str(micrographs)], folder, 126.0)) == 2
+
+
+def test_labels_that_do_not_belong_to_the_micrographs(tmp_path: Path, micrographs: Path) -> None:
+    outside = tmp_path / "outside"
+    formats.write({"one": Picks(np.array([[59.5, 361.0], [20, 30]]))}, outside, "star")
+    with pytest.raises(ParameterError, match="outside: 1 of 2 positions lie outside the 240 x 360 pixels"):
+        data_sets.labelled_micrographs([str(micrographs / "one.mrc")], outside, 126.0)
+    none = tmp_path / "none"
+    formats.write({"one": Picks(np.empty((0, 2)))}, none, "star")
+    with pytest.raises(ParameterError, match="none: no particle on any"):
+        data_sets.labelled_micrographs([str(micrographs / "one.mrc")], none, 126.0)
+
+
 def test_a_data_set_all_held_out(tmp_path: Path, micrographs: Path) -> None:
     made = data_sets.labelled_micrographs([str(micrographs)], labels(tmp_path, "one", "two"), 126.0)
     with pytest.raises(ParameterError, match="set: every micrograph"):

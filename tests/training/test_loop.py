@@ -46,6 +46,20 @@ def test_figures_are_reported_only_when_measured() -> None:
     assert [(r.step, r.figures) for r in reports] == [(20, None), (40, "after 40")]
 
 
+def test_every_figure_is_reported() -> None:
+    reports = run(Counting(50, 15))
+    figures = [(r.step, r.figures) for r in reports]
+    assert figures == [
+        (15, "after 15"),
+        (20, None),
+        (30, "after 30"),
+        (40, None),
+        (45, "after 45"),
+        (50, "after 50"),
+    ]
+    assert [r.losses[0] for r in reports] == [7, 17, 24.5, 34.5, 42, 47]
+
+
 def test_it_goes_on_from_a_step() -> None:
     phase = Counting(10, 100)
     assert [r.step for r in run(phase, 7)] == [10]

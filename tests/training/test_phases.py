@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.errors import OutOfMemoryError, ParameterError
 from napari_hydrapicker.hydra import head as head_module
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.training.assembly import TrainingData
@@ -18,6 +18,7 @@ from napari_hydrapicker.training.phases import Run, multi_head_line, single_head
 from napari_hydrapicker.training.single_head import Progress
 from napari_hydrapicker.training.sources import Crop, LabelledMicrograph, RealSource
 
+TRAINER = {"single": "", "multi": "_trainer"}  # modules of the steps
 TINY = {"steps": 1, "batch_size": 1, "crop_wpx": 32}
 
 
@@ -72,3 +73,22 @@ def test_lines_of_progress() -> None:
     lines = multi_head_line(MultiHeadProgress(9, 9, 1.2, 0.5, 0.01, 61.7, ap)).splitlines()
     assert lines[0].endswith("validation AP, generic 0.700")
     assert lines[1:] == ["  a: AP 0.800, generic 0.600"]
+
+
+@pytest.mark.parametrize("phase", ["single", "multi"])
+@pytest.mark.parametrize(
+    ("happens", "error", "words"),
+    [
+        ("DefaultCPUAllocator: can't allocate memory", OutOfMemoryError, "--batch or --crop"),
+        ("another", RuntimeError, "^another$"),
+    ],
+)
+def test_memory_that_runs_out_is_said_in_words(
+    run: Run, phase: str, happens: str, error: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(happens)
+
+    monkeypatch.setattr(f"napari_hydrapicker.training.{phase}_head{TRAINER[phase]}.batch_of", fail)
+    with pytest.raises(error, match=words):
+        run.single_head(**TINY) if phase == "single" else run.multi_head(["a"], **TINY)

@@ -12,8 +12,12 @@ import typer
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
+    from napari_hydrapicker.heads.library import HeadLibrary
+    from napari_hydrapicker.heads.record import HeadRecord
     from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, FewShotResult
     from napari_hydrapicker.training.finetune import Example
+
+_HARDLY_ANY = 0.1  # average precision
 
 
 def finetune(
@@ -55,10 +59,10 @@ def finetune(
     --partial is given. With two or more micrographs one in five, at least one, is held out, and decides when
     to stop. `hydrapicker pick --head NAME` then picks with the head.
     """
-    _check(diameter, pixel_size, threshold)
+    _check(diameter, pixel_size, threshold, seed)
     from napari_hydrapicker.cli.finetune_examples import read_examples
+    from napari_hydrapicker.cli.pick_input import doubt_scale
     from napari_hydrapicker.heads.library import HeadLibrary, user_library
-    from napari_hydrapicker.heads.locking import changing
     from napari_hydrapicker.heads.names import check_head_name
     from napari_hydrapicker.hydra.bundled import check_not_own
 
@@ -68,10 +72,11 @@ def finetune(
     examples = read_examples(
         [*micrographs, *(more or [])], picks, rejected, threshold, not partial, pixel_size
     )
-    if not overwrite and any(one.name == name for one in kept.records()):
+    if not overwrite and name in kept.names():
         raise ParameterError(
             f"there is a head called {name!r} already; choose another --name, or --overwrite"
         )
+    doubt_scale([one.micrograph for one in examples], diameter, pixel_size)
 
     # Not before the arguments are known to make sense: torch takes a second or two to load.
     from napari_hydrapicker.hydra.weights import bundled_path, load
@@ -81,17 +86,22 @@ def finetune(
     model, metadata = load(weights or bundled_path(), [])
     parameters = _parameters(steps, memory, seed)
     target = choose_device(device)
-    with changing(kept.folder):  # a folder that takes no files shall not cost a training
-        pass
-    with _Display() as display:
-        result, record = job.finetune(
-            model.to(target), metadata, examples, diameter, name, parameters, report=display.show
-        )
-    path = kept.add(result.head, record, overwrite)
+    _check_writable(kept)
+    try:
+        with _Display() as display:
+            result, record = job.finetune(
+                model.to(target), metadata, examples, diameter, name, parameters, report=display.show
+            )
+        path = _keep(kept, result, record, overwrite)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: no head was made", err=True)
+        raise
     _report(result, examples, path)
 
 
-def _check(diameter: float, pixel_size: float | None, threshold: float) -> None:
+def _check(diameter: float, pixel_size: float | None, threshold: float, seed: int) -> None:
+    if seed < 0:
+        raise ParameterError(f"--seed {seed}: give 0 or more")
     for option, value in (("--diameter", diameter), ("--pixel-size", pixel_size)):
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ParameterError(f"{option} {value:g}: give a positive number of Angstrom")
@@ -108,10 +118,29 @@ def _parameters(steps: int | None, memory_gb: float | None, seed: int) -> FewSho
             raise ParameterError(f"--steps {steps}: give 1 or more")
         given["steps"] = steps
     if memory_gb is not None:
-        if not memory_gb > 0:
+        if not (math.isfinite(memory_gb) and memory_gb > 0):
             raise ParameterError(f"--memory {memory_gb:g}: give a positive number of gigabytes")
         given["memory_bytes"] = int(memory_gb * 1e9)
     return FewShotParameters(**given)
+
+
+def _check_writable(kept: HeadLibrary) -> None:
+    """A folder that takes no files, or a disk without room for the head, shall not cost a training."""
+    from napari_hydrapicker.background.room import check_room
+    from napari_hydrapicker.heads.locking import changing
+
+    with changing(kept.folder):
+        check_room([kept.folder])
+
+
+def _keep(kept: HeadLibrary, result: FewShotResult, record: HeadRecord, overwrite: bool) -> Path:
+    """Save the head; if its name was given to another one meanwhile, with a number behind it."""
+    from napari_hydrapicker.heads.names import free_name
+
+    name = record.name if overwrite else free_name(record.name, kept.names())
+    if name != record.name:
+        typer.echo(f"{record.name!r} was given to another head meanwhile; this one is {name!r}")
+    return kept.add(result.head, record.model_copy(update={"name": name}), overwrite)
 
 
 class _Display:
@@ -149,6 +178,11 @@ def _report(result: FewShotResult, examples: Sequence[Example], path: Path) -> N
         f"{result.steps} steps, {result.seconds:.0f} s"
     )
     typer.echo(f"AP on {on}: generic head {before:.3f}, new head {after:.3f}")
+    if before < _HARDLY_ANY:
+        typer.echo(
+            "The generic head finds hardly any of the marked particles: are --diameter, the pixel size and "
+            "the positions right?"
+        )
     if result.better is False:
         typer.echo(
             "The new head is no better than the generic one: correct more, or pick with the generic head"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.evaluation.loading import read_folder
 from napari_hydrapicker.micrograph import Micrograph, open_micrographs
 from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.training.finetune import Example
+from napari_hydrapicker.training.labels import check_inside, read_labels
 
 _LISTED = 3
 
@@ -45,15 +45,15 @@ def read_examples(
     MicrographError, CoordinateFileError
         If a file is missing or damaged.
     ParameterError
-        If two micrographs or two sets of picks have one name, or a micrograph has no picks or no pixel size.
+        If two micrographs or two sets of picks have one name, a micrograph has no picks or no pixel size, or
+        picks lie outside of it.
     """
-    particles = _by_name(picks)
-    negative = {} if rejected is None else _by_name(rejected)
+    particles = read_labels(picks)
+    negative = {} if rejected is None else read_labels(rejected)
     opened = _open(paths)
-    unknown = [one.name for one in opened if one.name not in particles]
-    if unknown:
-        names = ", ".join(unknown[:_LISTED]) + (" and others" if len(unknown) > _LISTED else "")
-        raise ParameterError(f"{picks}: no picks for {names}; add them, or leave the micrograph out")
+    _check_known(opened, picks, particles)
+    if rejected is not None:
+        _check_rejected(opened, rejected, negative)
     sizeless = [one.path for one in opened if (pixel_size_angstrom or one.pixel_size_angstrom) is None]
     if sizeless:
         raise ParameterError(f"{sizeless[0]}: the file states no pixel size; give it with --pixel-size")
@@ -70,13 +70,21 @@ def read_examples(
     ]
 
 
-def _by_name(folder: Path) -> dict[str, Picks]:
-    found: dict[str, Picks] = {}
-    for key, one in read_folder(folder).items():
-        if key.name in found:
-            raise ParameterError(f"{folder}: holds {key.name} in several sub-folders; give one of these")
-        found[key.name] = one
-    return found
+def _check_known(opened: Sequence[Micrograph], picks: Path, particles: Mapping[str, Picks]) -> None:
+    unknown = [one.name for one in opened if one.name not in particles]
+    if unknown:
+        names = ", ".join(unknown[:_LISTED]) + (" and others" if len(unknown) > _LISTED else "")
+        raise ParameterError(f"{picks}: no picks for {names}; add them, or leave the micrograph out")
+    for one in opened:
+        check_inside(particles[one.name], one, picks)
+
+
+def _check_rejected(opened: Sequence[Micrograph], rejected: Path, negative: Mapping[str, Picks]) -> None:
+    concerned = [one for one in opened if one.name in negative]
+    if not concerned:
+        raise ParameterError(f"--rejected {rejected}: no picks for any of the micrographs; leave it out")
+    for one in concerned:
+        check_inside(negative[one.name], one, rejected)
 
 
 def _open(paths: Sequence[str]) -> list[Micrograph]:

@@ -12,8 +12,9 @@ import typer
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.heads.comparison import Comparison
 from napari_hydrapicker.heads.library import HeadLibrary, user_library
+from napari_hydrapicker.heads.reading import read_record
 from napari_hydrapicker.heads.record import HeadRecord
-from napari_hydrapicker.hydra.bundled import head_names
+from napari_hydrapicker.hydra.bundled import check_not_own, head_names
 
 heads = typer.Typer(no_args_is_help=True, help="List and manage the heads that you keep.")
 _FIGURES = {
@@ -71,6 +72,7 @@ def compare(
 @heads.command()
 def rename(old: Name, new: Annotated[str, typer.Argument(metavar="NEW")], library: Library = None) -> None:
     """Give a head another name."""
+    check_not_own(new)
     _library(library).rename(old, new)
     typer.echo(f"{old} is now {new}")
 
@@ -109,6 +111,7 @@ def import_head(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a head of this name.")] = False,
 ) -> None:
     """Take a head's file into the library."""
+    check_not_own(name or read_record(file).name)
     record = _library(library).import_file(file, name, overwrite)
     typer.echo(f"{record.name}: pick with --head {record.name}")
 

@@ -72,6 +72,9 @@ def run(arguments: Sequence[str]) -> int:
         except Exception as error:
             if _is_usage_error(error):
                 return _wrong_usage(error)
+            if _is_out_of_memory(error):
+                _complain("error", "memory ran out: close other programs, or give less to do at a time")
+                return 2
             return _internal_error(error, _wants_traceback(arguments))
     return code if isinstance(code, int) else 0
 
@@ -90,6 +93,16 @@ def _closed_pipe() -> int:
 def _is_usage_error(error: Exception) -> bool:
     """Whether it is typer's: the classes' home differs between its versions."""
     return any(kind.__name__ == "UsageError" for kind in type(error).__mro__)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    if not isinstance(error, RuntimeError) or "torch" not in sys.modules:
+        return False
+    from napari_hydrapicker.picking.dense import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 def _wrong_usage(error: Any) -> int:

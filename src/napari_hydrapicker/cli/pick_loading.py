@@ -71,7 +71,9 @@ class Choice:
         from napari_hydrapicker.hydra.bundled import bundled_path
         from napari_hydrapicker.picking.hydra import HydraNetPicker
 
-        head = self.head or "generic"
+        if self.library is not None and not self.library.is_dir():
+            raise ParameterError(f"--library {self.library}: no such folder")
+        head = "generic" if self.head is None else self.head
         given = [] if self.library is None else [HeadLibrary(self.library)]
         loaded = HydraNetPicker.load(self.weights, head, self.device, self.tile, given)
         path = self.weights or bundled_path()

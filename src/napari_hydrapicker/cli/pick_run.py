@@ -91,7 +91,9 @@ def _pick_with_progress(
 
     from napari_hydrapicker.picking import batch
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    # In a log it would leave an empty line.
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("picking", total=len(micrographs))
         for row in batch.pick_all(picker, micrographs, settings, ledger):
             rows.append(row)

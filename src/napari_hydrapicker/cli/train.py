@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_hydrapicker.cli.pickers import PickerName
-from napari_hydrapicker.cli.train_sets import names_in, real_set, shared_head
-from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.cli.train_checks import check_files, check_numbers, check_phase
+from napari_hydrapicker.cli.train_sets import names_in, real_set, shared_heads
 
 if TYPE_CHECKING:
     from napari_hydrapicker.hydra.model import HydraPicker
@@ -122,19 +122,24 @@ def train(
         "lambda_bias": lambda_bias, "bias_form": bias_form.value if bias_form else None,
         "optimiser": optimiser.value if optimiser else None,
     }  # fmt: skip
-    _check_numbers(of_both | of_single, procedural, views, minutes)
+    check_numbers(of_both | of_single | of_multi, procedural, views, minutes)
     multi = phase is Phase.MULTI_HEAD
-    _check_phase(multi, init, of_single if multi else of_multi | {"keep_heads": keep_heads, "group": group})
+    check_phase(multi, init, of_single if multi else of_multi | {"keep_heads": keep_heads, "group": group})
     held = names_in(held_out)
     real_sets = [real_set(text) for text in real or []]
-    groups = dict(shared_head(text) for text in group or [])
+    groups = shared_heads(group or [])
+    check_files(out, init)
     clouds = load_clouds(structures or [], procedural)
     data = assemble(clouds, views, real_sets, real_share, held, seed, groups)
     say(f"{len(data.sources)} data sets ({len(data.real)} real), {len(data.unseen)} validation images")
     run = Run(_start(init, device, seed, multi), data, out, minutes, say)
     given = {k: v for k, v in (of_both | (of_multi if multi else of_single)).items() if v is not None}
     kept = data.heads if keep_heads is None else names_in(keep_heads)
-    trained = run.multi_head(kept, **given) if multi else run.single_head(**given)
+    try:
+        trained = run.multi_head(kept, **given) if multi else run.single_head(**given)
+    except KeyboardInterrupt:
+        _say_interrupted(out)
+        raise
     about: dict[str, Any] = {
         "phase": phase.value, "simulated": data.simulated, "held_out": held, "real": data.real,
         "parameters": trained.parameters, "groups": groups,
@@ -144,29 +149,11 @@ def train(
     say(f"network written to {path}")
 
 
-def _check_numbers(given: dict[str, Any], procedural: int, views: int, minutes: float) -> None:
-    least = {"steps": 1, "batch_size": 1, "crop_wpx": 48, "validate_every": 1, "cycle_steps": 0, "seed": 0}
-    options = {"batch_size": "batch", "crop_wpx": "crop", "cycle_steps": "cycle"}
-    numbers = [(options.get(name, name), given[name], lowest) for name, lowest in least.items()]
-    for name, value, lowest in (*numbers, ("procedural", procedural, 0), ("views", views, 1)):
-        if value is not None and value < lowest:
-            raise ParameterError(f"--{name.replace('_', '-')} {value}: give {lowest} or more")
-    rate = given["learning_rate"]
-    for name, number in (("rate", rate), ("minutes", minutes)):
-        if number is not None and not number > 0:
-            raise ParameterError(f"--{name} {number:g}: give a number above 0")
-
-
-def _check_phase(multi: bool, init: Path | None, misplaced: dict[str, Any]) -> None:
-    """Refuse options of the other phase, and phase 2 without a network to start from."""
-    for name, value in misplaced.items():
-        if value is not None:
-            option = "--" + {"cycle_steps": "cycle"}.get(name, name).replace("_", "-")
-            raise ParameterError(
-                f"{option}: not for --phase {'multi' if multi else 'single'}-head; leave it out"
-            )
-    if multi and init is None:
-        raise ParameterError("--phase multi-head: give --init NETWORK, made with --phase single-head")
+def _say_interrupted(out: Path) -> None:
+    """Say on standard error what is left of a training that was broken off."""
+    there = (out / "checkpoint.safetensors").exists()
+    left = "the same command goes on from the latest checkpoint" if there else "before the first checkpoint"
+    typer.echo(f"interrupted: {left}", err=True)
 
 
 def _start(init: Path | None, device: str, seed: int, multi: bool) -> HydraPicker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,18 +17,26 @@ def names_in(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def shared_head(text: str) -> tuple[str, list[str]]:
-    """Read HEAD=STRUCTURE,STRUCTURE: a head, and the structures that share it.
+def shared_heads(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Read some HEAD=STRUCTURE,STRUCTURE: heads, and the structures that share each.
 
     Raises
     ------
     ParameterError
-        If the head or its structures are missing.
+        If a head or its structures are missing, or one is there twice.
     """
-    head, _, members = text.partition("=")
-    if not (head.strip() and names_in(members)):
-        raise ParameterError(f"--group {text}: give HEAD=STRUCTURE,STRUCTURE")
-    return head.strip(), names_in(members)
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        head, _, members = (part.strip() for part in text.partition("="))
+        if not (head and names_in(members)):
+            raise ParameterError(f"--group {text}: give HEAD=STRUCTURE,STRUCTURE")
+        if head in groups:
+            raise ParameterError(f"--group {text}: {head!r} is there twice; name all its structures at once")
+        for member in names_in(members):
+            if any(member in others for others in groups.values()):
+                raise ParameterError(f"--group {text}: {member!r} has a head already; give it one")
+        groups[head] = names_in(members)
+    return groups
 
 
 def real_set(text: str) -> RealSet:

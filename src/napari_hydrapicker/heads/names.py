@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from itertools import count
 
 from napari_hydrapicker.errors import ParameterError
 
@@ -40,3 +42,9 @@ def check_head_name(name: str) -> None:
         raise ParameterError(
             f"{name!r} cannot be the name of a head: the word is reserved. Add to it, as in '{name}-1'."
         )
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name as it is, or with the first number behind it that makes it none of the taken ones."""
+    others = (f"{name[:60]}-{number}" for number in count(2))
+    return name if name not in taken else next(other for other in others if other not in taken)

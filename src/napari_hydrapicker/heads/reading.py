@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from napari_hydrapicker.description import parse
+from napari_hydrapicker.description import parse, unreadable
 from napari_hydrapicker.errors import WeightsError
 from napari_hydrapicker.heads.record import HEAD_FORMAT, HEAD_FORMAT_VERSION, HeadRecord
 
@@ -25,7 +25,7 @@ def read_record(path: Path) -> HeadRecord:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror or error}). Check the path.") from error
+        raise WeightsError(f"{path}: cannot be read ({unreadable(path, error)}). Check the path.") from error
     except SafetensorError as error:
         raise WeightsError(f"{path}: not a safetensors file, or damaged ({error}). {GET_ANOTHER}") from error
     if header.get("format") != HEAD_FORMAT:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic_core import from_json
 from safetensors import SafetensorError, safe_open
 
+from napari_hydrapicker.description import unreadable
 from napari_hydrapicker.errors import ParameterError, WeightsError
 
 
@@ -43,7 +44,7 @@ def head_names(path: Path | None = None) -> list[str]:
         with safe_open(path, framework="numpy") as file:
             content = from_json((file.metadata() or {}).get("metadata", ""))
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror or error}). Check the path.") from error
+        raise WeightsError(f"{path}: cannot be read ({unreadable(path, error)}). Check the path.") from error
     except (SafetensorError, ValueError) as error:
         raise WeightsError(f"{path}: not one of our networks ({error}). Choose another file.") from error
     names = content.get("heads") if isinstance(content, dict) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from napari_hydrapicker.description import unreadable
 from napari_hydrapicker.errors import WeightsError
 
 GET_ANOTHER = "Copy or download the file again, or choose another one."
@@ -25,6 +27,8 @@ GET_ANOTHER = "Copy or download the file again, or choose another one."
 def write(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
     """Write tensors and a header; an existing file is replaced only once the new one is whole.
 
+    The same tensors and header make the same file, byte for byte: files are compared by their checksums.
+
     Raises
     ------
     WeightsError
@@ -32,15 +36,16 @@ def write(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> Non
     """
     # The tensors' bytes do not depend on the header, so the checksum can go into it.
     checksum = hashlib.sha256(_payload(safetensors.torch.save(tensors))).hexdigest()
-    content = safetensors.torch.save(tensors, metadata={**header, "sha256": checksum})
+    content = _in_order(safetensors.torch.save(tensors, metadata={**header, "sha256": checksum}))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(content)
         os.replace(temporary, path)
     except OSError as error:
-        _discard(temporary)
         reason = error.strerror or str(error)
         raise WeightsError(f"{path}: cannot be written ({reason}). Choose another folder.") from error
+    finally:
+        _discard(temporary)  # what is left of it, also if interrupted
 
 
 def read_header(path: Path, file_format: str) -> dict[str, str]:
@@ -120,8 +125,7 @@ def _read(path: Path, file_format: str, with_tensors: bool) -> tuple[dict[str, s
                 raise WeightsError(f"{path}: damaged: its tensors do not match their checksum. {GET_ANOTHER}")
             return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise WeightsError(f"{path}: cannot be read ({reason}). Check the path.") from error
+        raise WeightsError(f"{path}: cannot be read ({unreadable(path, error)}). Check the path.") from error
     except SafetensorError as error:
         raise WeightsError(f"{path}: not a safetensors file, or damaged ({error}). {GET_ANOTHER}") from error
 
@@ -129,6 +133,15 @@ def _read(path: Path, file_format: str, with_tensors: bool) -> tuple[dict[str, s
 def _payload(content: bytes) -> bytes:
     """The tensors of a safetensors file: 8 bytes give the header's length, the header follows."""
     return content[8 + int.from_bytes(content[:8], "little") :]
+
+
+def _in_order(content: bytes) -> bytes:
+    """Sort the header's texts, which safetensors writes in an order of chance."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    texts = dict(sorted(header.pop("__metadata__").items()))
+    text = json.dumps({"__metadata__": texts, **header}, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + _payload(content)
 
 
 def _discard(temporary: Path) -> None:

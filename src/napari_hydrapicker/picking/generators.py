@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.heads.files import SUFFIX, names_in, user_folder
 from napari_hydrapicker.heads.locking import changing
-from napari_hydrapicker.heads.names import check_head_name
+from napari_hydrapicker.heads.names import check_head_name, free_name
 
 BUNDLED: Final = "bundled"
 """What the generator that comes with the package is called; no other may be."""
@@ -70,8 +69,7 @@ class GeneratorLibrary:
     def free_name(name: str, libraries: Sequence[GeneratorLibrary]) -> str:
         """Return a name that none of the libraries has: this one, or this one with a number."""
         taken = {one for library in libraries for one in library.names()}
-        others = (f"{name[:60]}-{number}" for number in count(2))
-        return name if name not in taken else next(other for other in others if other not in taken)
+        return free_name(name, taken)
 
 
 def user_generators() -> GeneratorLibrary:

@@ -113,7 +113,7 @@ def assemble(
     made, held = simulated_sources(clouds, n_views, held_out, seed)
     share = real_share if real_sets else 0.0
     weights = [(1 - share) / len(made)] * len(made) + [share / max(1, len(real_sets))] * len(real_sets)
-    sources: list[Source] = list(_grouped(made, groups or {}))
+    sources: list[Source] = list(_grouped(made, groups or {}, held_out))
     unseen = validation_crops(held, CROPS_EACH, CROP_WPX, UNSEEN_SEED)
     held_micrographs = {}
     for one in real_sets:
@@ -127,13 +127,14 @@ def assemble(
 
 
 def _grouped(
-    sources: Sequence[SimulatedSource], groups: Mapping[str, Sequence[str]]
+    sources: Sequence[SimulatedSource], groups: Mapping[str, Sequence[str]], held_out: Sequence[str]
 ) -> list[SimulatedSource]:
     """Call the molecules of a group by its name: data sets of the same name share a head."""
     names = {member: group for group, members in groups.items() for member in members}
-    strange = names.keys() - {source.name for source in sources}
-    if strange:
-        raise ParameterError(f"--group: there is no structure {min(strange)!r} to train on; leave it out")
+    strange = min(names.keys() - {source.name for source in sources}, default=None)
+    if strange is not None:
+        what = f"{strange!r} is held out" if strange in held_out else f"there is no structure {strange!r}"
+        raise ParameterError(f"--group: {what}, so that no head can learn it; leave it out of the group")
     return [
         replace(source, species=replace(source.species, name=names.get(source.name, source.name)))
         for source in sources

@@ -23,13 +23,25 @@ def save_checkpoint(
     """Write a checkpoint, without an optimiser if it is not to be gone on from.
 
     An older one at `path` stays until the new one is complete.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be written.
     """
     tensors = {f"model.{k}": v.detach().contiguous() for k, v in model.state_dict().items()}
     for i, state in optimiser.state_dict()["state"].items() if optimiser else ():
         tensors.update({f"optimiser.{i}.{k}": torch.as_tensor(v).contiguous() for k, v in state.items()})
     part = path.with_suffix(".part")
-    save_file(tensors, part, {"kind": _KIND, "progress": json.dumps(progress)})
-    os.replace(part, path)
+    try:
+        save_file(tensors, part, {"kind": _KIND, "progress": json.dumps(progress)})
+        os.replace(part, path)
+    except (SafetensorError, OSError) as error:
+        part.unlink(missing_ok=True)  # on a full disk it would be in the way of its successor
+        raise WeightsError(
+            f"{path}: the checkpoint cannot be written ({error}); make room, then the same command goes on "
+            "from the one before"
+        ) from error
 
 
 def read_progress(path: Path) -> dict[str, Any]:

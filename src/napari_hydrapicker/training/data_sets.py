@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.imaging.prepare import prepare
 from napari_hydrapicker.micrograph import open_micrograph
@@ -16,6 +15,7 @@ from napari_hydrapicker.simulation.cloud import PointCloud
 from napari_hydrapicker.simulation.procedural import procedural_complex
 from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
+from napari_hydrapicker.training.labels import check_inside, read_labels
 from napari_hydrapicker.training.sources import (
     Crop,
     LabelledMicrograph,
@@ -76,18 +76,20 @@ def labelled_micrographs(
     Raises
     ------
     ParameterError
-        If a micrograph has no labels.
+        If a micrograph has no labels, they do not lie on it, or no particle is on any.
     """
-    files = sorted(f for f in coordinates.iterdir() if f.is_file()) if coordinates.is_dir() else [coordinates]
-    labels = {name: picks for f in files for name, picks in formats.read(f).items()}
+    labels = read_labels(coordinates)
     made = {}
     for path in find_micrographs(micrographs):
         micrograph = open_micrograph(path)
         if micrograph.name not in labels:
             raise ParameterError(f"{path}: no labels for it in {coordinates}; leave it out or add them")
+        check_inside(labels[micrograph.name], micrograph, coordinates)
         prepared = prepare(micrograph, diameter_angstrom)
         shift = np.array(shift_angstrom) / prepared.pixel_size_angstrom
         made[micrograph.name] = LabelledMicrograph.from_prepared(prepared, labels[micrograph.name].yx + shift)
+    if not any(len(one.yx) for one in made.values()):
+        raise ParameterError(f"{coordinates}: no particle on any of the micrographs; give their labels")
     return made
 
 

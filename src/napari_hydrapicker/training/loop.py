@@ -62,7 +62,7 @@ def run(
         done = number + 1
         last = done == phase.steps or cancelled() or time.monotonic() - started > 60 * minutes
         figures = phase.check(done) if done % phase.validate_every == 0 or last else None
-        if done % REPORT_EVERY == 0 or last:
+        if done % REPORT_EVERY == 0 or figures is not None or last:
             means = tuple(float(mean) for mean in np.mean(losses, axis=0))
             report(Report(done, means, time.monotonic() - started, figures))
             losses = []

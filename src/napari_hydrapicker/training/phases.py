@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.errors import OutOfMemoryError, ParameterError
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
+from napari_hydrapicker.picking.dense import is_out_of_memory
 from napari_hydrapicker.training.assembly import TrainingData
 from napari_hydrapicker.training.multi_head import MultiHeadParameters, MultiHeadProgress, train_multi_head
 from napari_hydrapicker.training.single_head import Progress, SingleHeadParameters, train_single_head
@@ -35,13 +37,20 @@ class Run:
     say: Callable[[str], None]
 
     def single_head(self, **parameters: Any) -> Trained:
-        """Run phase 1 with these parameters, the others by default."""
+        """Run phase 1 with these parameters, the others by default.
+
+        Raises
+        ------
+        OutOfMemoryError
+            If the training does not fit into memory.
+        """
         p = SingleHeadParameters(**parameters)
         data = self.data
-        best = train_single_head(
-            self.model, data.sources, data.weights, data.unseen, self.folder, p,
-            lambda now: self.say(single_head_line(now)), minutes=self.minutes,
-        )  # fmt: skip
+        with _enough_memory():
+            best = train_single_head(
+                self.model, data.sources, data.weights, data.unseen, self.folder, p,
+                lambda now: self.say(single_head_line(now)), minutes=self.minutes,
+            )  # fmt: skip
         return Trained(best, {GENERIC: data.unseen}, asdict(p))
 
     def multi_head(self, kept: Sequence[str], **parameters: Any) -> Trained:
@@ -51,6 +60,8 @@ class Run:
         ------
         ParameterError
             If there will be no such head.
+        OutOfMemoryError
+            If the training does not fit into memory.
         """
         p = MultiHeadParameters(**parameters)
         data = self.data
@@ -59,13 +70,27 @@ class Run:
                 known = ", ".join(dict.fromkeys(data.heads))
                 raise ParameterError(f"--keep-heads {name}: there will be no such head; choose among {known}")
         validation = data.by_head()
-        best = train_multi_head(
-            self.model, data.sources, data.weights, validation, self.folder, p,
-            lambda now: self.say(multi_head_line(now)), minutes=self.minutes,
-        )  # fmt: skip
+        with _enough_memory():
+            best = train_multi_head(
+                self.model, data.sources, data.weights, validation, self.folder, p,
+                lambda now: self.say(multi_head_line(now)), minutes=self.minutes,
+            )  # fmt: skip
         for name in set(best.head_names) - {GENERIC, *kept}:
             best.remove_head(name)
         return Trained(best, validation, asdict(p))
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            "the training does not fit into memory: give a smaller --batch or --crop, have fewer heads, or "
+            "close other programs"
+        ) from error
 
 
 def single_head_line(now: Progress) -> str:
