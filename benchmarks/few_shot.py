@@ -4,7 +4,8 @@ Run as ``python benchmarks/few_shot.py STRUCTURE... [--counts 1,3,5] [--scratch-
 a data set of its own: one molecule under one draw of the conditions, of which only the defocus varies
 between micrographs. Five micrographs are for training, others for testing (five, or ``--test``). AP counts
 box overlaps above 0.6. What a head gains in AP stands with its standard error, by leaving out one test
-micrograph after the other: with five, a gain within a few thousandths is chance.
+micrograph after the other: with five, a gain within a few thousandths is chance. Where a micrograph is held
+out, its AP with the generic and the new head stands there too: by that a user is told which to take.
 """
 
 from __future__ import annotations
@@ -149,6 +150,8 @@ def main() -> None:
             result = train_head(model, made[: count - len(held)], held, parameters)
             took = time.monotonic() - begun
             more = "  gain {:+.4f} +- {:.4f}".format(*gain(result.head, model.head(), test))
+            if result.better is not None:
+                more += f"  held out {result.before.ap:.4f} -> {result.after.ap:.4f}"
             say(structure.stem, f"few-shot {count}", figures(result.head, test), took, more)
         if arguments.scratch_steps:
             begun = time.monotonic()

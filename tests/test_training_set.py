@@ -20,6 +20,7 @@ from napari_hydrapicker.training_set import (
     disagreement,
     expected_errors,
     head_libraries,
+    held_out_names,
     next_to_correct,
 )
 
@@ -72,6 +73,29 @@ def test_on_a_partial_one_only_what_the_user_touched(session: Session) -> None:
     assert not found.complete
     assert found.yx == ((33.0, 93.0),)
     assert found.negative_yx == ((10.0, 200.0),)
+
+
+def test_undoing_a_deletion_takes_the_negative_away(session: Session) -> None:
+    b = session.records[1].id
+    session.delete(b, session.labels(b).id[:1])
+    (found,) = corrected_micrographs(session)
+    assert (found.yx, found.negative_yx) == ((), ((10.0, 200.0),))
+    session.undo(b)
+    assert corrected_micrographs(session) == ()
+    session.redo(b)
+    assert corrected_micrographs(session) == (found,)
+
+
+def test_what_is_to_be_held_out_is_known_before(session: Session) -> None:
+    a, b, c = (record.id for record in session.records)
+    session.add(a, [[44.0, 111.0], [60.0, 20.0]])
+    session.delete(b, session.labels(b).id[:1])
+    assert held_out_names(session, corrected_micrographs(session)) == ()
+    session.add(c, [[44.0, 111.0]])
+    assert held_out_names(session, corrected_micrographs(session)) == ("c",)
+    for number in (a, b):
+        session.set_status(number, Status.COMPLETE)
+    assert held_out_names(session, corrected_micrographs(session)) == ("b",), "two are complete"
 
 
 def test_excluded_ones_and_those_of_unknown_pixel_size_are_left_out(session: Session, tmp_path: Path) -> None:

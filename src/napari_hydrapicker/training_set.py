@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from napari_hydrapicker.heads.library import HeadLibrary, user_library
 from napari_hydrapicker.picks import Source
 from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.session import Session
+from napari_hydrapicker.training.holding_out import Marked, held_out
 
 _FLOOR = 0.05  # of probability: what is less likely is no open question
 _MARKED = (Source.MANUAL, Source.MOVED)
@@ -48,6 +49,13 @@ def corrected_micrographs(session: Session) -> tuple[CorrectedRef, ...]:
         particles, rejected = _points(labels.yx[kept]), _points(labels.yx[labels.deleted])
         found.append(CorrectedRef(reference, particles, rejected, complete))
     return tuple(found)
+
+
+def held_out_names(session: Session, corrected: Sequence[CorrectedRef]) -> tuple[str, ...]:
+    """Return the names of those corrected micrographs that a training would hold out."""
+    names = [session.record(one.micrograph.id).name for one in corrected]
+    marked = [Marked(len(o.yx), name, o.complete) for o, name in zip(corrected, names, strict=True)]
+    return tuple(names[i] for i in held_out(marked))
 
 
 def expected_errors(probabilities: ArrayLike, threshold: float) -> float:

@@ -26,7 +26,13 @@ def result() -> Any:
     """What `save` needs of a training's result."""
     scores = SimpleNamespace(ap=0.7), SimpleNamespace(ap=0.8)
     return SimpleNamespace(
-        head=Head(4, 4, 0.3), before=scores[0], after=scores[1], held_out=True, steps=9, seconds=6.0
+        head=Head(4, 4, 0.3),
+        before=scores[0],
+        after=scores[1],
+        held_out=True,
+        steps=9,
+        seconds=6.0,
+        marks_only=False,
     )
 
 
@@ -38,7 +44,9 @@ def test_a_head_is_saved_in_every_library(tmp_path: Path, result: Any) -> None:
     folders = [tmp_path / "project", tmp_path / "user"]
     assert save(request_to(folders, False), result, RECORD) == Trained(1, "mine", 0.7, 0.8, True, 9, 6.0)
     assert [HeadLibrary(folder).names() for folder in folders] == [["mine"], ["mine"]]
-    assert save(request_to(folders, True), result, RECORD).name == "mine"
+    result.marks_only = True
+    saved = save(request_to(folders, True), result, RECORD)
+    assert (saved.name, saved.marks_only) == ("mine", True)
 
 
 def test_a_name_that_was_taken_meanwhile_gets_a_number(tmp_path: Path, result: Any) -> None:

@@ -66,6 +66,16 @@ def test_a_head_is_made_kept_and_picked_with(folder: Path, capsys: pytest.Captur
     assert first == second
 
 
+def test_marks_alone_do_not_tell_which_head_is_better(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetune(folder, "--partial") == 0
+    said = capsys.readouterr().out
+    assert "AP on the marks of held-out micrographs: generic head" in said
+    assert "they do not tell which head is better" in said
+    assert user_library().record("mine").partial
+
+
 def test_a_name_that_is_taken_costs_no_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert finetune(folder) == 0
     capsys.readouterr()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from napari_hydrapicker.errors import OutOfMemoryError
 from napari_hydrapicker.hydra.model import HydraPicker
 from napari_hydrapicker.imaging.padding import pad_with_noise
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-from napari_hydrapicker.training.feature_windows import precision, windows
+from napari_hydrapicker.training.feature_windows import Window, precision, windows
 
 NONE = np.empty((0, 2))
 
@@ -44,6 +46,28 @@ def test_every_mark_is_in_one_window(model: HydraPicker, micrograph: CorrectedMi
     found = [part.marks.yx + corner for part, corner in zip(parts, corners, strict=True)]
     joined, expected = np.concatenate(found), micrograph.marks.yx
     np.testing.assert_allclose(joined[np.lexsort(joined.T)], expected[np.lexsort(expected.T)])
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), marked=st.integers(0, 3), deleted=st.integers(0, 3))
+def test_crops_of_a_partial_window_hold_a_mark(seed: int, marked: int, deleted: int) -> None:
+    rng = np.random.default_rng(seed)
+    yx = rng.uniform(0, 1, (marked + deleted, 2)) * (160, 304) - 0.5
+    rows, cols = torch.meshgrid(torch.arange(160.0), torch.arange(304.0), indexing="ij")
+    window = Window("m", torch.stack([rows, cols]), Marks(yx[:marked], yx[marked:], NONE, complete=False))
+    features, marks = window.crop(rng, 64)
+    assert features.shape == (2, 64, 64)
+    assert len(marks.yx) + len(marks.negative_yx) >= min(1, len(yx))
+    corner = features[:, 0, 0].numpy()
+    for cut, whole in ((marks.yx, yx[:marked]), (marks.negative_yx, yx[marked:])):
+        inside = ((whole - corner >= -0.5) & (whole - corner < 63.5)).all(axis=1)
+        np.testing.assert_allclose(cut + corner, whole[inside])
+
+
+def test_crops_of_a_complete_window_are_anywhere() -> None:
+    window = Window("m", torch.zeros(1, 160, 304), Marks(np.array([[8.0, 8.0]]), NONE, NONE))
+    rng = np.random.default_rng(0)
+    assert any(len(window.crop(rng, 64)[1].yx) == 0 for _ in range(20))
 
 
 def test_where_memory_is_short_the_windows_shrink(

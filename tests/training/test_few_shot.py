@@ -70,7 +70,8 @@ def test_it_learns_which_discs_are_meant(model: HydraPicker) -> None:
 
 
 def test_a_partial_micrograph_teaches_by_its_marks(model: HydraPicker) -> None:
-    result = train_head(model, [discs(1, False), discs(2, False)], [discs(3, False)], QUICK)
+    partial = [discs(seed, complete=False) for seed in (1, 2, 3)]
+    result = train_head(model, partial[:2], partial[2:], replace(QUICK, steps=50))
     assert result.after.ap > 0.7
     assert result.before.ap < 0.3
 
@@ -80,6 +81,13 @@ def test_without_held_out_micrographs_the_last_state_is_kept(small: HydraPicker)
     assert result.steps == 12
     assert result.better is None
     assert not result.held_out
+
+
+def test_marks_alone_do_not_choose_the_head(small: HydraPicker) -> None:
+    p = replace(QUICK, learning_rate=0.0, validate_every=1, patience=2, steps=6)
+    result = train_head(small, [discs(1)], [discs(3, complete=False)], p)
+    assert (result.steps, result.held_out, result.marks_only) == (6, True, True)
+    assert not train_head(small, [discs(1, complete=False)], [discs(3)], replace(p, steps=1)).marks_only
 
 
 def test_the_same_seed_gives_the_same_head(small: HydraPicker) -> None:

@@ -16,7 +16,7 @@ from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import body_hash
 from napari_hydrapicker.micrograph import open_micrograph
-from napari_hydrapicker.training.few_shot import FewShotParameters
+from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress
 from napari_hydrapicker.training.finetune import Example, finetune, split
 
 NONE = np.empty((0, 2))
@@ -61,6 +61,19 @@ def test_one_in_five_is_held_out_and_never_one_without_particles(examples: list[
     assert split([examples[0], bare]) == ([examples[0], bare], [])
 
 
+def test_partial_ones_neither_calibrate_nor_judge_where_two_are_complete(
+    model: HydraPicker, examples: list[Example]
+) -> None:
+    partial = [replace(one, complete=False) for one in examples]
+    assert split([partial[0], examples[1], examples[2]])[1] == [examples[1]]
+    metadata = Metadata(calibration={"generic": (2.0, 0.5)}, thresholds={"generic": 0.3})
+    result, record = finetune(model, metadata, partial, 84.0, "mine", QUICK)
+    assert result.held_out
+    assert result.marks_only
+    assert (record.calibration, record.threshold) == ((2.0, 0.5), 0.3)
+    assert record.partial
+
+
 def test_the_record_tells_how_the_head_came_to_be(model: HydraPicker, examples: list[Example]) -> None:
     metadata = Metadata(calibration={"generic": (2.0, 0.5)}, preprocessing={"whiten": 0.5})
     result, record = finetune(model, metadata, examples, 84.0, "mine", QUICK)
@@ -101,3 +114,15 @@ def test_names_that_cannot_be(model: HydraPicker, examples: list[Example], name:
 def test_nothing_to_train_on(model: HydraPicker) -> None:
     with pytest.raises(ParameterError, match="no corrected micrographs"):
         finetune(model, Metadata(), [], 84.0, "mine", QUICK)
+
+
+def test_a_micrograph_that_vanishes_later_does_not_cost_the_head(
+    model: HydraPicker, examples: list[Example]
+) -> None:
+    def report(progress: FewShotProgress) -> None:
+        if progress.stage == "training":
+            examples[0].micrograph.path.unlink(missing_ok=True)
+
+    _, record = finetune(model, Metadata(), examples[:1], 42, "mine", QUICK, report=report)
+    assert [use.name for use in record.micrographs] == ["m0"]
+    assert not examples[0].micrograph.path.exists()

@@ -56,6 +56,31 @@ def test_the_loss_falls_and_the_heads_given_stay(generic: Head, window: Window) 
     assert not torch.equal(flat(trainer.head), kept)
 
 
+def test_without_marks_a_partial_window_keeps_the_generic_answer(generic: Head, window: Window) -> None:
+    marks = replace(window.marks, yx=window.marks.yx[:1], complete=False)
+    partial = replace(window, marks=marks)
+    moved = {}
+    for weight in (0.0, 2.0):
+        trainer = HeadTrainer(generic, generic, [partial], replace(P, lambda_anchor=weight))
+        for number in range(20):
+            trainer.step(number)
+        features = window.features[None].float()
+        with torch.no_grad():
+            before, after = (one.dense(features) for one in (generic, trainer.head.eval()))
+        free = marks.assignment((before.shape[2], before.shape[3]), 8).ignore
+        moved[weight] = float((after - before)[0, 0][free].abs().mean())
+    assert moved[2.0] < 0.7 * moved[0.0]
+
+
+def test_a_complete_window_is_not_held_to_the_generic_answer(generic: Head, window: Window) -> None:
+    heads = []
+    for weight in (0.0, 2.0):
+        trainer = HeadTrainer(generic, generic, [window], replace(P, lambda_anchor=weight))
+        trainer.step(0)
+        heads.append(flat(trainer.head))
+    assert torch.equal(*heads)
+
+
 def test_the_mean_follows_the_head(generic: Head, window: Window) -> None:
     trainer = HeadTrainer(generic, generic, [window], P)
     mean = flat(trainer.mean)

@@ -6,6 +6,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.widgets.correct_section import CorrectSection
 from napari_hydrapicker.widgets.tools import Tool
 
@@ -32,6 +33,16 @@ def test_one_tool_at_a_time(section: CorrectSection) -> None:
 def test_counts_are_said(section: CorrectSection) -> None:
     section.show_counts(1200, 1, 3)
     assert section.counts.text() == "1,200 added, 1 moved, 3 deleted"
+
+
+def test_it_says_what_a_head_learns_from(section: CorrectSection) -> None:
+    section.show_meaning(Status.CORRECTED)
+    assert section.meaning.text().startswith("Corrected in part")
+    assert not section.meaning.isHidden()
+    section.show_meaning(Status.COMPLETE)
+    assert "the rest is background" in section.meaning.text()
+    section.show_meaning(Status.PICKED)
+    assert section.meaning.isHidden()
 
 
 def test_the_gallery_costs_nothing_while_it_is_closed(section: CorrectSection) -> None:

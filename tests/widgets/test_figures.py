@@ -19,6 +19,9 @@ def test_figures_here_follow_at_once_and_all_a_moment_later(picked: Any, wait: W
     session.delete(number, session.labels(number).id[:1])
     session.add(number, [[50.0, 60.0], [90.0, 200.0]])
     assert picked.correct.counts.text() == "2 added, 0 moved, 1 deleted"
+    assert picked.correct.meaning.text().startswith("Corrected in part")
+    picked.commands.toggle_complete()
+    assert picked.correct.meaning.text().startswith("Complete")
 
 
 def test_unknown_pixel_sizes_are_pointed_out_where_they_matter(picked: Any) -> None:

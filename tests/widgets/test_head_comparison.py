@@ -59,6 +59,22 @@ def test_what_was_shown_before_is_compared_with_what_is_shown_now(
     assert len(viewer.layers[NAME].data) == 0
 
 
+def test_corrections_are_not_taken_for_another_heads_picks(viewer: ViewerModel, session: Session) -> None:
+    a = session.records[0].id
+    comparison = HeadComparison(viewer, session)  # type: ignore[arg-type]
+    comparison.keep()
+    ids = session.labels(a).id
+    session.move(a, ids[:1], [[12.0, 190.0]])
+    session.delete(a, ids[1:2])
+    session.add(a, [[90.0, 30.0]])
+    session.delete(a, session.add(a, [[90.0, 130.0]]))
+    assert comparison.show(a, 40.0) == ""
+    assert comparison.picked_again() == {}
+    session.put_picks(a, Picks(np.empty((0, 2))))
+    assert comparison.show(a, 40.0).startswith("Picks here 2 before, 2 now")
+    assert comparison.picked_again().keys() == {a}
+
+
 def test_a_complete_micrograph_keeps_the_threshold_of_its_completion(
     viewer: ViewerModel, session: Session
 ) -> None:

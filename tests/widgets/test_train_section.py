@@ -39,13 +39,33 @@ def test_it_says_what_there_is_to_train_on(section: TrainSection) -> None:
     assert "complete" in section.labels.text()
     section.show_corrections((corrected(True),))
     assert section.train.isEnabled()
-    assert (
-        "1 complete and 0 partly corrected micrographs, 3 particles, 1 deleted picks" in section.labels.text()
-    )
+    assert "1 complete: 3 particles, 1 deleted pick" in section.labels.text()
     assert "second one" in section.labels.text()
-    section.show_corrections((corrected(True), corrected(False)))
-    assert "6 particles" in section.labels.text()
-    assert "second one" not in section.labels.text()
+    section.show_corrections((corrected(True), corrected(False)), ("a",))
+    assert "1 corrected in part: 3 particles" in section.labels.text()
+    assert section.labels.text().endswith("new head: a")
+
+
+def test_without_particles_there_is_nothing_to_train_on_after_a_training_either(
+    section: TrainSection,
+) -> None:
+    section.show_corrections((corrected(False),))
+    section.jobs.started.emit()  # type: ignore[attr-defined]
+    erased = CorrectedRef(MicrographRef(1, "a.mrc", 0, 1.5), (), ((5.0, 6.0),), False)
+    section.show_corrections((erased,))
+    section.jobs.finished.emit(False, "")  # type: ignore[attr-defined]
+    assert not section.train.isEnabled()
+    assert "No particle yet" in section.labels.text()
+    section.show_corrections((corrected(False),))
+    assert section.train.isEnabled()
+
+
+def test_one_that_only_marks_speak_for_is_offered(section: TrainSection) -> None:
+    chosen = heard(section.head_chosen)
+    trained = Trained(1, "mine", 0.4, 0.9, True, 9, 6.0, "", marks_only=True)
+    section.jobs.trained.emit(trained)  # type: ignore[attr-defined]
+    assert chosen == []
+    assert not section.use.isHidden()
 
 
 def test_a_name_is_proposed_until_the_user_types_one(section: TrainSection) -> None:

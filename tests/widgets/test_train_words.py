@@ -8,15 +8,28 @@ from napari_hydrapicker.background.messages import CorrectedRef, MicrographRef, 
 from napari_hydrapicker.training_set import Suggestion
 from napari_hydrapicker.widgets.train_words import is_better, labels, reason, verdict
 
+WHOLE = CorrectedRef(MicrographRef(1, "a.mrc", 0, 1.5), ((1.0, 2.0),) * 1200, ((5.0, 6.0),), True)
+PART = CorrectedRef(MicrographRef(2, "b.mrc", 0, 1.5), ((1.0, 2.0),), (), False)
+ERASED = CorrectedRef(MicrographRef(3, "c.mrc", 0, 1.5), (), ((1.0, 2.0),) * 2, False)
 
-def test_corrections_are_counted() -> None:
-    whole = CorrectedRef(MicrographRef(1, "a.mrc", 0, 1.5), ((1.0, 2.0),) * 1200, ((5.0, 6.0),), True)
-    part = CorrectedRef(MicrographRef(2, "b.mrc", 0, 1.5), ((1.0, 2.0),), (), False)
+
+def test_corrections_are_counted_and_it_is_said_what_counts() -> None:
     assert "key Q" in labels(())
-    one = "1 complete and 0 partly corrected micrographs, 1,200 particles, 1 deleted picks"
-    assert labels([whole]) == f"{one}. With a second one the new head can be compared with the old"
-    both = "1 complete and 1 partly corrected micrographs, 1,201 particles, 1 deleted picks"
-    assert labels([whole, part]) == both
+    one = "1 complete: 1,200 particles, 1 deleted pick"
+    alone = "None is held out to judge the new head: that takes a second one with particles"
+    assert labels([WHOLE]) == f"{one}. {alone}"
+    assert labels([WHOLE, PART, ERASED], ["b"]) == (
+        f"{one}; 2 corrected in part: 1 particle, 2 deleted picks. In part, only what you added, moved or "
+        "deleted counts. Held out, to judge the new head: b"
+    )
+    assert labels([WHOLE] * 25, list("abcde")).endswith("the new head: a, b, c and 2 more")
+
+
+def test_deleted_picks_alone_are_not_enough() -> None:
+    said = labels([ERASED])
+    assert said.startswith("1 corrected in part: 0 particles, 2 deleted picks")
+    assert "No particle yet to learn from" in said
+    assert "held out" not in said
 
 
 @pytest.mark.parametrize(
@@ -30,6 +43,16 @@ def test_only_held_out_micrographs_tell_that_a_head_is_better(
     assert is_better(trained) is better
     assert ("is better" in verdict(trained)) is better
     assert ("no better" in verdict(trained)) is (held_out and not better)
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_marks_alone_do_not_tell_which_head_is_better(held_out: bool) -> None:
+    trained = Trained(1, "mine", 0.4, 0.9, held_out, 9, 6.0, "", marks_only=True)
+    assert not is_better(trained)
+    assert "AP on the marks of " in verdict(trained)
+    assert "use it and look" in verdict(trained)
+    assert "use it and look" not in verdict(trained, in_use=True)
+    assert "generic head" not in verdict(trained)
 
 
 def test_it_says_whether_the_head_is_in_use_and_what_else_there_is() -> None:

@@ -60,7 +60,8 @@ class Trained:
     """A head is saved.
 
     The figures are AP of the head it started from and of its own, on held-out micrographs if
-    ``held_out``, else on those that it was trained on. What else the user should know is in the remark.
+    ``held_out``, else on those that it was trained on; if ``marks_only``, some of these are partial, and the
+    figures of the marks alone there. What else the user should know is in the remark.
     """
 
     job: int
@@ -71,6 +72,7 @@ class Trained:
     steps: int
     seconds: float
     remark: str = ""
+    marks_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from napari_hydrapicker.background.picking import open_reference
 from napari_hydrapicker.background.room import check_room
 from napari_hydrapicker.errors import HydraPickerError, ParameterError, WeightsError
 from napari_hydrapicker.heads.library import HeadLibrary
+from napari_hydrapicker.heads.names import free_name
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra import weights as network_file
 from napari_hydrapicker.hydra.bundled import check_not_own
@@ -81,6 +81,7 @@ def save(request: TrainRequest, result: FewShotResult, record: HeadRecord) -> Tr
     return Trained(
         request.job, record.name, result.before.ap, result.after.ap, result.held_out, result.steps,
         result.seconds, "".join(f"It is not kept in a second place: {problem}" for problem in problems),
+        result.marks_only,
     )  # fmt: skip
 
 
@@ -93,8 +94,7 @@ def _free_name(name: str, libraries: list[HeadLibrary]) -> str:
     for library in libraries:
         with contextlib.suppress(WeightsError):  # one that cannot be read is not going to be written either
             taken.update(library.names())
-    others = (f"{name[:60]}-{number}" for number in count(2))
-    return name if name not in taken else next(other for other in others if other not in taken)
+    return free_name(name, taken)
 
 
 def _example(corrected: CorrectedRef) -> Example:

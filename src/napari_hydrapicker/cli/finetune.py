@@ -177,13 +177,19 @@ def _report(result: FewShotResult, examples: Sequence[Example], path: Path) -> N
         f"{len(examples)} micrographs, {sum(len(one.yx) for one in examples)} particles, "
         f"{result.steps} steps, {result.seconds:.0f} s"
     )
-    typer.echo(f"AP on {on}: generic head {before:.3f}, new head {after:.3f}")
-    if before < _HARDLY_ANY:
+    marks = "the marks of " if result.marks_only else ""
+    typer.echo(f"AP on {marks}{on}: generic head {before:.3f}, new head {after:.3f}")
+    if before < _HARDLY_ANY and not result.marks_only:
         typer.echo(
             "The generic head finds hardly any of the marked particles: are --diameter, the pixel size and "
             "the positions right?"
         )
-    if result.better is False:
+    if result.marks_only:
+        typer.echo(
+            "Marks are mostly the picker's mistakes, so they do not tell which head is better: look at its "
+            "picks, or complete two micrographs"
+        )
+    elif result.better is False:
         typer.echo(
             "The new head is no better than the generic one: correct more, or pick with the generic head"
         )

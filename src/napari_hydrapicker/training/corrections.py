@@ -33,7 +33,8 @@ class Marks:
         Points of the area in which nothing counts: carbon film, blank strips.
     complete : bool
         Whether all particles are marked, so that everything else is background. Where not, only the
-        marks count: beside particles, deleted picks and the cells around a particle are background.
+        marks count: beside particles, deleted picks and the cells around a particle are background. In
+        the rest a head in training is held to the generic head's answer (`anchoring`).
     """
 
     yx: NDArray[np.float64]

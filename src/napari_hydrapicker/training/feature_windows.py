@@ -40,8 +40,16 @@ class Window:
         return rows, cols
 
     def crop(self, rng: np.random.Generator, size: int) -> tuple[Tensor, Marks]:
-        """Cut features ``(C, size, size)`` and marks out at random."""
-        top, left = (int(rng.integers(0, n - size + 1)) for n in self.shape)
+        """Cut features ``(C, size, size)`` and marks out at random; of a partial micrograph around a mark.
+
+        The marks there are few: on a large micrograph most crops would hold none, and teach nothing.
+        """
+        last = np.array(self.shape) - size
+        top, left = (int(rng.integers(0, n + 1)) for n in last)
+        marked = np.concatenate([self.marks.yx, self.marks.negative_yx])
+        if len(marked) and not self.marks.complete:
+            corner = marked[rng.integers(len(marked))] - rng.uniform(0, size, 2)
+            top, left = (int(n) for n in np.clip(np.round(corner), 0, last))
         part = self.features[:, top : top + size, left : left + size]
         return part, self.marks.within((top, left), (size, size))
 

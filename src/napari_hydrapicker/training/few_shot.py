@@ -67,6 +67,8 @@ class FewShotResult:
         Steps after which the head was best, and the time the whole training took.
     cancelled
         Whether it was broken off.
+    marks_only
+        Whether some of the micrographs scored are partial: the scores are of the marks alone there.
     """
 
     head: Head
@@ -76,6 +78,7 @@ class FewShotResult:
     steps: int
     seconds: float
     cancelled: bool
+    marks_only: bool = False
 
     @property
     def better(self) -> bool | None:
@@ -132,27 +135,30 @@ def train_head(
     checks = checks or cached[: len(cached) // 8 or 1]
     generic = model.head()
     first = start or generic
-    best = _Best(first, score_head(first, checks), bool(held_out))
+    marks_only = not all(one.marks.complete for one in held_out or training)
+    best = _Best(first, score_head(first, checks), bool(held_out) and not marks_only)
     before = best.scores
     tell("training", 0, p.steps, ap=before.ap)
     _descend(HeadTrainer(generic, first, cached, p), best, checks, p, tell, cancelled)
     seconds = time.monotonic() - begun
     head = copy.deepcopy(best.head).float().cpu().eval().requires_grad_(False)
-    return FewShotResult(head, before, best.scores, bool(held_out), best.step, seconds, cancelled())
+    return FewShotResult(
+        head, before, best.scores, bool(held_out), best.step, seconds, cancelled(), marks_only
+    )
 
 
 class _Best:
-    """The best head so far on held-out micrographs, or the last one where there are none."""
+    """The best head so far on held-out micrographs, or the last one where these do not tell."""
 
-    def __init__(self, head: Head, scores: HeadScores, held_out: bool) -> None:
+    def __init__(self, head: Head, scores: HeadScores, telling: bool) -> None:
         self.head, self.scores, self.step = head, scores, 0
         self.stale = 0  # checks since
-        self._held_out = held_out
+        self._telling = telling
 
     def offer(self, head: Head, scores: HeadScores, step: int) -> None:
         """Keep a head if it is better; the first new one always."""
-        # Without held-out micrographs the AP says nothing of new ones: the last head is taken.
-        if self.step == 0 or scores.ap > self.scores.ap or not self._held_out:
+        # AP on micrographs trained on, or on some marks, says nothing of new ones: the last head is taken.
+        if self.step == 0 or scores.ap > self.scores.ap or not self._telling:
             self.head, self.scores, self.step, self.stale = head, scores, step, 0
         else:
             self.stale += 1

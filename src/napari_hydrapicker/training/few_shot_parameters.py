@@ -19,6 +19,9 @@ class FewShotParameters:
         Of Adam at the start; it falls to 0 on half a cosine after `warmup_steps`.
     lambda_cls, lambda_bias
         Weights of the classification loss and of the distance to the generic head (Eq. 3.1).
+    lambda_anchor
+        Weight of the distance to the generic head's answer where a partial micrograph has no marks
+        (`anchoring.anchor_loss`); without it a few marks can make a head much worse than the generic one.
     ema_decay
         Of the running mean of the weights.
     share
@@ -36,6 +39,7 @@ class FewShotParameters:
     warmup_steps: int = 10
     lambda_cls: float = 4.0
     lambda_bias: float = 0.01
+    lambda_anchor: float = 2.0
     ema_decay: float = 0.97
     share: float = 0.75
     validate_every: int = 20

@@ -28,6 +28,7 @@ from napari_hydrapicker.training.few_shot import (
     train_head,
 )
 from napari_hydrapicker.training.head_validation import HeadScores
+from napari_hydrapicker.training.holding_out import Marked, held_out
 
 TRAINING: Final = "training"
 VALIDATION: Final = "validation"
@@ -60,16 +61,9 @@ class Example:
 
 
 def split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    """Hold out micrographs to validate on: none of one, one of two to five, then one in five.
-
-    Of those with particles the ones in the middle by their number are held out, so that neither the
-    richest is lost to training, nor the verdict rests on a handful of particles.
-    """
-    ranked = sorted((e for e in examples if len(e.yx)), key=lambda e: (len(e.yx), e.micrograph.name))
-    count = 0 if len(ranked) < 2 else max(1, len(ranked) // 5)
-    first = (len(ranked) - count) // 2
-    held = ranked[first : first + count]
-    return [e for e in examples if e not in held], held
+    """Return those to train on and those to validate on (`holding_out.held_out`)."""
+    chosen = held_out([Marked(len(e.yx), e.micrograph.name, e.complete) for e in examples])
+    return [e for i, e in enumerate(examples) if i not in chosen], [examples[i] for i in chosen]
 
 
 def finetune(
@@ -118,11 +112,14 @@ def finetune(
     def corrected(some: Sequence[Example]) -> list[CorrectedMicrograph]:
         return [_corrected(e, diameter_angstrom, whiten) for e in some if not cancelled()]
 
-    training, held_out = split(examples)
-    result = train_head(model, corrected(training), corrected(held_out), p, start, report, cancelled)
-    uses = [_use(e, TRAINING) for e in training] + [_use(e, VALIDATION) for e in held_out]
+    training, held = split(examples)
+    # Before the training: a file that is gone when it ends shall not cost the head.
+    uses = [_use(e, TRAINING) for e in training] + [_use(e, VALIDATION) for e in held]
+    result = train_head(model, corrected(training), corrected(held), p, start, report, cancelled)
     prior = metadata.calibration.get(GENERIC, (1.0, 0.0))
-    calibration = result.after.calibration(prior) if result.held_out else prior
+    # Marks of partial micrographs are a choice of particles and of mistakes: no measure of probabilities.
+    measured = result.held_out and not result.marks_only
+    calibration = result.after.calibration(prior) if measured else prior
     default = metadata.thresholds.get(GENERIC, 0.5)
     sizes = {e.pixel_size_angstrom or e.micrograph.pixel_size_angstrom for e in examples}
     record = HeadRecord(
@@ -134,7 +131,7 @@ def finetune(
         **model.architecture.model_dump(),
         preprocessing=metadata.preprocessing,
         calibration=calibration,
-        threshold=result.after.threshold(calibration, default) if result.held_out else default,
+        threshold=result.after.threshold(calibration, default) if measured else default,
         micrographs=tuple(uses),
         figures_before=_figures(result, result.before),
         figures_after=_figures(result, result.after),

@@ -14,6 +14,7 @@ from napari_hydrapicker.errors import OutOfMemoryError
 from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.hydra.losses import bias_loss, detection_loss
 from napari_hydrapicker.picking.dense import is_out_of_memory
+from napari_hydrapicker.training.anchoring import anchor_loss
 from napari_hydrapicker.training.corrections import Marks
 from napari_hydrapicker.training.feature_cache import batch
 from napari_hydrapicker.training.feature_windows import Window, precision
@@ -85,12 +86,20 @@ class HeadTrainer:
 
     def _loss(self, features: Tensor, marks: Sequence[Marks]) -> Tensor:
         p = self._p
+        features = features.contiguous(memory_format=torch.channels_last)
         with precision(self._device):
-            raw = self.head.dense(features.contiguous(memory_format=torch.channels_last))
+            raw = self.head.dense(features).float()
         grid = raw.shape[2], raw.shape[3]
         labels = [one.assignment(grid, DENSE_STRIDE).to(self._device) for one in marks]
-        detection = detection_loss(raw.float(), labels, DENSE_STRIDE, p.lambda_cls)
-        return detection.total + p.lambda_bias * bias_loss([self.head], self._generic)
+        loss = detection_loss(raw, labels, DENSE_STRIDE, p.lambda_cls).total
+        loss = loss + p.lambda_bias * bias_loss([self.head], self._generic)
+        partial = [i for i, one in enumerate(marks) if not one.complete]
+        if partial:
+            with torch.no_grad(), precision(self._device):
+                reference = self._generic.dense(features[partial]).float()
+            unmarked = anchor_loss(raw[partial], reference, [labels[i] for i in partial], DENSE_STRIDE)
+            loss = loss + p.lambda_anchor * unmarked
+        return loss
 
 
 def _smaller(p: FewShotParameters) -> FewShotParameters:

@@ -7,6 +7,7 @@ from functools import partial
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QButtonGroup, QLabel
 
+from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.widgets.gallery import Gallery
 from napari_hydrapicker.widgets.parts import button, row
 from napari_hydrapicker.widgets.section import Section
@@ -18,6 +19,10 @@ _TOOLS = (
     (Tool.MOVE, "Move", "Select picks and drag them; Delete removes them (key 3)"),
     (Tool.ERASE, "Erase", "Click or drag over picks to delete them (key E)"),
 )
+_MEANING = {
+    Status.CORRECTED: "Corrected in part: a head learns from these alone, not from picks left as they are",
+    Status.COMPLETE: "Complete: a head learns from every pick shown, and the rest is background",
+}
 
 
 class CorrectSection(Section):
@@ -62,6 +67,9 @@ class CorrectSection(Section):
         self.add(row([self.undo, self.redo, self.complete]))
         self.counts = QLabel()
         self.add(self.counts)
+        self.meaning = QLabel()
+        self.meaning.setWordWrap(True)
+        self.add(self.meaning)
         self.show_gallery = button(
             "Gallery",
             "The particles side by side, by score: click one to reject it or take it back",
@@ -86,6 +94,12 @@ class CorrectSection(Section):
     def show_counts(self, added: int, moved: int, deleted: int) -> None:
         """Say what was corrected on the micrograph on the canvas."""
         self.counts.setText(f"{added:,} added, {moved:,} moved, {deleted:,} deleted")
+
+    def show_meaning(self, status: Status) -> None:
+        """Say what of the micrograph on the canvas a head learns from."""
+        text = _MEANING.get(status, "")
+        self.meaning.setText(text)
+        self.meaning.setVisible(bool(text))
 
     def _toggle_gallery(self) -> None:
         wanted = self.show_gallery.isChecked()

@@ -45,12 +45,14 @@ class Figures(QObject):
         """Show the current micrograph's figures."""
         number = self._session.current
         if number is None:
+            self._correct.show_meaning(Status.NEW)
             self._correct.complete.setChecked(False)
             return
         record, labels = self._session.record(number), self._session.labels(number)
         source = labels.source[~labels.deleted]
         added, moved = int((source == Source.MANUAL).sum()), int((source == Source.MOVED).sum())
         self._correct.show_counts(added, moved, int(labels.deleted.sum()))
+        self._correct.show_meaning(record.status)
         self._correct.complete.setChecked(record.status is Status.COMPLETE)
         self._view.show_pixel_size(record.pixel_size_angstrom)
         self._pick.slider.set_scores(self._session.counts.scores(number))

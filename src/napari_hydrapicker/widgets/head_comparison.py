@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_hydrapicker.picks import Source
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.before_layer import BeforeLayer
@@ -40,7 +41,7 @@ class HeadComparison:
 
         Others still have the old head's picks, of which the new head's threshold says nothing.
         """
-        return {n: self._yx[n] for n, old in self._labels.items() if self._session.labels(n) is not old}
+        return {n: self._yx[n] for n in self._labels if self._is_picked_again(n)}
 
     def show(self, number: int | None, diameter_px: float) -> str:
         """Show the picks of before on a micrograph, where there is a difference; returns it in words."""
@@ -53,8 +54,7 @@ class HeadComparison:
 
     def in_words(self, number: int | None) -> str:
         """Say how many picks there were on a micrograph, and on all that were picked again, and are now."""
-        old = None if number is None else self._labels.get(number)
-        if number is None or old is None or old.equals(self._session.labels(number)):
+        if number is None or not self._is_picked_again(number):
             return ""
         text = f"Picks here {len(self._yx[number])} before, {self._session.count(number)} now"
         again = self.picked_again()
@@ -62,3 +62,13 @@ class HeadComparison:
             counts = sum(map(len, again.values())), sum(map(self._session.count, again))
             text += "; on the {} micrographs picked again {} before, {} now".format(len(again), *counts)
         return f"{text}. The layer “{self._layer.name}” has those of before."
+
+    def _is_picked_again(self, number: int) -> bool:
+        """Whether a picker has been there since: unlike corrections it leaves other picks than there were."""
+        old = self._labels.get(number)
+        return old is not None and not np.array_equal(_found(old), _found(self._session.labels(number)))
+
+
+def _found(labels: Labels) -> NDArray[np.int64]:
+    """Numbers of the picks that were not made by hand; they stay the same when one is moved or deleted."""
+    return np.asarray(labels.id[labels.source != Source.MANUAL], np.int64)

@@ -72,6 +72,7 @@ class TrainSection(Section):
             widget.setVisible(False)
         self._made: Trained | None = None
         self._in_use = ""
+        self._trainable = False
         jobs.started.connect(self._on_started)
         jobs.progressed.connect(self._on_progress)
         jobs.trained.connect(self._on_trained)
@@ -80,10 +81,11 @@ class TrainSection(Section):
         jobs.left.connect(lambda _: self._on_finished(True, ""))
         self.show_corrections(())
 
-    def show_corrections(self, corrected: tuple[CorrectedRef, ...]) -> None:
-        """Say what there is to train on."""
-        self.labels.setText(labels(corrected))
-        self.train.setEnabled(any(one.yx for one in corrected) and not self._jobs.running)
+    def show_corrections(self, corrected: tuple[CorrectedRef, ...], held_out: tuple[str, ...] = ()) -> None:
+        """Say what there is to train on; of what is held out the names."""
+        self.labels.setText(labels(corrected, held_out))
+        self._trainable = any(one.yx for one in corrected)
+        self.train.setEnabled(self._trainable and not self._jobs.running)
 
     def show_comparison(self, text: str) -> None:
         """Say how the new head's picks differ; "" for nothing to compare."""
@@ -188,7 +190,7 @@ class TrainSection(Section):
 
     def _on_finished(self, cancelled: bool, problem: str) -> None:
         self.progress.setVisible(False)
-        self.train.setEnabled(True)
+        self.train.setEnabled(self._trainable)
         self.curves.setVisible(bool(self.curves.loss) and not cancelled)
         if problem:
             self.show_problem(problem)

@@ -7,34 +7,64 @@ from collections.abc import Sequence
 from napari_hydrapicker.background.messages import CorrectedRef, Trained
 from napari_hydrapicker.training_set import Suggestion
 
+_FEW = 3  # names that fit
 
-def labels(corrected: Sequence[CorrectedRef]) -> str:
-    """Say what there is to train on."""
+
+def labels(corrected: Sequence[CorrectedRef], held_out: Sequence[str] = ()) -> str:
+    """Say what there is to train on, what of it counts, and which micrographs are to judge the head."""
     if not corrected:
         return "Correct a micrograph and mark it complete (key Q): that is enough to begin with."
-    complete = sum(one.complete for one in corrected)
-    particles = sum(len(one.yx) for one in corrected)
-    rejected = sum(len(one.negative_yx) for one in corrected)
-    text = (
-        f"{complete} complete and {len(corrected) - complete} partly corrected micrographs, {particles:,} "
-        f"particles, {rejected:,} deleted picks"
-    )
-    return (
-        text if len(corrected) > 1 else f"{text}. With a second one the new head can be compared with the old"
-    )
+    kinds = [
+        f"{len(some)} {word}: {_counted(some)}"
+        for word, some in (
+            ("complete", [one for one in corrected if one.complete]),
+            ("corrected in part", [one for one in corrected if not one.complete]),
+        )
+        if some
+    ]
+    sentences = ["; ".join(kinds)]
+    if not all(one.complete for one in corrected):
+        sentences.append("In part, only what you added, moved or deleted counts")
+    if not any(one.yx for one in corrected):
+        sentences.append("No particle yet to learn from: add or move some, or complete a micrograph (key Q)")
+    elif held_out:
+        more = f" and {len(held_out) - _FEW} more" if len(held_out) > _FEW else ""
+        sentences.append(f"Held out, to judge the new head: {', '.join(held_out[:_FEW])}{more}")
+    else:
+        sentences.append("None is held out to judge the new head: that takes a second one with particles")
+    return ". ".join(sentences)
+
+
+def _counted(some: Sequence[CorrectedRef]) -> str:
+    particles, deleted = sum(len(one.yx) for one in some), sum(len(one.negative_yx) for one in some)
+    return f"{_number(particles, 'particle')}, {_number(deleted, 'deleted pick')}"
+
+
+def _number(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def is_better(t: Trained) -> bool:
-    """Whether a head is known to be better than the one that it started from."""
-    return t.held_out and t.ap_after > t.ap_before
+    """Whether a head is known to be better than the one that it started from.
+
+    Marks alone do not tell: most of them are the other head's mistakes.
+    """
+    return t.held_out and not t.marks_only and t.ap_after > t.ap_before
 
 
 def verdict(t: Trained, in_use: bool = False) -> str:
     """Say how a head compares with the one that it started from, what to do with it, and where it is not."""
     on = "held-out micrographs" if t.held_out else "the micrographs trained on"
-    text = f"Head {t.name!r}: AP on {on} {t.ap_before:.3f} before, {t.ap_after:.3f} now"
+    marks = "the marks of " if t.marks_only else ""
+    text = f"Head {t.name!r}: AP on {marks}{on} {t.ap_before:.3f} before, {t.ap_after:.3f} now"
     if is_better(t):
         text += ". It is better than the generic head"
+    elif t.marks_only:
+        rest = "look at its picks" if in_use else "use it and look"
+        text += (
+            ". Marks are mostly the picker's mistakes, so they do not tell which head is better: "
+            f"{rest}, or complete two micrographs"
+        )
     elif t.held_out:
         rest = ": correct more" if in_use else ", and is not in use: correct more, or try it"
         text += f". It is no better than the generic head{rest}"

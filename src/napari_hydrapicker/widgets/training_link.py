@@ -13,7 +13,12 @@ from napari_hydrapicker.errors import HydraPickerError, ParameterError, ProjectE
 from napari_hydrapicker.heads.library import find
 from napari_hydrapicker.hydra.bundled import head_names
 from napari_hydrapicker.session import Session
-from napari_hydrapicker.training_set import corrected_micrographs, head_libraries, next_to_correct
+from napari_hydrapicker.training_set import (
+    corrected_micrographs,
+    head_libraries,
+    held_out_names,
+    next_to_correct,
+)
 from napari_hydrapicker.widgets.canvas import Canvas
 from napari_hydrapicker.widgets.head_comparison import HeadComparison
 from napari_hydrapicker.widgets.micrographs_section import MicrographsSection
@@ -162,7 +167,8 @@ class TrainingLink(QObject):
 
     def _show_corrections(self) -> None:
         if self._session.is_open:
-            self._section.show_corrections(corrected_micrographs(self._session))
+            corrected = corrected_micrographs(self._session)
+            self._section.show_corrections(corrected, held_out_names(self._session, corrected))
             self._section.show_comparison(self._before.in_words(self._canvas.micrograph_id))
 
     def _show_head(self) -> None:
