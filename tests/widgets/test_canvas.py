@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_hydrapicker.imaging.display import DisplayFilter
-from napari_hydrapicker.widgets.canvas import camera_of
+from napari_hydrapicker.widgets.camera import camera_of
 
 Wait = Callable[..., None]
 

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_hydrapicker.widgets.canvas import camera_of
+from napari_hydrapicker.widgets.camera import camera_of
 from napari_hydrapicker.widgets.tools import Tool
 
 

@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.imaging.display import DisplayFilter, DisplayImage
 from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.camera import camera_of
 from napari_hydrapicker.widgets.garbage import collect_early
 from napari_hydrapicker.widgets.loader import DisplayLoader
 from napari_hydrapicker.widgets.picks_layer import PicksLayer
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 NAME = "HydraPicker micrograph"
 _SETTLE_MS = 150  # after the slider's last step
 _UNKNOWN_DIAMETER = 1 / 25  # of the shorter side: rings drawn where the pixel size is unknown
-
-
-def camera_of(viewer: Viewer) -> Any:
-    """Return a viewer's camera, which napari 0.9 has moved into the scene."""
-    return getattr(viewer, "scene", viewer).camera
 
 
 class Canvas(QObject):

@@ -11,7 +11,8 @@ from napari.layers import Points
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_hydrapicker.widgets.canvas import Canvas, camera_of
+from napari_hydrapicker.widgets.camera import camera_of
+from napari_hydrapicker.widgets.canvas import Canvas
 from napari_hydrapicker.widgets.layers import add_beside
 
 if TYPE_CHECKING:
