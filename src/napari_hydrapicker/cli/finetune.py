@@ -171,6 +171,8 @@ class _Display:
 
 
 def _report(result: FewShotResult, examples: Sequence[Example], path: Path) -> None:
+    from napari_hydrapicker.training.holding_out import MARKS_DO_NOT_TELL
+
     before, after = result.before.ap, result.after.ap
     on = "held-out micrographs" if result.held_out else "the micrographs it was trained on"
     typer.echo(
@@ -185,10 +187,7 @@ def _report(result: FewShotResult, examples: Sequence[Example], path: Path) -> N
             "the positions right?"
         )
     if result.marks_only:
-        typer.echo(
-            "Marks are mostly the picker's mistakes, so they do not tell which head is better: look at its "
-            "picks, or complete two micrographs"
-        )
+        typer.echo(MARKS_DO_NOT_TELL.format("look at its picks"))
     elif result.better is False:
         typer.echo(
             "The new head is no better than the generic one: correct more, or pick with the generic head"

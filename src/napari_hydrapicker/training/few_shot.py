@@ -81,9 +81,14 @@ class FewShotResult:
     marks_only: bool = False
 
     @property
+    def telling(self) -> bool:
+        """Whether the scores say how well the heads pick: those of complete held-out micrographs do."""
+        return self.held_out and not self.marks_only
+
+    @property
     def better(self) -> bool | None:
-        """Whether the new head is better on held-out corrections; None where nothing is held out."""
-        return self.after.ap > self.before.ap if self.held_out else None
+        """Whether the new head is better on held-out corrections; None where these do not tell."""
+        return self.after.ap > self.before.ap if self.telling else None
 
 
 def train_head(

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+MARKS_DO_NOT_TELL: Final = (
+    "Marks are mostly the picker's mistakes, so they do not tell which head is better: {}, or complete two "
+    "micrographs"
+)
+"""What to say of AP on some marks of partial micrographs; with what to do."""
 
 
 class Marked(NamedTuple):

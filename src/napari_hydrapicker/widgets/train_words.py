@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_hydrapicker.background.messages import CorrectedRef, Trained
+from napari_hydrapicker.training.holding_out import MARKS_DO_NOT_TELL
 from napari_hydrapicker.training_set import Suggestion
 
 _FEW = 3  # names that fit
@@ -61,10 +62,7 @@ def verdict(t: Trained, in_use: bool = False) -> str:
         text += ". It is better than the generic head"
     elif t.marks_only:
         rest = "look at its picks" if in_use else "use it and look"
-        text += (
-            ". Marks are mostly the picker's mistakes, so they do not tell which head is better: "
-            f"{rest}, or complete two micrographs"
-        )
+        text += f". {MARKS_DO_NOT_TELL.format(rest)}"
     elif t.held_out:
         rest = ": correct more" if in_use else ", and is not in use: correct more, or try it"
         text += f". It is no better than the generic head{rest}"
