@@ -49,7 +49,7 @@ def waiting(self, number):
     return step(self, number)
 cgan._Training.step = waiting
 from napari_hydrapicker.background import worker
-worker.give_way = lambda by: None  # the tests are not to wait for what else the machine does
+worker.give_way = worker.stand_back = lambda by: None  # the tests wait for nothing else on the machine
 worker.main()
 """
 

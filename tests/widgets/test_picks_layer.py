@@ -94,6 +94,12 @@ def test_what_is_refused_goes_back() -> None:
     assert [s.value for s in layer.symbol] == ["disc", "disc", "diamond", "square"]
 
 
+def test_data_that_a_script_gives_an_empty_layer_are_added(hand: Hand) -> None:
+    hand.picks.show(LABELS, ~ALL, 24.0)
+    hand.picks.layer.data = np.array([[55.5, 66.25]])
+    assert hand.did == [("added", [[55.5, 66.25]])]
+
+
 def test_other_data_from_a_script_are_not_taken_for_moves(hand: Hand) -> None:
     hand.picks.layer.data = np.zeros((2, 2))
     assert hand.did == []
@@ -111,6 +117,23 @@ def test_hiding_lasts_until_the_next_show(hand: Hand) -> None:
     assert hand.picks.ids.tolist() == [5, 8]
     hand.picks.show(LABELS, ALL, 24.0)
     assert hand.picks.ids.tolist() == [3, 5, 8, 9]
+
+
+def test_what_was_added_last_is_selected() -> None:
+    yx = np.array([[55.5, 66.25]])
+    more = Labels(
+        id=np.append(LABELS.id, 12), yx=np.vstack([LABELS.yx, yx]), score=np.append(LABELS.score, 1),
+        source=np.append(LABELS.source, Source.MANUAL).astype(np.int8), deleted=np.zeros(5, bool),
+    )  # fmt: skip
+
+    def added(_: object) -> bool:
+        picks.show(more, np.ones(5, bool), 24.0)
+        return True
+
+    picks = PicksLayer(added, lambda _: False, lambda *_: False)
+    picks.show(LABELS, ALL, 24.0)
+    picks.layer.add(yx)
+    assert set(picks.layer.selected_data) == {4}, "as napari does: Delete takes it away again"
 
 
 def test_new_picks_are_discs_whatever_was_clicked_last(hand: Hand) -> None:

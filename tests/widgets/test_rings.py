@@ -58,3 +58,29 @@ def test_others_are_told_when_it_is_said() -> None:
     assert heard == []
     layer.announce_rows()
     assert len(heard) == 1
+
+
+def test_an_owner_is_asked_to_add() -> None:
+    layer, asked = make_layer(), []
+    layer.ask_to_add = lambda yx: asked.append(yx.tolist())
+    layer.add([3.0, 90.0])
+    layer.add([[4.0, 5.0], [6.0, 7.0]])
+    assert asked == [[[3, 90]], [[4, 5], [6, 7]]]
+    assert len(layer.data) == 0, "its owner shows them"
+    layer.ask_to_add = None
+    layer.add([3.0, 90.0])
+    assert layer.data.tolist() == [[3, 90]]
+
+
+def test_copies_are_added_like_others_where_there_are_none() -> None:
+    layer, asked = make_layer(), []
+    layer.ask_to_add = lambda yx: asked.append(yx.tolist())
+    layer._paste_data()
+    layer.replace_rows(YX, _features(3), 25.0, None)
+    layer.selected_data = {0, 2}
+    layer._copy_data()
+    layer._paste_data()
+    assert asked == [], "they are there"
+    layer.replace_rows(YX[:2], _features(2), 25.0, None)  # another micrograph's
+    layer._paste_data()
+    assert asked == [[[30, 70]]]

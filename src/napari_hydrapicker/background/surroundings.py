@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import traceback
-from pathlib import Path
+
+from napari_hydrapicker.background.autogroup import weigh_session
 
 
 def give_way(by: int) -> None:
@@ -18,14 +19,17 @@ def give_way(by: int) -> None:
             os.nice(by)
 
 
-def weigh_session(niceness: int) -> None:
-    """Do the same for this process' session: Linux desktops weigh these before processes.
+def stand_back(by: int) -> None:
+    """Give way so many steps more, and at once: for work that takes all cores, for minutes.
 
-    A session that other processes share is not ours to change.
+    What is merely nice may finish its slice of some milliseconds before a thread of the window is served, and
+    a frame that is drawn without a graphics card waits for a dozen of those. What runs on idle cores alone
+    may not; but on a busy machine it would get nothing at all, unless its session has a share of its own.
     """
-    if hasattr(os, "getsid") and os.getsid(0) == os.getpid():
+    give_way(by)
+    if hasattr(os, "SCHED_IDLE") and weigh_session(os.nice(0)):
         with contextlib.suppress(OSError):
-            Path("/proc/self/autogroup").write_text(str(niceness))
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def go_on_alone(answers: int) -> None:

@@ -14,6 +14,7 @@ from functools import partial
 from types import FrameType
 from typing import BinaryIO, TypeVar
 
+from napari_hydrapicker.background.autogroup import weigh_session
 from napari_hydrapicker.background.lines import from_line, to_line
 from napari_hydrapicker.background.messages import (
     Broken,
@@ -34,7 +35,7 @@ from napari_hydrapicker.background.surroundings import (
     give_way,
     go_on_alone,
     print_trace,
-    weigh_session,
+    stand_back,
 )
 from napari_hydrapicker.errors import ProjectError
 
@@ -134,10 +135,10 @@ class Worker:
             self._say(progress)
 
         try:
+            stand_back(_TRAINING_GIVES_WAY)
             # Only now: the note that a training is under way must not wait for torch.
             from napari_hydrapicker.background.outcome import trained
 
-            give_way(_TRAINING_GIVES_WAY)
             save = self._unless_cancelled(request.job, lambda: trained(request, tell))
             if save is None:
                 note.cancelled()

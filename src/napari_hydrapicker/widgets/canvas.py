@@ -6,23 +6,25 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.imaging.display import DisplayFilter, DisplayImage
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.camera import camera_of
+from napari_hydrapicker.widgets.drawing_pause import DrawingPause
 from napari_hydrapicker.widgets.garbage import collect_early
+from napari_hydrapicker.widgets.image_layer import ImageLayer
 from napari_hydrapicker.widgets.loader import DisplayLoader
 from napari_hydrapicker.widgets.picks_layer import PicksLayer
+from napari_hydrapicker.widgets.timers import once_after
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-NAME = "HydraPicker micrograph"
-_SETTLE_MS = 150  # after the slider's last step
+_DRAWN_MS = 30  # a frame of the canvas alone comes first
+_SLID_MS = 150  # after the slider's last step
 _UNKNOWN_DIAMETER = 1 / 25  # of the shorter side: rings drawn where the pixel size is unknown
 
 
@@ -33,28 +35,30 @@ class Canvas(QObject):
     -------
     shown (int)
         The micrograph with this number is on the canvas, picks and all.
+    settled (int)
+        It has been drawn as well: for all that can wait, so that no single frame takes the time of both.
     problem (str)
         Something that the user should read.
     """
 
     shown = Signal(int)
+    settled = Signal(int)
     problem = Signal(str)
 
     def __init__(self, viewer: Viewer, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._session = viewer, session
         self._filter = DisplayFilter()
-        self._image: Image | None = None
+        self._image = ImageLayer(viewer)
+        self._pause = DrawingPause(viewer)
         self._display: DisplayImage | None = None
         self._on_canvas: int | None = None
         self._loader = DisplayLoader(self)
         self._loader.loaded.connect(self._show_image)
         self._loader.failed.connect(lambda _, text: self.problem.emit(text))
         self.picks = PicksLayer(self._add, self.delete, self._move)
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(_SETTLE_MS)
-        self._settle.timeout.connect(self.picks.settle)
+        self._settle = once_after(_DRAWN_MS, self._rest, self)
+        self._unsettled: int | None = None  # a micrograph that has come and may not be drawn yet
         session.current_changed.connect(self._request)
         session.labels_changed.connect(self._refresh_picks)
         session.settings_changed.connect(self._on_settings)
@@ -84,6 +88,11 @@ class Canvas(QObject):
         known = self._session.diameter_px(number)
         return known or min(self._session.record(number).shape) * _UNKNOWN_DIAMETER
 
+    def hide(self, ids: set[int]) -> None:
+        """Hide picks until the next change of the micrograph: what a drag has erased and not yet let go."""
+        self._pause.begin()
+        self.picks.hide(ids)
+
     def raise_picks(self) -> None:
         """Make the picks the active layer, so that the tools act on it."""
         if self.picks.layer not in self._viewer.layers:
@@ -98,8 +107,7 @@ class Canvas(QObject):
 
     def close(self) -> None:
         """Stop loading."""
-        self._on_canvas = None
-        self._settle.stop()
+        self._forget()
         self.picks.release()
         self._loader.close()
 
@@ -114,26 +122,25 @@ class Canvas(QObject):
 
     def clear(self) -> None:
         """Take the layers out of the viewer."""
-        self._on_canvas = None
+        self._forget()
         self._loader.forget()
-        for layer in (self._image, self.picks.layer):
-            if layer is not None and layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-        self._image = self._display = None
+        self._image.remove()
+        if self.picks.layer in self._viewer.layers:
+            self._viewer.layers.remove(self.picks.layer)
+        self._display = None
+
+    def _forget(self) -> None:
+        self._on_canvas = self._unsettled = None
+        self._settle.stop()
 
     def _show_image(self, number: int, display: DisplayImage) -> None:
         if number != self._session.current:
             return
-        first = self._image is None or self._image not in self._viewer.layers
+        first = not self._image.is_in_viewer
         other_shape = self._display is None or self._display.extent_px != display.extent_px
         self._display = display
-        if first:
-            self._image = self._viewer.add_image(
-                display.image, name=NAME, colormap="gray", scale=display.scale, translate=display.translate,
-                contrast_limits=(0, 255),
-            )  # fmt: skip
-        else:
-            self._swap_image(display)
+        self._pause.begin()
+        self._image.show(display)
         new_micrograph, self._on_canvas = number != self._on_canvas, number
         self._refresh_picks(number)
         if first:
@@ -142,36 +149,32 @@ class Canvas(QObject):
         if other_shape:
             self._viewer.reset_view()
         if new_micrograph:
+            self._unsettled = number
             self.shown.emit(number)
-
-    def _swap_image(self, display: DisplayImage) -> None:
-        image = self._image
-        assert image is not None
-        placement = np.array([image.scale, image.translate])
-        placed_otherwise = not np.array_equal(placement, [display.scale, display.translate])
-        if display.image.shape == image.data.shape:
-            image.data = display.image
-        else:  # the transform first would place the old pixels wrongly for one frame
-            with image.events.blocker_all():
-                image.scale, image.translate = display.scale, display.translate
-            image.data = display.image
-        if placed_otherwise:  # to say so takes as long as all the rest of a step to another micrograph
-            image.scale, image.translate = display.scale, display.translate
 
     def _refresh_picks(self, number: int, fleeting: bool = False) -> None:
         if number != self._on_canvas:
             return
         if self.picks.layer not in self._viewer.layers:
             self._viewer.add_layer(self.picks.layer)
+        self._pause.begin()
         shown = self._session.shown(number)
         self.picks.show(self._session.labels(number), shown, self.diameter_px(), fleeting)
+        self._settle.start(_SLID_MS if fleeting else _DRAWN_MS)
+
+    def _rest(self) -> None:
+        """Catch up with what the frame now drawn could do without."""
+        self._image.settle()
+        self.picks.settle()
+        number, self._unsettled = self._unsettled, None
+        if number is not None:
+            self.settled.emit(number)
 
     def _on_settings(self, names: frozenset[str]) -> None:
         if self._on_canvas is None:
             return
         if names & {"diameter_angstrom", "threshold"}:
             self._refresh_picks(self._on_canvas, fleeting=True)  # both are changed in many steps
-            self._settle.start()
 
     def _add(self, yx: NDArray[np.float64]) -> bool:
         return self._try(lambda number: self._session.add(number, yx))

@@ -156,7 +156,7 @@ class HydraPickerWidget(QWidget):
         self.correct.gallery_wanted.connect(self.gallery_link.set_active)
         self.tools.tool_changed.connect(self.correct.show_tool)
         self.tools.measured.connect(do.measured)
-        self.canvas.shown.connect(lambda _: self.figures.show())
+        self.canvas.settled.connect(lambda _: self.figures.show())
         self.session.settings_changed.connect(self._on_settings)
 
     def _on_settings(self, names: frozenset[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_hydrapicker.picks import Source
 from napari_hydrapicker.project.status import Status
@@ -11,8 +11,10 @@ from napari_hydrapicker.widgets.correct_section import CorrectSection
 from napari_hydrapicker.widgets.export_section import ExportSection
 from napari_hydrapicker.widgets.micrographs_section import MicrographsSection
 from napari_hydrapicker.widgets.pick_section import PickSection
+from napari_hydrapicker.widgets.timers import once_after
 from napari_hydrapicker.widgets.view_section import ViewSection
 
+_DRAWN_MS = 30  # the canvas is drawn first
 _SETTLE_MS = 120  # the figures of all micrographs follow when the slider rests for as long
 
 
@@ -33,10 +35,8 @@ class Figures(QObject):
         self._session = session
         self._micrographs, self._view, self._pick = micrographs, view, pick
         self._correct, self._export = correct, export
-        self._recount = QTimer(self)
-        self._recount.setSingleShot(True)
-        self._recount.setInterval(_SETTLE_MS)
-        self._recount.timeout.connect(self._show_all)
+        self._here = once_after(_DRAWN_MS, self.show, self)
+        self._recount = once_after(_SETTLE_MS, self._show_all, self)
         session.micrographs_changed.connect(self.show)
         session.micrograph_changed.connect(self._on_micrograph)
         session.settings_changed.connect(self._on_settings)
@@ -60,10 +60,7 @@ class Figures(QObject):
         self._recount.start()
 
     def _on_micrograph(self, number: int) -> None:
-        if number == self._session.current:
-            self.show()
-        else:
-            self._recount.start()
+        (self._here if number == self._session.current else self._recount).start()
 
     def _on_settings(self, names: frozenset[str]) -> None:
         if "threshold" in names:

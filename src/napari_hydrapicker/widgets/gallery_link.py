@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.imaging.crops import particle_crops
@@ -15,6 +15,7 @@ from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.canvas import Canvas
 from napari_hydrapicker.widgets.gallery import Gallery
 from napari_hydrapicker.widgets.tasks import Tasks
+from napari_hydrapicker.widgets.timers import once_after
 
 _CROP = 48  # side of a crop on screen
 _BOX = 1.4  # side of a crop over the diameter
@@ -30,10 +31,7 @@ class GalleryLink(QObject):
         super().__init__(parent)
         self._session, self._canvas, self._gallery, self._tasks = session, canvas, gallery, tasks
         self._active = False
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(_SETTLE_MS)
-        self._settle.timeout.connect(self._cut)
+        self._settle = once_after(_SETTLE_MS, self._cut, self)
         canvas.shown.connect(self._later)
         session.labels_changed.connect(self._later)
         session.settings_changed.connect(self._later)

@@ -13,6 +13,9 @@ from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.micrograph_table import MicrographTable, TableRow
 from napari_hydrapicker.widgets.parts import button, length, row, show_value
 from napari_hydrapicker.widgets.section import Section
+from napari_hydrapicker.widgets.timers import once_after
+
+_FOLLOW_MS = 30  # the canvas is drawn first
 
 
 class MicrographsSection(Section):
@@ -42,6 +45,7 @@ class MicrographsSection(Section):
         super().__init__("Micrographs")
         self._session = session
         self._uses: Mapping[str, str] = {}
+        self._changed: set[int] = set()  # micrographs of which the table does not know yet
         choices = (
             ("Folder…", "folder", "Open all micrographs of a folder"),
             ("Files…", "files", "Open micrographs, or a STAR or .cs file that lists them"),
@@ -68,8 +72,10 @@ class MicrographsSection(Section):
         self.diameter.valueChanged.connect(self._set_diameter)
         self.table.pixel_size_edited.connect(self._set_pixel_size)
         session.micrographs_changed.connect(self._fill)
-        session.micrograph_changed.connect(self._update_row)
-        session.current_changed.connect(self._follow_current)
+        self._update = once_after(_FOLLOW_MS, self._update_rows, self)
+        session.micrograph_changed.connect(self._on_micrograph)
+        self._follow = once_after(_FOLLOW_MS, self._follow_current, self)
+        session.current_changed.connect(self._on_current)
         session.settings_changed.connect(self._follow_settings)
         self._follow_settings(frozenset({"diameter_angstrom"}))
         self._fill()
@@ -99,8 +105,18 @@ class MicrographsSection(Section):
             self.project_name.setToolTip(str(self._session.project.path))
         self._follow_current()
 
-    def _update_row(self, number: int) -> None:
-        self.table.update_rows([self._row(number)])
+    def _on_micrograph(self, number: int) -> None:
+        self._changed.add(number)
+        self._update.start()
+
+    def _update_rows(self) -> None:
+        changed, self._changed = self._changed, set()
+        self.table.update_rows(
+            [self._row(record.id) for record in self._session.records if record.id in changed]
+        )
+
+    def _on_current(self) -> None:
+        self._follow.start()
 
     def _follow_current(self) -> None:
         if self._session.current is not None:

@@ -49,7 +49,8 @@ class PicksLayer:
         self._added, self._removed, self._moved = added, removed, moved
         self._silent = False
         self._marked = False  # whether other symbols than discs are drawn
-        self._fleeting = False
+        self._fleeting = self._untold = False
+        self.layer.ask_to_add = self._on_add
         self.layer.events.data.connect(self._on_data)
 
     @property
@@ -64,17 +65,21 @@ class PicksLayer:
 
         Hidden rows are left out of the layer: napari 0.9 pays no heed to `Points.shown` where, as here,
         all of a layer's axes are displayed. What is `fleeting`, one of many steps of a slider, is drawn in
-        less time and not told to others that look at the layer; `settle` makes up for it.
+        less time. `settle` is to follow, which makes up for that and tells others that look at the layer.
         """
         self._set_rows(labels.where(shown), diameter_px, fleeting)
 
     def settle(self) -> None:
-        """Draw as it should be what was fleeting."""
+        """Draw as it should be what was fleeting, and tell those who listen to the layer."""
         if self._fleeting:
             self._set_rows(self._labels, float(self.layer.current_size))
+        if self._untold:
+            self._untold = False
+            with self._silence():
+                self.layer.announce_rows()
 
     def hide(self, ids: set[int]) -> None:
-        """Hide picks until the next `show`: what a drag has erased and not yet let go."""
+        """Hide picks until the next `show`."""
         if ids:
             self._set_rows(self._labels.without(list(ids)), float(self.layer.current_size))
 
@@ -88,10 +93,11 @@ class PicksLayer:
 
     def release(self) -> None:
         """Follow the layer no longer: from now on it is one like any other."""
+        self.layer.ask_to_add = None
         self.layer.events.data.disconnect(self._on_data)
 
     def _set_rows(self, labels: Labels, diameter_px: float, fleeting: bool = False) -> None:
-        self._labels, self._fleeting = labels, fleeting
+        self._labels, self._fleeting, self._untold = labels, fleeting, True
         score = np.where(np.isnan(labels.score), 1.0, labels.score)
         features = pd.DataFrame({"score": score, "source": _NAMES[labels.source]})
         marked = bool(np.isin(labels.source, _MARKED).any())
@@ -100,8 +106,11 @@ class PicksLayer:
         self._marked = marked
         with self._silence():
             self.layer.replace_rows(labels.yx, features, diameter_px, symbols, smooth=not fleeting)
-            if not fleeting:
-                self.layer.announce_rows()
+
+    def _on_add(self, yx: NDArray[np.float64]) -> None:
+        before = len(self._labels)
+        if self._added(yx):  # napari selects what was added last
+            self.layer.selected_data = set(range(before, len(self._labels)))
 
     def _on_data(self, event: Any) -> None:
         if self._silent:
@@ -125,6 +134,7 @@ class PicksLayer:
 
     def _go_back(self) -> None:
         self._set_rows(self._labels, float(self.layer.current_size))
+        self.settle()
 
     @contextmanager
     def _silence(self) -> Iterator[None]:

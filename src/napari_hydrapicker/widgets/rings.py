@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -23,10 +24,17 @@ class Points(NapariPoints):
 
     Napari asks for the point under the cursor from a thread of its own, and reports the error if it meets
     the old rows' indices with the new rows. The class has its parent's name: napari goes by it.
+
+    Attributes
+    ----------
+    ask_to_add : callable, optional
+        Whoever owns the points: is given new ones (N, 2) and is to show them. Napari would first show them
+        itself, which takes the time of half a frame, only for all rows to be replaced again.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.lock = threading.RLock()
+        self.ask_to_add: Callable[[NDArray[np.float64]], object] | None = None
         super().__init__(*args, **kwargs)
 
     def get_value(self, *args: Any, **kwargs: Any) -> Any:
@@ -35,9 +43,20 @@ class Points(NapariPoints):
             return super().get_value(*args, **kwargs)
 
     def add(self, coords: Any) -> None:
-        """Add points."""
+        """Add points, or have their owner do so."""
+        if self.ask_to_add is not None:
+            self.ask_to_add(np.atleast_2d(np.asarray(coords, np.float64)))
+            return
         with self.lock:
             super().add(coords)
+
+    def _paste_data(self) -> None:
+        """Add what napari's Ctrl+C has copied, unless it is there: its own Ctrl+V would tell nobody."""
+        copied = np.reshape(self._clipboard.get("data", ()), (-1, 2))
+        known = set(map(tuple, self.data))
+        new = [place for place in copied if tuple(place) not in known]
+        if new:
+            self.add(new)
 
     def remove_selected(self) -> None:
         """Remove the selected points."""

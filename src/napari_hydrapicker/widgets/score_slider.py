@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPalette, QPen, QPolygonF
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_hydrapicker.widgets.timers import once_after
 
 _BINS = 50
 _EMIT_MS = 16
@@ -30,10 +32,7 @@ class ScoreHistogram(QWidget):
         super().__init__()
         self._value = 0.5
         self._heights = np.zeros(_BINS)
-        self._late = QTimer(self)
-        self._late.setSingleShot(True)
-        self._late.setInterval(_EMIT_MS)
-        self._late.timeout.connect(self._emit_late)
+        self._late = once_after(_EMIT_MS, self._emit_late, self)
         self._waiting = False  # a change that nobody has been told of
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.SizeHorCursor)

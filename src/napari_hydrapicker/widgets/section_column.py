@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_hydrapicker.widgets.section import Section
+from napari_hydrapicker.widgets.timers import once_after
 
 
 class SectionColumn(QScrollArea):
@@ -34,9 +35,7 @@ class SectionColumn(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(inner)
         self._wanted: Section | None = None
-        self._later = QTimer(self)  # once the section has its height
-        self._later.setSingleShot(True)
-        self._later.timeout.connect(self._show_wanted)
+        self._later = once_after(0, self._show_wanted, self)  # once the section has its height
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Look out for sections that grow."""

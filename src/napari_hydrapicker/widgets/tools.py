@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Points
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.widgets.camera import camera_of
 from napari_hydrapicker.widgets.canvas import Canvas
 from napari_hydrapicker.widgets.layers import add_beside
+from napari_hydrapicker.widgets.timers import once_after
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -58,10 +59,7 @@ class Tools(QObject):
         self.tool = Tool.BROWSE
         self._ring: Points | None = None
         self._ring_wanted = False
-        self._hide_ring = QTimer(self)
-        self._hide_ring.setSingleShot(True)
-        self._hide_ring.setInterval(_RING_MS)
-        self._hide_ring.timeout.connect(self.hide_ring)
+        self._hide_ring = once_after(_RING_MS, self.hide_ring, self)
         viewer.mouse_drag_callbacks.append(self._on_drag)
         layer = canvas.picks.layer
         layer.events.mode.connect(self._on_mode)
@@ -144,11 +142,11 @@ class Tools(QObject):
         start = _place(event)
         within = picks.nearest(start, self._canvas.diameter_px() / 2)
         doomed = set(within[:1].tolist())
-        picks.hide(doomed)
+        self._canvas.hide(doomed)
         yield
         while event.type == "mouse_move":
             doomed |= set(picks.nearest(_place(event), radius).tolist())
-            picks.hide(doomed)
+            self._canvas.hide(doomed)
             event.handled = True
             yield
         if doomed:

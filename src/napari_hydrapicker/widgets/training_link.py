@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.background.messages import Trained
 from napari_hydrapicker.errors import HydraPickerError, ParameterError, ProjectError
@@ -23,6 +23,7 @@ from napari_hydrapicker.widgets.canvas import Canvas
 from napari_hydrapicker.widgets.head_comparison import HeadComparison
 from napari_hydrapicker.widgets.micrographs_section import MicrographsSection
 from napari_hydrapicker.widgets.pick_section import PickSection
+from napari_hydrapicker.widgets.timers import once_after
 from napari_hydrapicker.widgets.train_jobs import TrainJobs
 from napari_hydrapicker.widgets.train_section import TrainSection
 from napari_hydrapicker.widgets.train_words import verdict
@@ -56,10 +57,7 @@ class TrainingLink(QObject):
         self._section, self._pick, self._micrographs = section, pick, micrographs
         self._before = HeadComparison(viewer, session)
         self._project: Path | None = None
-        self._count = QTimer(self)
-        self._count.setSingleShot(True)
-        self._count.setInterval(_COUNT_MS)
-        self._count.timeout.connect(self._show_corrections)
+        self._count = once_after(_COUNT_MS, self._show_corrections, self)
         section.train_requested.connect(self.train)
         section.head_chosen.connect(self.take)
         section.next_requested.connect(self.go_on)

@@ -1,0 +1,79 @@
+"""The image layer that shows one micrograph: other pixels at one stroke, and the news of them later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_hydrapicker.imaging.display import DisplayImage
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+NAME = "HydraPicker micrograph"
+
+
+class ImageLayer:
+    """A micrograph's display copy as a layer, which is in the viewer while there is one to show."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._layer: Image | None = None
+        self._stale = False  # whether napari has not been told all of the pixels shown
+
+    @property
+    def is_in_viewer(self) -> bool:
+        """Whether there is a layer, and the user has not removed it."""
+        return self._layer is not None and self._layer in self._viewer.layers
+
+    def show(self, display: DisplayImage) -> None:
+        """Show a display copy; `settle` is to follow once it has been drawn."""
+        if not self.is_in_viewer:
+            self._layer = self._viewer.add_image(
+                display.image, name=NAME, colormap="gray", scale=display.scale, translate=display.translate,
+                contrast_limits=(0, 255),
+            )  # fmt: skip
+        elif self._is_alike(display):
+            self._swap(display)
+        else:
+            self._replace(display)
+
+    def settle(self) -> None:
+        """Do what the next frame could do without: the thumbnail, and napari's news of other data."""
+        if self._stale and self._layer is not None:
+            self._stale = False
+            image: Any = self._layer
+            image.events.data(value=image.data)
+            image.refresh(data_displayed=False, highlight=False, extent=False)
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        if self._layer is not None and self._layer in self._viewer.layers:
+            self._viewer.layers.remove(self._layer)
+        self._layer, self._stale = None, False
+
+    def _is_alike(self, display: DisplayImage) -> bool:
+        """Whether a display copy has the shape and the place of the one shown."""
+        image: Any = self._layer
+        placed = np.array([image.scale, image.translate])
+        return display.image.shape == image.data.shape and np.array_equal(
+            placed, [display.scale, display.translate]
+        )
+
+    def _swap(self, display: DisplayImage) -> None:
+        """Show other pixels: told of them at once, napari would look through all layers' extents."""
+        image: Any = self._layer
+        with image.events.data.blocker(), image._block_refresh():
+            image.data = display.image
+        image.refresh(thumbnail=False, extent=False)
+        self._stale = True
+
+    def _replace(self, display: DisplayImage) -> None:
+        """Show pixels that lie otherwise; the transform first would misplace the old ones for one frame."""
+        image: Any = self._layer
+        with image.events.blocker_all():
+            image.scale, image.translate = display.scale, display.translate
+        image.data = display.image
+        image.scale, image.translate = display.scale, display.translate
