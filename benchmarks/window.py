@@ -15,7 +15,8 @@ import argparse
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mrcfile
@@ -55,6 +56,21 @@ def noise(folder: Path) -> None:
             file.voxel_size = 1.77
 
 
+@contextmanager
+def noted_frames(dock: object) -> Iterator[list[float]]:
+    """Note when the canvas has been drawn, all of OpenGL's work done."""
+    scene = dock.viewer.window._qt_viewer.canvas._scene_canvas
+    drawn: list[float] = []
+
+    def on_draw(event: object) -> None:
+        scene.context.finish()
+        drawn.append(time.perf_counter())
+
+    scene.events.draw.connect(on_draw, position="last")
+    yield drawn
+    scene.events.draw.disconnect(on_draw)
+
+
 def slide(dock: object, n: int) -> None:
     """Move the threshold step by step, each drawn before the next.
 
@@ -67,27 +83,19 @@ def slide(dock: object, n: int) -> None:
     session.put_picks(session.current, Picks(yx, np.linspace(0.02, 1, n)))
     end = time.monotonic() + 1
     until(lambda: time.monotonic() > end)
-    scene = dock.viewer.window._qt_viewer.canvas._scene_canvas
-    drawn: list[float] = []
-
-    def on_draw(event: object) -> None:
-        scene.context.finish()
-        drawn.append(time.perf_counter())
-
-    scene.events.draw.connect(on_draw, position="last")
     updated, painted, composed = [], [], []
-    session.update(threshold=0.01)
-    until(lambda: bool(drawn))
-    for value in np.concatenate([np.linspace(0.02, 0.8, 40), np.linspace(0.79, 0.03, 40)]):
-        drawn.clear()
-        start = time.perf_counter()
-        dock.pick.slider.value_changed.emit(float(value))
-        updated.append(1e3 * (time.perf_counter() - start))
-        while not drawn:
-            QApplication.processEvents()
-        composed.append(1e3 * (time.perf_counter() - start))
-        painted.append(1e3 * (drawn[0] - start))
-    scene.events.draw.disconnect(on_draw)
+    with noted_frames(dock) as drawn:
+        session.update(threshold=0.01)
+        until(lambda: bool(drawn))
+        for value in np.concatenate([np.linspace(0.02, 0.8, 40), np.linspace(0.79, 0.03, 40)]):
+            drawn.clear()
+            start = time.perf_counter()
+            dock.pick.slider.value_changed.emit(float(value))
+            updated.append(1e3 * (time.perf_counter() - start))
+            while not drawn:
+                QApplication.processEvents()
+            composed.append(1e3 * (time.perf_counter() - start))
+            painted.append(1e3 * (drawn[0] - start))
     report(f"slider, {n:,} picks, without painting", updated)
     report(f"slider, {n:,} picks, canvas painted", painted)
     report(f"slider, {n:,} picks, whole window painted", composed)
@@ -99,12 +107,14 @@ def step(dock: object) -> None:
     for by in (1, -1, 1, -1, 1, -1):
         until(lambda: not dock.canvas._loader._pending)
         target = dock.session.neighbour(by)
-        start = time.perf_counter()
-        dock.session.set_current(target)
-        until(lambda target=target: dock.canvas.micrograph_id == target)
-        dock.viewer.window._qt_viewer.canvas.native.repaint()
-        QApplication.processEvents()
-        times.append(1e3 * (time.perf_counter() - start))
+        end = time.monotonic() + 0.5
+        until(lambda end=end: time.monotonic() > end)
+        with noted_frames(dock) as drawn:
+            start = time.perf_counter()
+            dock.session.set_current(target)
+            while dock.canvas.micrograph_id != target or not drawn:
+                QApplication.processEvents()
+            times.append(1e3 * (time.perf_counter() - start))
     report("step to a micrograph loaded ahead", times)
 
 

@@ -157,7 +157,8 @@ class Canvas(QObject):
             return
         if self.picks.layer not in self._viewer.layers:
             self._viewer.add_layer(self.picks.layer)
-        self._pause.begin()
+        if not fleeting:  # a slider's own picture would come first, and the canvas lag behind it
+            self._pause.begin()
         shown = self._session.shown(number)
         self.picks.show(self._session.labels(number), shown, self.diameter_px(), fleeting)
         self._settle.start(_SLID_MS if fleeting else _DRAWN_MS)
@@ -171,9 +172,7 @@ class Canvas(QObject):
             self.settled.emit(number)
 
     def _on_settings(self, names: frozenset[str]) -> None:
-        if self._on_canvas is None:
-            return
-        if names & {"diameter_angstrom", "threshold"}:
+        if self._on_canvas is not None and names & {"diameter_angstrom", "threshold"}:
             self._refresh_picks(self._on_canvas, fleeting=True)  # both are changed in many steps
 
     def _add(self, yx: NDArray[np.float64]) -> bool:
