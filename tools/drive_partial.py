@@ -19,7 +19,7 @@ from drive_window import export_all
 from partial_window import PartialWindow
 from qtpy.QtCore import Qt
 from trouble import changed
-from window_driver import Driver, button, check, pause, wait
+from window_driver import Driver, check, pause, pick_all, wait
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 _SHORT = """
@@ -33,11 +33,7 @@ finetune.FewShotParameters = partial(few, steps={0}, validate_every={0}, memory_
 def open_and_pick(driver: Driver, folder: Path, diameter: str) -> None:
     """Open the folder and pick all; make room in the dock."""
     dock = driver.dock
-    driver.choose_in_dialog(button(dock.micrographs, "Folder…"), folder)
-    wait(lambda: dock.canvas.micrograph_id is not None)
-    driver.type(dock.micrographs.diameter.lineEdit(), diameter)
-    driver.click(dock.pick.buttons[2])
-    wait(lambda: not dock.jobs.running, 600)
+    pick_all(driver, folder, diameter)
     driver.click(dock.micrographs.header)
     driver.click(dock.train.header)
 

@@ -25,7 +25,7 @@ from drive_window import export_all
 from guide_picture import save_for_guide
 from heartbeat import Heartbeat
 from qtpy.QtCore import Qt
-from window_driver import Driver, button, pause, wait
+from window_driver import Driver, button, pause, pick_all, wait
 
 from napari_hydrapicker.background.messages import Trained
 
@@ -55,6 +55,13 @@ def step(driver: Driver, key: Qt.Key) -> None:
     session = driver.dock.session
     driver.key(key)
     wait(lambda: driver.dock.canvas.micrograph_id == session.current)
+
+
+def correct_two(driver: Driver) -> None:
+    """Correct the micrograph shown and the next one."""
+    correct_by_clicks(driver)
+    step(driver, Qt.Key.Key_Period)
+    correct_by_clicks(driver)
 
 
 def train(driver: Driver, name: str) -> None:
@@ -118,14 +125,8 @@ def run(folder: Path, diameter: str, out: Path, close: bool) -> None:
     """Do the whole tour."""
     driver = Driver(out)
     dock, session = driver.dock, driver.dock.session
-    driver.choose_in_dialog(button(dock.micrographs, "Folder…"), folder)
-    wait(lambda: dock.canvas.micrograph_id is not None)
-    driver.type(dock.micrographs.diameter.lineEdit(), diameter)
-    driver.click(dock.pick.buttons[2])
-    wait(lambda: not dock.jobs.running, 600)
-    correct_by_clicks(driver)
-    step(driver, Qt.Key.Key_Period)
-    correct_by_clicks(driver)
+    pick_all(driver, folder, diameter)
+    correct_two(driver)
     for section in (dock.micrographs, dock.correct, dock.train):  # the last one is folded at first
         driver.click(section.header)
     pause(0.5)

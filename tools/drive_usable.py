@@ -14,11 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from drive_training import correct_by_clicks, own_copy, step, tour_parser, train
+from drive_training import correct_two, own_copy, step, tour_parser, train
 from heartbeat import Heartbeat
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from window_driver import LEFT, Driver, button, pause, wait
+from window_driver import LEFT, Driver, button, pause, pick_all, wait
 
 _REST_SECONDS = 0.35  # between acts: what follows a moment later belongs to the act
 
@@ -99,14 +99,8 @@ def run(folder: Path, diameter: str, out: Path, times: int, limit_ms: float) -> 
     """Do everything, and say how long it took."""
     driver = Driver(out)
     dock = driver.dock
-    driver.choose_in_dialog(button(dock.micrographs, "Folder…"), folder)
-    wait(lambda: dock.canvas.micrograph_id is not None)
-    driver.type(dock.micrographs.diameter.lineEdit(), diameter)
-    driver.click(dock.pick.buttons[2])
-    wait(lambda: not dock.jobs.running, 600)
-    correct_by_clicks(driver)
-    step(driver, Qt.Key.Key_Period)
-    correct_by_clicks(driver)
+    pick_all(driver, folder, diameter)
+    correct_two(driver)
     step(driver, Qt.Key.Key_Period)
     driver.click(dock.train.header)
     train(driver, "meanwhile")
@@ -124,6 +118,9 @@ def run(folder: Path, diameter: str, out: Path, times: int, limit_ms: float) -> 
         state = "while a head is trained" if dock.training.running else "the training has ended"
         print(f"{act.__name__:12s} median {np.median(longest):4.0f}, worst {max(longest):4.0f} ms ({state})")
     driver.shot("u1-usable")
+    if dock.training.running:  # else it goes on without the window
+        driver.click(dock.train.progress.cancel)
+        wait(lambda: not dock.training.running)
     driver.dock.close_session()
     driver.viewer.close()
     if worst >= limit_ms:

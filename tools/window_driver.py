@@ -161,3 +161,13 @@ def choose(box: QComboBox, text: str) -> None:
     pause(0.2)
     if not box.currentText().startswith(text):
         sys.exit(f"{box.currentText()!r} was chosen, not {text!r}")
+
+
+def pick_all(driver: Driver, folder: Path, diameter: str) -> None:
+    """Open a folder, say how large the particle is, and pick all."""
+    dock = driver.dock
+    driver.choose_in_dialog(button(dock.micrographs, "Folder…"), folder)
+    wait(lambda: dock.canvas.micrograph_id is not None)
+    driver.type(dock.micrographs.diameter.lineEdit(), diameter)
+    driver.click(dock.pick.buttons[2])
+    wait(lambda: not dock.jobs.running, 600)
