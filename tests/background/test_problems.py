@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_hydrapicker.background.problems import in_words
+from napari_hydrapicker.background.problems import in_words, tells_of_no_memory
 from napari_hydrapicker.errors import WeightsError
 
 
@@ -27,3 +27,18 @@ from napari_hydrapicker.errors import WeightsError
 )
 def test_each_kind_of_error_is_told_in_its_own_way(error: Exception, words: str) -> None:
     assert in_words(error).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("last_words", "memory"),
+    [
+        ("OpenBLAS error: Memory allocation still failed after 10 retries, giving up.", True),
+        ("terminate called after throwing an instance of 'std::bad_alloc'", True),
+        ("MemoryError", True),
+        ("cannot allocate memory for thread-local data: ABORT", True),
+        ("ValueError: no picks in memory.star", False),
+        ("", False),
+    ],
+)
+def test_last_words_of_libraries_tell_of_memory(last_words: str, memory: bool) -> None:
+    assert tells_of_no_memory(last_words) == memory

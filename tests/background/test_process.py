@@ -41,6 +41,10 @@ def _end(child: Child) -> Message:
     ("script", "words"),
     [
         ("import sys; sys.exit('no module named torch')", "exit code 1: no module named torch"),
+        (
+            "import sys; sys.exit('OpenBLAS error: Memory allocation still failed after 10 retries')",
+            "ran out of memory: close other programs, then try again (exit code 1: OpenBLAS error",
+        ),
         ("print('hello', flush=True); input()", "not a message"),
         ('import sys; sys.stdout.write(\'{"type": "Fin\'); sys.exit(3)', "exit code 3"),
         ("raise ValueError('deep inside')", "ValueError: deep inside"),

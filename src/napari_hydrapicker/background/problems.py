@@ -8,6 +8,11 @@ from napari_hydrapicker.errors import HydraPickerError
 
 _PLACE = re.compile(r"^\[enforce fail at [^]]*\][^.]*\. ")  # in torch's own source
 
+# What libraries write that end the process themselves, OpenBLAS for one.
+_NO_MEMORY = re.compile(
+    r"memory allocation|(allocate|out of|not enough) memory|MemoryError|bad_alloc", re.IGNORECASE
+)
+
 
 def in_words(error: Exception) -> str:
     """Say what went wrong, and what to do if that is known."""
@@ -17,6 +22,11 @@ def in_words(error: Exception) -> str:
         detail = _PLACE.sub("", str(error)) or "no memory left"
         return f"memory ran out: close other programs, then try again ({detail})"
     return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+
+
+def tells_of_no_memory(last_words: str) -> bool:
+    """Whether a process' last words say that memory ran out."""
+    return _NO_MEMORY.search(last_words) is not None
 
 
 def _is_out_of_memory(error: Exception) -> bool:

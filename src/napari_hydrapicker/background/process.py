@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 from napari_hydrapicker.background.lines import from_line, to_line
 from napari_hydrapicker.background.messages import Message
+from napari_hydrapicker.background.problems import tells_of_no_memory
 
 _ERROR_LINES = 20  # of the standard error, the last ones
 _QUOTED_LINES = 3
@@ -110,7 +111,9 @@ class MessageProcess:
         last = " | ".join([line for line in self._errors if _says_something(line)][-_QUOTED_LINES:])
         detail = f": {last}" if last else ""
         if code is None or code >= 0:
-            return f"the background process stopped by itself (exit code {code}{detail})"
+            short = "ran out of memory: close other programs, then try again"
+            how = short if tells_of_no_memory(last) else "stopped by itself"
+            return f"the background process {how} (exit code {code}{detail})"
         known = {one.value: one.name for one in signal.Signals}
         name = known.get(-code, f"signal {-code}")
         if name == "SIGKILL":
