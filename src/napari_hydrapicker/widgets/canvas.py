@@ -18,12 +18,11 @@ from napari_hydrapicker.widgets.garbage import collect_early
 from napari_hydrapicker.widgets.image_layer import ImageLayer
 from napari_hydrapicker.widgets.loader import DisplayLoader
 from napari_hydrapicker.widgets.picks_layer import PicksLayer
-from napari_hydrapicker.widgets.timers import once_after
+from napari_hydrapicker.widgets.timers import AFTER_FRAME_MS, once_after
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_DRAWN_MS = 30  # a frame of the canvas alone comes first
 _SLID_MS = 150  # after the slider's last step
 _UNKNOWN_DIAMETER = 1 / 25  # of the shorter side: rings drawn where the pixel size is unknown
 
@@ -57,7 +56,7 @@ class Canvas(QObject):
         self._loader.loaded.connect(self._show_image)
         self._loader.failed.connect(lambda _, text: self.problem.emit(text))
         self.picks = PicksLayer(self._add, self.delete, self._move)
-        self._settle = once_after(_DRAWN_MS, self._rest, self)
+        self._settle = once_after(AFTER_FRAME_MS, self._rest, self)
         self._unsettled: int | None = None  # a micrograph that has come and may not be drawn yet
         session.current_changed.connect(self._request)
         session.labels_changed.connect(self._refresh_picks)
@@ -161,7 +160,7 @@ class Canvas(QObject):
             self._pause.begin()
         shown = self._session.shown(number)
         self.picks.show(self._session.labels(number), shown, self.diameter_px(), fleeting)
-        self._settle.start(_SLID_MS if fleeting else _DRAWN_MS)
+        self._settle.start(_SLID_MS if fleeting else AFTER_FRAME_MS)
 
     def _rest(self) -> None:
         """Catch up with what the frame now drawn could do without."""

@@ -11,10 +11,9 @@ from napari_hydrapicker.widgets.correct_section import CorrectSection
 from napari_hydrapicker.widgets.export_section import ExportSection
 from napari_hydrapicker.widgets.micrographs_section import MicrographsSection
 from napari_hydrapicker.widgets.pick_section import PickSection
-from napari_hydrapicker.widgets.timers import once_after
+from napari_hydrapicker.widgets.timers import AFTER_FRAME_MS, once_after
 from napari_hydrapicker.widgets.view_section import ViewSection
 
-_DRAWN_MS = 30  # the canvas is drawn first
 _SETTLE_MS = 120  # the figures of all micrographs follow when the slider rests for as long
 
 
@@ -35,7 +34,7 @@ class Figures(QObject):
         self._session = session
         self._micrographs, self._view, self._pick = micrographs, view, pick
         self._correct, self._export = correct, export
-        self._here = once_after(_DRAWN_MS, self.show, self)
+        self._here = once_after(AFTER_FRAME_MS, self.show, self)
         self._recount = once_after(_SETTLE_MS, self._show_all, self)
         session.micrographs_changed.connect(self.show)
         session.micrograph_changed.connect(self._on_micrograph)

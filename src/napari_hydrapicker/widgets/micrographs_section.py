@@ -13,9 +13,7 @@ from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.micrograph_table import MicrographTable, TableRow
 from napari_hydrapicker.widgets.parts import button, length, row, show_value
 from napari_hydrapicker.widgets.section import Section
-from napari_hydrapicker.widgets.timers import once_after
-
-_FOLLOW_MS = 30  # the canvas is drawn first
+from napari_hydrapicker.widgets.timers import AFTER_FRAME_MS, once_after
 
 
 class MicrographsSection(Section):
@@ -72,9 +70,9 @@ class MicrographsSection(Section):
         self.diameter.valueChanged.connect(self._set_diameter)
         self.table.pixel_size_edited.connect(self._set_pixel_size)
         session.micrographs_changed.connect(self._fill)
-        self._update = once_after(_FOLLOW_MS, self._update_rows, self)
+        self._update = once_after(AFTER_FRAME_MS, self._update_rows, self)
         session.micrograph_changed.connect(self._on_micrograph)
-        self._follow = once_after(_FOLLOW_MS, self._follow_current, self)
+        self._follow = once_after(AFTER_FRAME_MS, self._follow_current, self)
         session.current_changed.connect(self._on_current)
         session.settings_changed.connect(self._follow_settings)
         self._follow_settings(frozenset({"diameter_angstrom"}))

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QObject, QTimer
 
+AFTER_FRAME_MS = 30  # after a change of the canvas: its frame comes first, then the rest of the window
+
 
 def once_after(ms: int, action: Callable[[], object], parent: QObject) -> QTimer:
     """Return a timer that does something `ms` milliseconds after it was last started."""
