@@ -1,0 +1,105 @@
+"""Simulated targets that no training saw, and how a head does on them."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_hydrapicker.evaluation.curves import auroc
+from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.model import HydraPicker
+from napari_hydrapicker.imaging.network_input import network_input
+from napari_hydrapicker.imaging.normalise import flatten, normalise
+from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
+from napari_hydrapicker.simulation.conditions import Conditions
+from napari_hydrapicker.simulation.micrograph import simulate
+from napari_hydrapicker.simulation.projection import make_species
+from napari_hydrapicker.simulation.structures import load_structure
+from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
+from napari_hydrapicker.training.feature_windows import Window
+from napari_hydrapicker.training.head_validation import HeadScores, score_head
+from napari_hydrapicker.training.single_head import SingleHeadParameters, train_single_head
+from napari_hydrapicker.training.sources import LabelledMicrograph, RealSource
+
+SHAPE_WPX = (448, 512)
+CELL_WPX = 16
+TRAINING = 5
+
+
+def data_set(structure: Path, seed: int, whiten: float, test: int) -> list[CorrectedMicrograph]:
+    """Simulate the micrographs of a target at the working scale, every particle marked.
+
+    More micrographs for testing do not change the first ones.
+    """
+    species = make_species(load_structure(structure), 150, seed)
+    rng = np.random.default_rng(seed)
+    usual = Conditions(
+        density=float(rng.uniform(0.1, 0.5)), spacing=0.6, clustering=0.3,
+        dose_per_square_angstrom=float(rng.uniform(10, 30)), defocus_um=float(rng.uniform(0.8, 2.0)),
+        envelope_angstrom2=float(rng.uniform(100, 600)), structural_noise=float(rng.uniform(0.5, 1.2)),
+        signal=float(rng.uniform(0.4, 0.8)), blobs=0.004, crystals=0.004, fragments=0.1,
+    )  # fmt: skip
+    pixel = species.diameter_angstrom * float(np.exp(rng.uniform(*np.log((0.8, 1.25))))) / DIAMETER_WPX
+    made = []
+    for i in range(TRAINING + test):
+        taken = dataclasses.replace(usual, defocus_um=usual.defocus_um * float(rng.uniform(0.7, 1.4)))
+        one = simulate(species, SHAPE_WPX, pixel, taken, 1000 * seed + i)
+        image = network_input(normalise(flatten(one.image.numpy())), None, whiten)
+        made.append(
+            CorrectedMicrograph(f"{species.name}-{i}", image, Marks(one.yx, np.empty((0, 2)), one.ignore_yx))
+        )
+    return made
+
+
+def together(scores: Sequence[HeadScores]) -> HeadScores:
+    """Scores of several micrographs as of one."""
+    return HeadScores(
+        np.concatenate([one.logits for one in scores]),
+        np.concatenate([one.truth for one in scores]),
+        sum(one.particles for one in scores),
+    )
+
+
+def figures(head: Head, test: list[Window]) -> tuple[float, float]:
+    """AP and AROC of a head on test windows."""
+    scores = score_head(head, test)
+    cells = sum(one.shape[0] * one.shape[1] // CELL_WPX**2 for one in test)
+    return scores.ap, auroc(scores.logits, scores.truth, scores.particles, cells)
+
+
+def gain(new: Head, of_new: list[Window], old: Head, of_old: list[Window]) -> tuple[float, float]:
+    """Difference of two heads' APs, and its standard error (jackknife over the micrographs).
+
+    The windows of the two are the same, with the features of each one's body.
+    """
+    names = list(dict.fromkeys(one.micrograph for one in of_new))
+
+    def scores(head: Head, of: list[Window]) -> list[HeadScores]:
+        return [score_head(head, [one for one in of if one.micrograph == name]) for name in names]
+
+    now, before = scores(new, of_new), scores(old, of_old)
+
+    def difference(without: int | None) -> float:
+        kept = [i for i in range(len(names)) if i != without]
+        return together([now[i] for i in kept]).ap - together([before[i] for i in kept]).ap
+
+    n = len(names)
+    left = np.array([difference(i) for i in range(n)])
+    return difference(None), float(np.sqrt((n - 1) * left.var()))
+
+
+def from_scratch(
+    model: HydraPicker, training: list[CorrectedMicrograph], steps: int, crop_wpx: int
+) -> HydraPicker:
+    """Train a new network of the same kind on the same micrographs, with equal shares of flips and turns."""
+    torch.manual_seed(0)
+    labelled = [LabelledMicrograph(m.image, np.ones(m.image.shape, np.bool_), m.marks.yx) for m in training]
+    parameters = SingleHeadParameters(steps=steps, crop_wpx=crop_wpx, validate_every=steps)
+    with tempfile.TemporaryDirectory() as folder:
+        new = HydraPicker(model.architecture)
+        return train_single_head(new, [RealSource("target", labelled)], [1.0], [], Path(folder), parameters)
