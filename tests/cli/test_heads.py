@@ -83,8 +83,23 @@ def test_what_cannot_be_compared_is_said(library: HeadLibrary, capsys: pytest.Ca
     library.add(Head(4, 4, 0.3), record)
     assert run(["heads", "compare", "tiny", "other"]) == 0
     said = capsys.readouterr().out
-    assert "measured on different micrographs" in said
+    assert "measured on different micrographs or marks" in said
     assert "trained on different networks" in said
+
+
+def test_figures_of_marks_alone_are_not_told_as_held_out(
+    library: HeadLibrary, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = {"validation_marks_ap": 0.8, "validation_marks_f1": 0.75}
+    update = {"name": "few", "figures_before": figures, "figures_after": figures}
+    library.add(Head(4, 4, 0.3), library.record("tiny").model_copy(update=update))
+    assert run(["heads", "list"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "marks" in line)
+    assert line.split()[4:7] == ["0.800", "0.800", "marks"]
+    assert run(["heads", "compare", "tiny", "few"]) == 0
+    said = capsys.readouterr().out
+    assert "F1, marks, after" in said
+    assert "measured on different" in said
 
 
 def test_listing_does_not_load_torch(library: HeadLibrary) -> None:

@@ -44,7 +44,7 @@ def test_help_names_every_command_and_imports_none(capsys: pytest.CaptureFixture
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     *help_text, modules = done.stdout.splitlines()
-    assert modules == "napari_hydrapicker.cli.main"
+    assert modules == "napari_hydrapicker.cli.interruption napari_hydrapicker.cli.main"
     for command in cli.COMMANDS:
         assert any(command in line for line in help_text)
 
@@ -215,12 +215,15 @@ def test_memory_that_runs_out_is_no_fault_of_the_program(
     assert said.count("\n") == 1
 
 
-def test_interruption_exits_with_130(as_demo: Replace) -> None:
+def test_interruption_says_so_and_exits_with_130(
+    as_demo: Replace, capsys: pytest.CaptureFixture[str]
+) -> None:
     def demo() -> None:
         raise KeyboardInterrupt
 
     as_demo(demo)
     assert cli.run(["demo"]) == 130
+    assert capsys.readouterr().err.strip() == "interrupted"
 
 
 def test_warnings_are_one_line_each(as_demo: Replace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,6 +72,7 @@ def test_partial_ones_neither_calibrate_nor_judge_where_two_are_complete(
     assert result.marks_only
     assert (record.calibration, record.threshold) == ((2.0, 0.5), 0.3)
     assert record.partial
+    assert record.figures_after.keys() == {"validation_marks_ap", "validation_marks_f1"}
 
 
 def test_the_record_tells_how_the_head_came_to_be(model: HydraPicker, examples: list[Example]) -> None:
@@ -102,7 +103,7 @@ def test_with_one_micrograph_the_calibration_stays(model: HydraPicker, examples:
     assert record.threshold == 0.33
     assert record.partial
     assert record.pixel_size_angstrom == 4
-    assert record.figures_after.keys() == {"training_ap", "training_f1"}
+    assert record.figures_after.keys() == {"training_marks_ap", "training_marks_f1"}
 
 
 @pytest.mark.parametrize("name", ["generic", "a b"])

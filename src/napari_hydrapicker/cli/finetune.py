@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -87,15 +88,12 @@ def finetune(
     parameters = _parameters(steps, memory, seed)
     target = choose_device(device)
     _check_writable(kept)
-    try:
+    with interruptible(lambda: "no head was made"):
         with _Display() as display:
             result, record = job.finetune(
                 model.to(target), metadata, examples, diameter, name, parameters, report=display.show
             )
         path = _keep(kept, result, record, overwrite)
-    except KeyboardInterrupt:
-        typer.echo("interrupted: no head was made", err=True)
-        raise
     _report(result, examples, path)
 
 

@@ -17,9 +17,8 @@ from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra.bundled import check_not_own, head_names
 
 heads = typer.Typer(no_args_is_help=True, help="List and manage the heads that you keep.")
-_FIGURES = {
-    "validation_ap": "AP, held-out", "validation_f1": "F1, held-out",
-    "training_ap": "AP, trained", "training_f1": "F1, trained",
+_MEASURED_ON = {
+    "validation": "held-out", "training": "trained", "validation_marks": "marks", "training_marks": "marks",
 }  # fmt: skip
 Library = Annotated[Path | None, typer.Option("--library", help="Folder; default: your heads library.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of a head.")]
@@ -64,7 +63,9 @@ def compare(
     compared = _library(library).compare(names)
     _compare_table(compared)
     if not compared.same_measure:
-        typer.echo("measured on different micrographs: the figures do not say which head is the better")
+        typer.echo(
+            "measured on different micrographs or marks: the figures do not say which head is the better"
+        )
     if not compared.same_body:
         typer.echo("trained on different networks: no network can use them all")
 
@@ -151,10 +152,10 @@ def _table(records: list[HeadRecord]) -> None:
 
 def figures(record: HeadRecord) -> tuple[str, str, str]:
     """AP of the head it started from and of its own, and on which micrographs."""
-    for key, on in (("validation_ap", "held-out"), ("training_ap", "trained")):
-        if key in record.figures_after:
-            before = record.figures_before.get(key)
-            return "-" if before is None else f"{before:.3f}", f"{record.figures_after[key]:.3f}", on
+    for key, on in _MEASURED_ON.items():
+        after, before = record.figures_after.get(f"{key}_ap"), record.figures_before.get(f"{key}_ap")
+        if after is not None:
+            return "-" if before is None else f"{before:.3f}", f"{after:.3f}", on
     return "-", "-", "-"
 
 
@@ -179,10 +180,15 @@ def _compare_table(compared: Comparison) -> None:
     for heading, fact in facts.items():
         table.add_row(heading, *map(fact, compared.records))
     for row in compared.rows:
-        heading = _FIGURES.get(row.figure, row.figure)
+        heading = _heading(row.figure)
         for when, values in (("before", row.before), ("after", row.after)):
             table.add_row(f"{heading}, {when}", *("-" if v is None else f"{v:.3f}" for v in values))
     Console().print(table)
+
+
+def _heading(figure: str) -> str:
+    on, _, name = figure.rpartition("_")
+    return f"{name.upper()}, {_MEASURED_ON[on]}" if on in _MEASURED_ON else figure
 
 
 def _count(record: HeadRecord, use: str) -> str:

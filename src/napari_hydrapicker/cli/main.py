@@ -20,6 +20,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from napari_hydrapicker import __version__
+from napari_hydrapicker.cli.interruption import EXIT_CODE
 from napari_hydrapicker.errors import HydraPickerError
 
 PROGRAM = "hydrapicker"
@@ -58,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
         except SystemExit as stop:  # so rich ends at a closed pipe
             return _closed_pipe() if isinstance(stop.__context__, BrokenPipeError) else _code_of(stop.code)
         except (KeyboardInterrupt, typer.Abort):
-            return 130
+            code = EXIT_CODE
         except BrokenPipeError:
             return _closed_pipe()
         except HydraPickerError as error:
@@ -76,6 +77,8 @@ def run(arguments: Sequence[str]) -> int:
                 _complain("error", "memory ran out: close other programs, or give less to do at a time")
                 return 2
             return _internal_error(error, _wants_traceback(arguments))
+    if code == EXIT_CODE:  # typer's, too; while torch loads, say, when nothing is begun
+        print("interrupted", file=sys.stderr)
     return code if isinstance(code, int) else 0
 
 

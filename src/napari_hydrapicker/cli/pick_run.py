@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
+from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.cli.pick_report import report
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError
 
@@ -46,11 +45,10 @@ def run(
     rows = list(rows)
     how = "--resume in place of --overwrite" if settings.overwrite else "--resume"
     try:
-        _pick_and_report(picker, micrographs, settings, ledger, rows)
-    except KeyboardInterrupt:
-        done = _done(micrographs, ledger)
-        typer.echo(f"interrupted: {done}; the same command with {how} does the others", err=True)
-        raise
+        with interruptible(
+            lambda: f"{_done(micrographs, ledger)}; the same command with {how} does the others"
+        ):
+            _pick_and_report(picker, micrographs, settings, ledger, rows)
     except HydraPickerError as error:
         if not is_disk_full(error):
             raise

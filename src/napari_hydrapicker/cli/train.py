@@ -12,6 +12,7 @@ import typer
 from napari_hydrapicker.cli.pickers import PickerName
 from napari_hydrapicker.cli.train_checks import check_files, check_numbers, check_phase
 from napari_hydrapicker.cli.train_sets import names_in, real_set, shared_heads
+from napari_hydrapicker.cli.training_folder import training_in
 
 if TYPE_CHECKING:
     from napari_hydrapicker.hydra.model import HydraPicker
@@ -130,16 +131,13 @@ def train(
     groups = shared_heads(group or [])
     check_files(out, init)
     clouds = load_clouds(structures or [], procedural)
-    data = assemble(clouds, views, real_sets, real_share, held, seed, groups)
-    say(f"{len(data.sources)} data sets ({len(data.real)} real), {len(data.unseen)} validation images")
-    run = Run(_start(init, device, seed, multi), data, out, minutes, say)
     given = {k: v for k, v in (of_both | (of_multi if multi else of_single)).items() if v is not None}
-    kept = data.heads if keep_heads is None else names_in(keep_heads)
-    try:
+    with training_in(out):
+        data = assemble(clouds, views, real_sets, real_share, held, seed, groups)
+        say(f"{len(data.sources)} data sets ({len(data.real)} real), {len(data.unseen)} validation images")
+        run = Run(_start(init, device, seed, multi), data, out, minutes, say)
+        kept = data.heads if keep_heads is None else names_in(keep_heads)
         trained = run.multi_head(kept, **given) if multi else run.single_head(**given)
-    except KeyboardInterrupt:
-        _say_interrupted(out)
-        raise
     about: dict[str, Any] = {
         "phase": phase.value, "simulated": data.simulated, "held_out": held, "real": data.real,
         "parameters": trained.parameters, "groups": groups,
@@ -147,13 +145,6 @@ def train(
     path = out / "network.safetensors"
     publish(trained.model, trained.validation, path, about)
     say(f"network written to {path}")
-
-
-def _say_interrupted(out: Path) -> None:
-    """Say on standard error what is left of a training that was broken off."""
-    there = (out / "checkpoint.safetensors").exists()
-    left = "the same command goes on from the latest checkpoint" if there else "before the first checkpoint"
-    typer.echo(f"interrupted: {left}", err=True)
 
 
 def _start(init: Path | None, device: str, seed: int, multi: bool) -> HydraPicker:

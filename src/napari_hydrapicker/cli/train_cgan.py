@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_hydrapicker.cli.pickers import PickerName
+from napari_hydrapicker.cli.training_folder import training_in
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def train(
     maker = _pair_maker(micrographs or [], diameter, pixel_size, number, simulated, size)
     background = f"{len(maker.patches)} micrographs" if maker.patches else "simulated noise"
     say(f"backgrounds: {background}; {pairs or 'ever new'} pairs of {size} x {size}")
-    meta = make_picker(maker, out, p, pairs, width, target, lambda now: say(_line(now)), minutes=minutes)
+    with training_in(out):
+        meta = make_picker(maker, out, p, pairs, width, target, lambda now: say(_line(now)), minutes=minutes)
     if meta is not None:
         say(_summary(meta))
         say(f"generator written to {out / FILE}")

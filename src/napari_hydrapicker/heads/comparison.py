@@ -46,14 +46,15 @@ class Comparison:
     def same_measure(self) -> bool:
         """Whether their figures were measured on the same micrographs, known by their checksums.
 
-        Those are the held-out ones, or all where none was held out. Only then do the figures say which of
-        two heads is the better.
+        Those are the held-out ones, or all where none was held out; all of what is on them, or some marks.
+        Only then do the figures say which of two heads is the better.
         """
         return len({_measured_on(one) for one in self.records}) < 2
 
 
-def _measured_on(record: HeadRecord) -> tuple[str, frozenset[str]]:
+def _measured_on(record: HeadRecord) -> tuple[str, bool, frozenset[str]]:
+    marks = any("_marks_" in figure for figure in record.figures_after)
     held_out = frozenset(one.sha256 for one in record.micrographs if one.use == "validation")
     if held_out:
-        return "validation", held_out
-    return "training", frozenset(one.sha256 for one in record.micrographs)
+        return "validation", marks, held_out
+    return "training", marks, frozenset(one.sha256 for one in record.micrographs)

@@ -147,8 +147,8 @@ def _corrected(example: Example, diameter_angstrom: float, whiten: float) -> Cor
 
 
 def _figures(result: FewShotResult, scores: HeadScores) -> dict[str, float]:
-    """AP and F1 under names that say what they were measured on."""
-    on = VALIDATION if result.held_out else TRAINING
+    """AP and F1 under names that say what they were measured on: on marks alone they say little."""
+    on = (VALIDATION if result.held_out else TRAINING) + ("_marks" if result.marks_only else "")
     return {f"{on}_ap": round(scores.ap, 4), f"{on}_f1": round(scores.f1, 4)}
 
 
