@@ -54,7 +54,13 @@ def test_two_steps_make_a_network_that_knows_where_it_comes_from(
     assert 0.05 <= metadata.thresholds["generic"] <= 0.95
     assert metadata.calibration["generic"][0] > 0
     assert train(out, *options) == 0  # all steps are done
-    assert "step 2/2" not in capsys.readouterr().out
+    assert "step 2/2" not in (said := capsys.readouterr().out)
+    assert "other settings" not in said
+    assert metadata.training["earlier"] == []
+    assert train(out, *options[:-1], "3", "--views", "5") == 0
+    assert "made with other settings: views 4 then, 5 now; steps 2 then, 3 now" in capsys.readouterr().out
+    (earlier,) = weights.read_metadata(out / "network.safetensors").training["earlier"]  # type: ignore[misc]
+    assert (earlier["steps"], earlier["views"]) == (2, 4)  # type: ignore[call-overload,index]
 
 
 def test_labelled_micrographs_and_a_network_to_start_from(

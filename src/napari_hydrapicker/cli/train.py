@@ -13,6 +13,7 @@ from napari_hydrapicker.cli.pickers import PickerName
 from napari_hydrapicker.cli.train_checks import check_files, check_numbers, check_phase
 from napari_hydrapicker.cli.train_sets import names_in, real_set, shared_heads
 from napari_hydrapicker.cli.training_folder import training_in
+from napari_hydrapicker.cli.training_settings import changes, remember
 
 if TYPE_CHECKING:
     from napari_hydrapicker.hydra.model import HydraPicker
@@ -135,15 +136,20 @@ def train(
     with training_in(out):
         data = assemble(clouds, views, real_sets, real_share, held, seed, groups)
         say(f"{len(data.sources)} data sets ({len(data.real)} real), {len(data.unseen)} validation images")
+        about: dict[str, Any] = {
+            "phase": phase.value, "simulated": data.simulated, "held_out": held, "real": data.real,
+            "groups": groups,
+        }  # fmt: skip
+        settings = about | {"views": views, "real_share": real_share, "init": init and str(init)} | given
+        earlier = remember(out, settings)
+        if earlier:
+            say(f"the checkpoint was made with other settings: {changes(earlier[-1], settings)}")
         run = Run(_start(init, device, seed, multi), data, out, minutes, say)
         kept = data.heads if keep_heads is None else names_in(keep_heads)
         trained = run.multi_head(kept, **given) if multi else run.single_head(**given)
-    about: dict[str, Any] = {
-        "phase": phase.value, "simulated": data.simulated, "held_out": held, "real": data.real,
-        "parameters": trained.parameters, "groups": groups,
-    }  # fmt: skip
-    path = out / "network.safetensors"
-    publish(trained.model, trained.validation, path, about)
+        path = out / "network.safetensors"
+        about |= {"parameters": trained.parameters, "earlier": earlier}
+        publish(trained.model, trained.validation, path, about)
     say(f"network written to {path}")
 
 
