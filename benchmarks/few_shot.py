@@ -101,6 +101,8 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1, help="each on one core if there are several")
     parser.add_argument("--results", type=Path, help="file that keeps the rows")
     arguments = parser.parse_args()
+    if missing := [str(one) for one in arguments.structures if not one.exists()]:
+        parser.error(f"no such file: {', '.join(missing)}")
     jobs = [
         (structure, arguments.seed + i + BETWEEN_DRAWS * draw)
         for draw in range(arguments.draws)

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.folder_lock import locked
 
 
 @contextmanager
@@ -21,23 +20,12 @@ def training_in(out: Path) -> Iterator[None]:
     ParameterError
         If another training writes there, or the folder cannot be written.
     """
-    lock = FileLock(out / ".lock", timeout=0)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:  # the system frees the lock of a program that dies
-        raise ParameterError(
-            f"--out {out}: another training is writing there; wait for it, or choose another folder"
-        ) from error
-    except OSError as error:
-        raise ParameterError(
-            f"--out {out}: cannot be written ({error.strerror or error}); choose another folder"
-        ) from error
-    try:
-        with interruptible(lambda: _left(out)):
-            yield
-    finally:
-        lock.release()
+    busy = "another training is writing there; wait for it, or choose another folder"
+    with (
+        locked(out, 0, lambda what: ParameterError(f"--out {out}: {what}"), busy, "choose another folder"),
+        interruptible(lambda: _left(out)),
+    ):
+        yield
 
 
 def _left(out: Path) -> str:
