@@ -6,7 +6,8 @@ micrographs. Five micrographs are for training, others for testing (five, or ``-
 overlaps above 0.6. What a head gains in AP stands with its standard error, by leaving out one test micrograph
 after the other: with five, a gain within a few thousandths is chance. Where a micrograph is held out, its AP
 with the generic and the new head stands there too: by that the window takes the one or the other, and *used*
-counts what it takes. With ``--results`` rows are kept in a file, and a run broken off goes on from it.
+counts what it takes. With ``--within`` conditions are drawn until the generic head's AP, on further micrographs,
+is in that range. With ``--results`` rows are kept in a file, and a run broken off goes on from it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import torch
 from few_shot_table import Row, line, summary
-from few_shot_targets import TRAINING, data_set, figures, from_scratch, gain
+from few_shot_targets import TRAINING, data_set, figures, from_scratch, gain, suitable_seed
 
 from napari_hydrapicker.hydra.weights import bundled_path, load
 from napari_hydrapicker.training.feature_windows import windows
@@ -44,9 +45,13 @@ def run(job: Job, arguments: argparse.Namespace) -> list[Row]:
         steps=arguments.steps, learning_rate=arguments.rate, lambda_bias=arguments.lambda_bias,
         share=arguments.share,
     )  # fmt: skip
-    made = data_set(structure, seed, whiten, arguments.test)
+    drawn = seed
+    if arguments.within:
+        low, high = map(float, arguments.within.split(","))
+        drawn = suitable_seed(model, structure, seed, whiten, (low, high))
+    made = data_set(structure, drawn, whiten, arguments.test)
     test = [w for one in made[TRAINING:] for w in windows(model, one)]
-    rows = [Row(structure.stem, seed, "zero-shot", *figures(model.head(), test))]
+    rows = [Row(structure.stem, seed, drawn, "zero-shot", *figures(model.head(), test))]
     for count in map(int, filter(None, arguments.counts.split(","))):
         held = made[count - 1 : count] if count > 1 else []
         begun = time.monotonic()
@@ -54,14 +59,14 @@ def run(job: Job, arguments: argparse.Namespace) -> list[Row]:
         seconds = time.monotonic() - begun
         scores = (*figures(result.head, test), seconds, *gain(result.head, test, model.head(), test))
         known = () if result.better is None else (result.before.ap, result.after.ap)
-        rows.append(Row(structure.stem, seed, f"few-shot {count}", *scores, *known))
+        rows.append(Row(structure.stem, seed, drawn, f"few-shot {count}", *scores, *known))
     if arguments.scratch_steps:
         begun = time.monotonic()
         new = from_scratch(model, made[:TRAINING], arguments.scratch_steps, arguments.scratch_crop)
         seconds = time.monotonic() - begun
         own = [w for one in made[TRAINING:] for w in windows(new.eval(), one)]
         scores = (*figures(new.head(), own), seconds, *gain(new.head(), own, model.head(), test))
-        rows.append(Row(structure.stem, seed, f"scratch {TRAINING}", *scores))
+        rows.append(Row(structure.stem, seed, drawn, f"scratch {TRAINING}", *scores))
     return rows
 
 
@@ -97,6 +102,9 @@ def main() -> None:
     parser.add_argument("--scratch-crop", type=int, default=192)
     parser.add_argument("--seed", type=int, default=1, help="of the first target's first draw")
     parser.add_argument("--draws", type=int, default=1, help="of the conditions, for each target")
+    parser.add_argument(
+        "--within", help="AP of the generic head, LOW,HIGH: draw conditions until it is there"
+    )
     parser.add_argument("--test", type=int, default=5, help="micrographs for testing")
     parser.add_argument("--processes", type=int, default=1, help="each on one core if there are several")
     parser.add_argument("--results", type=Path, help="file that keeps the rows")

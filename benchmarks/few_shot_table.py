@@ -14,6 +14,8 @@ class Row:
 
     Attributes
     ----------
+    seed, drawn
+        That was asked for, and that the conditions are drawn with.
     how
         "zero-shot", "few-shot N" or "scratch N", from N micrographs.
     gain, error
@@ -24,6 +26,7 @@ class Row:
 
     target: str
     seed: int
+    drawn: int
     how: str
     ap: float
     aroc: float
@@ -41,7 +44,7 @@ class Row:
 
 def line(row: Row) -> str:
     """One head."""
-    text = f"{row.target:8} {row.seed:4} {row.how:12} AP {row.ap:.3f}  AROC {row.aroc:.3f}"
+    text = f"{row.target:8} {row.drawn:4} {row.how:12} AP {row.ap:.3f}  AROC {row.aroc:.3f}"
     if row.how == "zero-shot":
         return text
     text += f"  ({row.seconds:.0f} s)  gain {row.gain:+.4f} +- {row.error:.4f}"

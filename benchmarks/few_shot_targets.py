@@ -21,7 +21,7 @@ from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-from napari_hydrapicker.training.feature_windows import Window
+from napari_hydrapicker.training.feature_windows import Window, windows
 from napari_hydrapicker.training.head_validation import HeadScores, score_head
 from napari_hydrapicker.training.single_head import SingleHeadParameters, train_single_head
 from napari_hydrapicker.training.sources import LabelledMicrograph, RealSource
@@ -29,12 +29,34 @@ from napari_hydrapicker.training.sources import LabelledMicrograph, RealSource
 SHAPE_WPX = (448, 512)
 CELL_WPX = 16
 TRAINING = 5
+SCREENED_FROM = 900  # number of the first of the micrographs that tell whether a draw's conditions suit
+BETWEEN_REDRAWS = 100  # seeds
 
 
-def data_set(structure: Path, seed: int, whiten: float, test: int) -> list[CorrectedMicrograph]:
+def suitable_seed(
+    model: HydraPicker, structure: Path, seed: int, whiten: float, within: tuple[float, float]
+) -> int:
+    """The first of the seeds `seed`, `seed` + 100, ... under which the target is neither lost nor found already.
+
+    That is by the AP of the generic head on five micrographs that serve nothing else. Where hardly a particle can
+    be seen no picker is of use, and where all are found nothing is left to be gained.
+    """
+    while True:
+        made = data_set(structure, seed, whiten, 0, SCREENED_FROM)
+        ap, _ = figures(model.head(), [w for one in made for w in windows(model, one)])
+        suits = within[0] <= ap <= within[1]
+        print(f"{structure.stem:8} {seed:4} AP {ap:.3f}{'' if suits else ': other conditions'}", flush=True)
+        if suits:
+            return seed
+        seed += BETWEEN_REDRAWS
+
+
+def data_set(
+    structure: Path, seed: int, whiten: float, test: int, first: int = 0
+) -> list[CorrectedMicrograph]:
     """Simulate the micrographs of a target at the working scale, every particle marked.
 
-    More micrographs for testing do not change the first ones.
+    More micrographs for testing do not change the first ones; from another number `first` on they are others.
     """
     species = make_species(load_structure(structure), 150, seed)
     rng = np.random.default_rng(seed)
@@ -48,7 +70,7 @@ def data_set(structure: Path, seed: int, whiten: float, test: int) -> list[Corre
     made = []
     for i in range(TRAINING + test):
         taken = dataclasses.replace(usual, defocus_um=usual.defocus_um * float(rng.uniform(0.7, 1.4)))
-        one = simulate(species, SHAPE_WPX, pixel, taken, 1000 * seed + i)
+        one = simulate(species, SHAPE_WPX, pixel, taken, 1000 * seed + first + i)
         image = network_input(normalise(flatten(one.image.numpy())), None, whiten)
         made.append(
             CorrectedMicrograph(f"{species.name}-{i}", image, Marks(one.yx, np.empty((0, 2)), one.ignore_yx))
