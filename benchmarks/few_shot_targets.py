@@ -36,10 +36,10 @@ BETWEEN_REDRAWS = 100  # seeds
 def suitable_seed(
     model: HydraPicker, structure: Path, seed: int, whiten: float, within: tuple[float, float]
 ) -> int:
-    """The first of the seeds `seed`, `seed` + 100, ... under which the target is neither lost nor found already.
+    """The first of the seeds `seed`, `seed` + 100, ... under which the target is neither lost nor found.
 
-    That is by the AP of the generic head on five micrographs that serve nothing else. Where hardly a particle can
-    be seen no picker is of use, and where all are found nothing is left to be gained.
+    That is by the AP of the generic head on five micrographs that serve nothing else. Where hardly a particle
+    can be seen no picker is of use, and where all are found nothing is left to be gained.
     """
     while True:
         made = data_set(structure, seed, whiten, 0, SCREENED_FROM)
