@@ -7,7 +7,7 @@ overlaps above 0.6. What a head gains in AP stands with its standard error, by l
 after the other: with five, a gain within a few thousandths is chance. Where a micrograph is held out, its AP
 with the generic and the new head stands there too: by that the window takes the one or the other, and *used*
 counts what it takes. With ``--within`` conditions are drawn until the generic head's AP, on further
-micrographs, is in that range. With ``--results`` rows are kept in a file, and a run broken off goes on from it.
+micrographs, is in that range. With ``--results`` rows are kept in a file, from which a broken-off run goes on.
 """
 
 from __future__ import annotations
