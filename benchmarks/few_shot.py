@@ -7,7 +7,7 @@ overlaps above 0.6. What a head gains in AP stands with its standard error, by l
 after the other: with five, a gain within a few thousandths is chance. Where a micrograph is held out, its AP
 with the generic and the new head stands there too: by that the window takes the one or the other, and *used*
 counts what it takes. With ``--within`` conditions are drawn until the generic head's AP, on further
-micrographs, is in that range. With ``--results`` rows are kept in a file, from which a broken-off run goes on.
+micrographs, is in that range. With ``--results`` a file keeps the rows, and a broken-off run goes on from it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def run(job: Job, arguments: argparse.Namespace) -> list[Row]:
         result = train_head(model, made[: count - len(held)], held, p)
         seconds = time.monotonic() - begun
         scores = (*figures(result.head, test), seconds, *gain(result.head, test, model.head(), test))
-        known = () if result.better is None else (result.before.ap, result.after.ap)
+        known = () if result.better is None else (result.before.ap, result.after.ap, result.error)
         rows.append(Row(structure.stem, seed, drawn, f"few-shot {count}", *scores, *known))
     if arguments.scratch_steps:
         begun = time.monotonic()

@@ -20,8 +20,9 @@ class Row:
         "zero-shot", "few-shot N" or "scratch N", from N micrographs.
     gain, error
         AP less that of the generic head, and its standard error.
-    held_before, held_after
-        AP of the generic and of this head on the held-out micrograph, if there was one.
+    held_before, held_after, held_error
+        AP of the generic and of this head on the held-out micrograph, if there was one, and the standard
+        error of their difference.
     """
 
     target: str
@@ -35,11 +36,14 @@ class Row:
     error: float = 0.0
     held_before: float | None = None
     held_after: float | None = None
+    held_error: float = 0.0
 
     @property
     def used(self) -> bool:
         """Whether the window takes it: not where the held-out micrograph speaks against it."""
-        return self.held_before is None or self.held_after is None or self.held_after > self.held_before
+        if self.held_before is None or self.held_after is None:
+            return True
+        return self.held_after - self.held_before > self.held_error
 
 
 def line(row: Row) -> str:

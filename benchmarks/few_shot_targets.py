@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
 from napari_hydrapicker.training.feature_windows import Window, windows
-from napari_hydrapicker.training.head_validation import HeadScores, score_head
+from napari_hydrapicker.training.head_validation import HeadScores, score_head, together
 from napari_hydrapicker.training.single_head import SingleHeadParameters, train_single_head
 from napari_hydrapicker.training.sources import LabelledMicrograph, RealSource
 
@@ -76,15 +75,6 @@ def data_set(
             CorrectedMicrograph(f"{species.name}-{i}", image, Marks(one.yx, np.empty((0, 2)), one.ignore_yx))
         )
     return made
-
-
-def together(scores: Sequence[HeadScores]) -> HeadScores:
-    """Scores of several micrographs as of one."""
-    return HeadScores(
-        np.concatenate([one.logits for one in scores]),
-        np.concatenate([one.truth for one in scores]),
-        sum(one.particles for one in scores),
-    )
 
 
 def figures(head: Head, test: list[Window]) -> tuple[float, float]:

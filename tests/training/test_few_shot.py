@@ -58,6 +58,8 @@ def test_it_learns_which_discs_are_meant(model: HydraPicker) -> None:
     assert result.before.ap < 0.2  # the network looks for dark ones
     assert result.held_out
     assert result.better
+    assert 0 < result.error < 0.2
+    assert not replace(result, error=1.0).better
     assert not result.cancelled
     assert not result.head.training
     assert not any(p.requires_grad for p in result.head.parameters())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.training.corrections import Marks
 from napari_hydrapicker.training.feature_windows import Window
-from napari_hydrapicker.training.head_validation import HeadScores, score_head
+from napari_hydrapicker.training.head_validation import HeadScores, score_head, score_tiles
 
 NONE = np.empty((0, 2))
 
@@ -74,6 +74,17 @@ def test_windows_are_pooled() -> None:
     assert scores.particles == 2
     # Of two equal scores neither is the first: precision and recall are 1/2 from the start.
     assert scores.ap == pytest.approx(0.25)
+
+
+def test_tiles_part_picks_and_particles_alike() -> None:
+    marks = Marks(np.array([centre(2, 12), (40.0, 129.0), (80.0, 20.0)]), NONE, NONE, True)
+    # The second pick lies to the left of the line at 128 between the tiles, its particle to the right.
+    head = Says({(2, 12): 3.0, (4, 15): 2.0, (8, 18): 1.0})
+    left, right = score_tiles(head, [window(marks)])
+    assert (left.logits.tolist(), left.truth.tolist(), left.particles) == ([3.0], [True], 2)
+    assert (right.logits.tolist(), right.truth.tolist(), right.particles) == ([2.0, 1.0], [True, False], 1)
+    whole = score_head(head, [window(marks)])
+    assert (whole.particles, sorted(whole.logits)) == (3, [1.0, 2.0, 3.0])
 
 
 def test_nothing_to_find_and_nothing_found() -> None:

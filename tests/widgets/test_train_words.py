@@ -34,7 +34,7 @@ def test_deleted_picks_alone_are_not_enough() -> None:
 
 @pytest.mark.parametrize(
     ("before", "after", "held_out", "better"),
-    [(0.7, 0.8, True, True), (0.7, 0.7, True, False), (0.7, 0.8, False, False)],
+    [(0.7, 0.8, True, True), (0.7, 0.7, True, False), (0.8, 0.7, True, False), (0.7, 0.8, False, False)],
 )
 def test_only_held_out_micrographs_tell_that_a_head_is_better(
     before: float, after: float, held_out: bool, better: bool
@@ -43,6 +43,16 @@ def test_only_held_out_micrographs_tell_that_a_head_is_better(
     assert is_better(trained) is better
     assert ("is better" in verdict(trained)) is better
     assert ("no better" in verdict(trained)) is (held_out and not better)
+
+
+def test_a_gain_within_chance_is_offered_as_such() -> None:
+    chance = Trained(1, "mine", 0.7, 0.72, True, 9, 6.0, ap_error=0.03)
+    assert not is_better(chance)
+    assert "0.700 before, 0.720 now, a difference that may be chance (+-0.030)" in verdict(chance)
+    assert "not surely better than the generic head, and is not in use: correct more, or try it" in (
+        verdict(chance)
+    )
+    assert is_better(Trained(1, "mine", 0.7, 0.74, True, 9, 6.0, ap_error=0.03))
 
 
 @pytest.mark.parametrize("held_out", [True, False])

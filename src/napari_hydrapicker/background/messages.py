@@ -61,7 +61,8 @@ class Trained:
 
     The figures are AP of the head it started from and of its own, on held-out micrographs if
     ``held_out``, else on those that it was trained on; if ``marks_only``, some of these are partial, and the
-    figures of the marks alone there. What else the user should know is in the remark.
+    figures of the marks alone there. `ap_error` is the standard error of their difference. What else the user
+    should know is in the remark.
     """
 
     job: int
@@ -73,6 +74,7 @@ class Trained:
     seconds: float
     remark: str = ""
     marks_only: bool = False
+    ap_error: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def save(request: TrainRequest, result: FewShotResult, record: HeadRecord) -> Tr
     return Trained(
         request.job, record.name, result.before.ap, result.after.ap, result.held_out, result.steps,
         result.seconds, "".join(f"It is not kept in a second place: {problem}" for problem in problems),
-        result.marks_only,
+        result.marks_only, result.error,
     )  # fmt: skip
 
 

@@ -186,6 +186,11 @@ def _report(result: FewShotResult, examples: Sequence[Example], path: Path) -> N
         )
     if result.marks_only:
         typer.echo(MARKS_DO_NOT_TELL.format("look at its picks"))
+    elif result.better is False and after > before:
+        typer.echo(
+            f"So small a gain may be chance (standard error {result.error:.3f}): correct more, or compare "
+            "the picks of both heads"
+        )
     elif result.better is False:
         typer.echo(
             "The new head is no better than the generic one: correct more, or pick with the generic head"

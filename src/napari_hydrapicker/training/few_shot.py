@@ -18,8 +18,9 @@ from napari_hydrapicker.training.corrections import CorrectedMicrograph
 from napari_hydrapicker.training.feature_cache import cached_windows
 from napari_hydrapicker.training.feature_windows import Window, windows
 from napari_hydrapicker.training.few_shot_parameters import FewShotParameters
+from napari_hydrapicker.training.head_gain import gain_error
 from napari_hydrapicker.training.head_trainer import HeadTrainer
-from napari_hydrapicker.training.head_validation import HeadScores, score_head
+from napari_hydrapicker.training.head_validation import HeadScores, score_tiles, together
 
 __all__ = ["FewShotParameters", "FewShotProgress", "FewShotResult", "train_head"]
 
@@ -61,6 +62,8 @@ class FewShotResult:
     before, after
         Scores of the generic and of the new head on the held-out windows, or on those trained on where
         nothing is held out.
+    error
+        Standard error of the difference of their AP.
     held_out
         Whether the scores are of held-out micrographs.
     steps, seconds
@@ -74,6 +77,7 @@ class FewShotResult:
     head: Head
     before: HeadScores
     after: HeadScores
+    error: float
     held_out: bool
     steps: int
     seconds: float
@@ -87,8 +91,12 @@ class FewShotResult:
 
     @property
     def better(self) -> bool | None:
-        """Whether the new head is better on held-out corrections; None where these do not tell."""
-        return self.after.ap > self.before.ap if self.telling else None
+        """Whether the new head is better on held-out corrections; None where these do not tell.
+
+        It has to be so by more than the standard error: of two heads that are alike, the new one is chosen
+        as the best of several, so that it mostly looks a little better.
+        """
+        return self.after.ap - self.before.ap > self.error if self.telling else None
 
 
 def train_head(
@@ -141,32 +149,36 @@ def train_head(
     generic = model.head()
     first = start or generic
     marks_only = not all(one.marks.complete for one in held_out or training)
-    best = _Best(first, score_head(first, checks), bool(held_out) and not marks_only)
+    begun_with = score_tiles(first, checks)
+    best = _Best(first, begun_with, bool(held_out) and not marks_only)
     before = best.scores
     tell("training", 0, p.steps, ap=before.ap)
     _descend(HeadTrainer(generic, first, cached, p), best, checks, p, tell, cancelled)
     seconds = time.monotonic() - begun
     head = copy.deepcopy(best.head).float().cpu().eval().requires_grad_(False)
+    error = gain_error(begun_with, best.tiles)
     return FewShotResult(
-        head, before, best.scores, bool(held_out), best.step, seconds, cancelled(), marks_only
+        head, before, best.scores, error, bool(held_out), best.step, seconds, cancelled(), marks_only
     )
 
 
 class _Best:
     """The best head so far on held-out micrographs, or the last one where these do not tell."""
 
-    def __init__(self, head: Head, scores: HeadScores, telling: bool) -> None:
-        self.head, self.scores, self.step = head, scores, 0
+    def __init__(self, head: Head, tiles: list[HeadScores], telling: bool) -> None:
+        self.head, self.tiles, self.scores, self.step = head, tiles, together(tiles), 0
         self.stale = 0  # checks since
         self._telling = telling
 
-    def offer(self, head: Head, scores: HeadScores, step: int) -> None:
-        """Keep a head if it is better; the first new one always."""
+    def offer(self, head: Head, tiles: list[HeadScores], step: int) -> float:
+        """Keep a head if it is better, the first new one always; returns its AP."""
+        scores = together(tiles)
         # AP on micrographs trained on, or on some marks, says nothing of new ones: the last head is taken.
         if self.step == 0 or scores.ap > self.scores.ap or not self._telling:
-            self.head, self.scores, self.step, self.stale = head, scores, step, 0
+            self.head, self.tiles, self.scores, self.step, self.stale = head, tiles, scores, step, 0
         else:
             self.stale += 1
+        return scores.ap
 
 
 def _descend(
@@ -187,9 +199,7 @@ def _descend(
         ap = None
         if step % p.validate_every == 0 or step == p.steps:
             head = blended(first, trainer.mean, p.share)
-            scores = score_head(head, checks)
-            best.offer(head, scores, step)
-            ap = scores.ap
+            ap = best.offer(head, score_tiles(head, checks), step)
         if step % _TOLD_EVERY == 0 or ap is not None:
             tell("training", step, p.steps, float(np.mean(losses)), ap)
             losses = []

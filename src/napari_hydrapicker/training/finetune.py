@@ -133,7 +133,12 @@ def finetune(
         micrographs=tuple(uses),
         figures_before=_figures(result, result.before),
         figures_after=_figures(result, result.after),
-        training={"steps": result.steps, "seconds": round(result.seconds, 1), "parameters": asdict(p)},
+        training={
+            "steps": result.steps,
+            "seconds": round(result.seconds, 1),
+            "parameters": asdict(p),
+            "ap_error": round(result.error, 4),
+        },
         partial=not all(e.complete for e in examples),
     )
     return result, record

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.hydra.anchors import BOX_WPX
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
-from napari_hydrapicker.training.head_validation import HeadScores
+from napari_hydrapicker.training.head_validation import HeadScores, together
 from napari_hydrapicker.training.sources import Crop
 from napari_hydrapicker.training.validation import read_answer
 
@@ -58,15 +57,6 @@ def score_heads(model: HydraPicker, crops: Sequence[Crop], heads: Sequence[str])
             matched = match(centres, logits, crop.yx, BOX_WPX, Criterion.IOU)
             found[name].append(HeadScores(logits, matched.is_true, len(crop.yx)))
     return {name: together(scores) for name, scores in found.items()}
-
-
-def together(scores: Sequence[HeadScores]) -> HeadScores:
-    """Scores on several images as those on one."""
-    return HeadScores(
-        np.concatenate([np.empty(0), *(one.logits for one in scores)]),
-        np.concatenate([np.empty(0, np.bool_), *(one.truth for one in scores)]),
-        sum(one.particles for one in scores),
-    )
 
 
 def score_all(

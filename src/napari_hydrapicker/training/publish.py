@@ -10,11 +10,11 @@ from pydantic import JsonValue
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
 from napari_hydrapicker.hydra.weights import save
+from napari_hydrapicker.training.head_validation import together
 from napari_hydrapicker.training.multi_head_validation import (
     average_precisions,
     generic_scores,
     score_all,
-    together,
 )
 from napari_hydrapicker.training.packing import head_differences
 from napari_hydrapicker.training.sources import WHITEN_STRENGTH, Crop

@@ -46,11 +46,11 @@ def _number(n: int, noun: str) -> str:
 
 
 def is_better(t: Trained) -> bool:
-    """Whether a head is known to be better than the one that it started from.
+    """Whether a head is known to be better than the one that it started from: by more than chance.
 
     Marks alone do not tell: most of them are the other head's mistakes.
     """
-    return t.held_out and not t.marks_only and t.ap_after > t.ap_before
+    return t.held_out and not t.marks_only and t.ap_after - t.ap_before > t.ap_error
 
 
 def verdict(t: Trained, in_use: bool = False) -> str:
@@ -65,7 +65,8 @@ def verdict(t: Trained, in_use: bool = False) -> str:
         text += f". {MARKS_DO_NOT_TELL.format(rest)}"
     elif t.held_out:
         rest = ": correct more" if in_use else ", and is not in use: correct more, or try it"
-        text += f". It is no better than the generic head{rest}"
+        chance = f", a difference that may be chance (+-{t.ap_error:.3f})" if t.ap_after > t.ap_before else ""
+        text += f"{chance}. It is {'not surely' if chance else 'no'} better than the generic head{rest}"
     return f"{text}. {t.remark}" if t.remark else text
 
 
