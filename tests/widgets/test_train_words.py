@@ -48,7 +48,7 @@ def test_only_held_out_micrographs_tell_that_a_head_is_better(
 def test_a_gain_within_chance_is_offered_as_such() -> None:
     chance = Trained(1, "mine", 0.7, 0.72, True, 9, 6.0, ap_error=0.03)
     assert not is_better(chance)
-    assert "0.700 before, 0.720 now, a difference that may be chance (+-0.030)" in verdict(chance)
+    assert "0.700 before, 0.720 now, a difference that may be chance (±0.030)" in verdict(chance)
     assert "not surely better than the generic head, and is not in use: correct more, or try it" in (
         verdict(chance)
     )

@@ -65,7 +65,7 @@ def verdict(t: Trained, in_use: bool = False) -> str:
         text += f". {MARKS_DO_NOT_TELL.format(rest)}"
     elif t.held_out:
         rest = ": correct more" if in_use else ", and is not in use: correct more, or try it"
-        chance = f", a difference that may be chance (+-{t.ap_error:.3f})" if t.ap_after > t.ap_before else ""
+        chance = f", a difference that may be chance (±{t.ap_error:.3f})" if t.ap_after > t.ap_before else ""
         text += f"{chance}. It is {'not surely' if chance else 'no'} better than the generic head{rest}"
     return f"{text}. {t.remark}" if t.remark else text
 
