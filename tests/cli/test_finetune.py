@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.training import finetune as job
+from napari_hydrapicker.training.head_validation import HeadScores
 
 
 @pytest.fixture
@@ -74,6 +76,30 @@ def test_marks_alone_do_not_tell_which_head_is_better(
     assert "AP on the marks of held-out micrographs: generic head" in said
     assert "they do not tell which head is better" in said
     assert user_library().record("mine").partial
+
+
+@pytest.mark.parametrize(
+    ("gain", "error", "words"),
+    [(0.2, 0.1, None), (0.2, 0.3, "may be chance (standard error 0.300)"), (-0.1, 0.3, "is no better than")],
+)
+def test_it_says_whether_the_new_head_is_better(
+    gain: float, error: float, words: str | None, folder: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    made = job.finetune
+
+    def measured(*given: Any, **options: Any) -> Any:
+        result, record = made(*given, **options)
+        before, after = (
+            HeadScores(np.arange(10.0), np.arange(10) < found, 10) for found in (5, 5 + round(10 * gain))
+        )
+        return replace(result, before=before, after=after, error=error), record
+
+    monkeypatch.setattr(job, "finetune", measured)
+    assert finetune(folder) == 0
+    said = capsys.readouterr().out
+    assert ("may be chance" in said or "no better" in said) is (words is not None)
+    assert words is None or words in said
 
 
 def test_a_name_that_is_taken_costs_no_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
