@@ -33,6 +33,7 @@ def result() -> Any:
         steps=9,
         seconds=6.0,
         marks_only=False,
+        error=0.02,
     )
 
 
@@ -42,7 +43,9 @@ def request_to(folders: list[Path], replace: bool) -> TrainRequest:
 
 def test_a_head_is_saved_in_every_library(tmp_path: Path, result: Any) -> None:
     folders = [tmp_path / "project", tmp_path / "user"]
-    assert save(request_to(folders, False), result, RECORD) == Trained(1, "mine", 0.7, 0.8, True, 9, 6.0)
+    assert save(request_to(folders, False), result, RECORD) == Trained(
+        1, "mine", 0.7, 0.8, True, 9, 6.0, ap_error=0.02
+    )
     assert [HeadLibrary(folder).names() for folder in folders] == [["mine"], ["mine"]]
     result.marks_only = True
     saved = save(request_to(folders, True), result, RECORD)
