@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_hydrapicker.training.holding_out import is_gain
+
 
 @dataclass(frozen=True)
 class Row:
@@ -43,7 +45,7 @@ class Row:
         """Whether the window takes it: not where the held-out micrograph speaks against it."""
         if self.held_before is None or self.held_after is None:
             return True
-        return self.held_after - self.held_before > self.held_error
+        return is_gain(self.held_before, self.held_after, self.held_error)
 
 
 def line(row: Row) -> str:

@@ -21,6 +21,7 @@ from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
 from napari_hydrapicker.training.feature_windows import Window, windows
+from napari_hydrapicker.training.head_gain import gain_error
 from napari_hydrapicker.training.head_validation import HeadScores, score_head, together
 from napari_hydrapicker.training.single_head import SingleHeadParameters, train_single_head
 from napari_hydrapicker.training.sources import LabelledMicrograph, RealSource
@@ -95,14 +96,7 @@ def gain(new: Head, of_new: list[Window], old: Head, of_old: list[Window]) -> tu
         return [score_head(head, [one for one in of if one.micrograph == name]) for name in names]
 
     now, before = scores(new, of_new), scores(old, of_old)
-
-    def difference(without: int | None) -> float:
-        kept = [i for i in range(len(names)) if i != without]
-        return together([now[i] for i in kept]).ap - together([before[i] for i in kept]).ap
-
-    n = len(names)
-    left = np.array([difference(i) for i in range(n)])
-    return difference(None), float(np.sqrt((n - 1) * left.var()))
+    return together(now).ap - together(before).ap, gain_error(before, now)
 
 
 def from_scratch(

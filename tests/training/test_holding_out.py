@@ -8,7 +8,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_hydrapicker.training.holding_out import Marked, held_out
+from napari_hydrapicker.training.holding_out import Marked, held_out, is_gain
 
 
 def whole(particles: int, name: str = "m") -> Marked:
@@ -52,3 +52,10 @@ def test_something_is_always_left_to_train_on(marked: list[Marked]) -> None:
 def test_it_does_not_load_torch() -> None:
     code = "import sys, napari_hydrapicker.training.holding_out; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_gain_is_more_than_its_error() -> None:
+    assert is_gain(0.7, 0.8, 0.05)
+    assert not is_gain(0.7, 0.8, 0.15)
+    assert not is_gain(0.7, 0.7, 0.0)
+    assert not is_gain(0.8, 0.7, 0.05)

@@ -13,12 +13,13 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.heads.comparison import Comparison
 from napari_hydrapicker.heads.library import HeadLibrary, user_library
 from napari_hydrapicker.heads.reading import read_record
-from napari_hydrapicker.heads.record import HeadRecord
+from napari_hydrapicker.heads.record import OF_MARKS, HeadRecord
 from napari_hydrapicker.hydra.bundled import check_not_own, head_names
 
 heads = typer.Typer(no_args_is_help=True, help="List and manage the heads that you keep.")
 _MEASURED_ON = {
-    "validation": "held-out", "training": "trained", "validation_marks": "marks", "training_marks": "marks",
+    "validation": "held-out", "training": "trained",
+    f"validation{OF_MARKS}": "marks", f"training{OF_MARKS}": "marks",
 }  # fmt: skip
 Library = Annotated[Path | None, typer.Option("--library", help="Folder; default: your heads library.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of a head.")]

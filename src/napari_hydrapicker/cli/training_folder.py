@@ -28,7 +28,12 @@ def training_in(out: Path) -> Iterator[None]:
         yield
 
 
+def has_checkpoint(out: Path) -> bool:
+    """Whether there is a training to go on with."""
+    return (out / "checkpoint.safetensors").exists()
+
+
 def _left(out: Path) -> str:
-    if (out / "checkpoint.safetensors").exists():
+    if has_checkpoint(out):
         return "the same command goes on from the latest checkpoint"
     return "before the first checkpoint"

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from napari_hydrapicker.cli.training_folder import has_checkpoint
 from napari_hydrapicker.errors import ParameterError
 
 FILE: Final = "settings.json"
@@ -30,7 +31,7 @@ def remember(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
     path = out / FILE
     known: list[dict[str, Any]] = []
     try:
-        if (out / "checkpoint.safetensors").exists() and path.exists():
+        if has_checkpoint(out) and path.exists():
             known = json.loads(path.read_text())
         settings = json.loads(json.dumps(settings))  # tuples are lists there
         known = [one for one in known if one != settings]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_hydrapicker.heads.record import HeadRecord
+from napari_hydrapicker.heads.record import OF_MARKS, HeadRecord
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Comparison:
 
 
 def _measured_on(record: HeadRecord) -> tuple[str, bool, frozenset[str]]:
-    marks = any("_marks_" in figure for figure in record.figures_after)
+    marks = any(OF_MARKS in figure for figure in record.figures_after)
     held_out = frozenset(one.sha256 for one in record.micrographs if one.use == "validation")
     if held_out:
         return "validation", marks, held_out

@@ -12,6 +12,8 @@ from napari_hydrapicker.heads.names import check_head_name
 HEAD_FORMAT: Final = "napari-hydrapicker head"
 HEAD_FORMAT_VERSION: Final = 1
 GENERIC: Final = "generic"
+OF_MARKS: Final = "_marks"
+"""In the name of a figure after what it was measured on: of some marks there, not of all particles."""
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 

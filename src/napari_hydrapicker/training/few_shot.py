@@ -21,6 +21,7 @@ from napari_hydrapicker.training.few_shot_parameters import FewShotParameters
 from napari_hydrapicker.training.head_gain import gain_error
 from napari_hydrapicker.training.head_trainer import HeadTrainer
 from napari_hydrapicker.training.head_validation import HeadScores, score_tiles, together
+from napari_hydrapicker.training.holding_out import is_gain
 
 __all__ = ["FewShotParameters", "FewShotProgress", "FewShotResult", "train_head"]
 
@@ -91,12 +92,8 @@ class FewShotResult:
 
     @property
     def better(self) -> bool | None:
-        """Whether the new head is better on held-out corrections; None where these do not tell.
-
-        It has to be so by more than the standard error: of two heads that are alike, the new one is chosen
-        as the best of several, so that it mostly looks a little better.
-        """
-        return self.after.ap - self.before.ap > self.error if self.telling else None
+        """Whether the new head is better on held-out corrections; None where these do not tell."""
+        return is_gain(self.before.ap, self.after.ap, self.error) if self.telling else None
 
 
 def train_head(

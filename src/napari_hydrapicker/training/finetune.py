@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.heads.names import check_head_name
-from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
+from napari_hydrapicker.heads.record import OF_MARKS, HeadRecord, MicrographUse
 from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
@@ -153,7 +153,7 @@ def _corrected(example: Example, diameter_angstrom: float, whiten: float) -> Cor
 
 def _figures(result: FewShotResult, scores: HeadScores) -> dict[str, float]:
     """AP and F1 under names that say what they were measured on: on marks alone they say little."""
-    on = (VALIDATION if result.held_out else TRAINING) + ("_marks" if result.marks_only else "")
+    on = (VALIDATION if result.held_out else TRAINING) + (OF_MARKS if result.marks_only else "")
     return {f"{on}_ap": round(scores.ap, 4), f"{on}_f1": round(scores.f1, 4)}
 
 

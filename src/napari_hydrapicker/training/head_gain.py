@@ -13,17 +13,18 @@ UNKNOWN: Final = 1.0  # no two average precisions differ by more
 
 
 def gain_error(before: Sequence[HeadScores], after: Sequence[HeadScores]) -> float:
-    """Standard error of the difference of two heads' AP, by leaving out one tile after the other (jackknife).
+    """Standard error of the difference of two heads' AP, by leaving out one part after the other (jackknife).
 
     Parameters
     ----------
     before, after
-        Scores of the two heads on the same tiles (`head_validation.score_tiles`), in the same order.
+        Scores of the two heads on the same parts, in the same order: tiles (`head_validation.score_tiles`),
+        or whole micrographs.
 
     Returns
     -------
     float
-        `UNKNOWN` where there are less than two tiles.
+        `UNKNOWN` where there are less than two.
     """
     n = len(before)
     if n < 2:

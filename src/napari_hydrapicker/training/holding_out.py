@@ -12,6 +12,15 @@ MARKS_DO_NOT_TELL: Final = (
 """What to say of AP on some marks of partial micrographs; with what to do."""
 
 
+def is_gain(before: float, after: float, error: float) -> bool:
+    """Whether AP on held-out micrographs has risen by more than the standard error of the difference.
+
+    Of two heads that are alike the new one is chosen as the best of several, so that it mostly looks a little
+    better.
+    """
+    return after - before > error
+
+
 class Marked(NamedTuple):
     """What decides about a micrograph: how many particles are marked, its name, whether it is complete."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_hydrapicker.background.messages import CorrectedRef, Trained
-from napari_hydrapicker.training.holding_out import MARKS_DO_NOT_TELL
+from napari_hydrapicker.training.holding_out import MARKS_DO_NOT_TELL, is_gain
 from napari_hydrapicker.training_set import Suggestion
 
 _FEW = 3  # names that fit
@@ -50,7 +50,7 @@ def is_better(t: Trained) -> bool:
 
     Marks alone do not tell: most of them are the other head's mistakes.
     """
-    return t.held_out and not t.marks_only and t.ap_after - t.ap_before > t.ap_error
+    return t.held_out and not t.marks_only and is_gain(t.ap_before, t.ap_after, t.ap_error)
 
 
 def verdict(t: Trained, in_use: bool = False) -> str:
