@@ -104,8 +104,10 @@ def from_scratch(
 ) -> HydraPicker:
     """Train a new network of the same kind on the same micrographs, with equal shares of flips and turns."""
     torch.manual_seed(0)
-    labelled = [LabelledMicrograph(m.image, np.ones(m.image.shape, np.bool_), m.marks.yx) for m in training]
+    labelled = [
+        LabelledMicrograph(m.image, np.ones(m.image.shape, np.bool_), m.marks.yx, 0.0) for m in training
+    ]
     parameters = SingleHeadParameters(steps=steps, crop_wpx=crop_wpx, validate_every=steps)
     with tempfile.TemporaryDirectory() as folder:
         new = HydraPicker(model.architecture)
-        return train_single_head(new, [RealSource("target", labelled)], [1.0], [], Path(folder), parameters)
+        return train_single_head(new, [RealSource("target", labelled)], [1.0], {}, Path(folder), parameters)

@@ -79,7 +79,7 @@ def train(variant: Variant, species: list[Species], steps: int, crop: int, seed:
 
     with tempfile.TemporaryDirectory() as folder:
         model = train_single_head(
-            HydraPicker(), sources, [1.0] * len(sources), [], Path(folder), parameters, report
+            HydraPicker(), sources, [1.0] * len(sources), {}, Path(folder), parameters, report
         )
     return HydraNetPicker(model.eval(), Metadata(preprocessing={"whiten": variant.whiten}))
 

@@ -15,12 +15,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from napari_hydrapicker.hydra.parts import head_prefix
 
 from napari_hydrapicker.cli.simulate import write_mrc
 from napari_hydrapicker.hydra import container
 from napari_hydrapicker.hydra.metadata import FORMAT
 from napari_hydrapicker.hydra.model import GENERIC
-from napari_hydrapicker.hydra.parts import head_prefix
 from napari_hydrapicker.hydra.weights import load, stored
 from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.padding import pad_with_noise

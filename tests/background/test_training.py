@@ -14,7 +14,7 @@ from napari_hydrapicker.background.training import save, train
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.heads.library import HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord
-from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.head import ThesisHead
 
 RECORD = HeadRecord(
     name="mine", diameter_angstrom=100, created="now", parent="a" * 64, channels=4, groups=4, dropout=0.3
@@ -26,7 +26,7 @@ def result() -> Any:
     """What `save` needs of a training's result."""
     scores = SimpleNamespace(ap=0.7), SimpleNamespace(ap=0.8)
     return SimpleNamespace(
-        head=Head(4, 4, 0.3),
+        head=ThesisHead(4, 4, 0.3),
         before=scores[0],
         after=scores[1],
         held_out=True,
@@ -55,7 +55,7 @@ def test_a_head_is_saved_in_every_library(tmp_path: Path, result: Any) -> None:
 def test_a_name_that_was_taken_meanwhile_gets_a_number(tmp_path: Path, result: Any) -> None:
     folders = [tmp_path / "project", tmp_path / "user"]
     for name in ("mine", "mine-2"):
-        HeadLibrary(folders[1]).add(Head(4, 4, 0.3), RECORD.model_copy(update={"name": name}))
+        HeadLibrary(folders[1]).add(ThesisHead(4, 4, 0.3), RECORD.model_copy(update={"name": name}))
     before = (folders[1] / "mine.safetensors").read_bytes()
     assert save(request_to(folders, False), result, RECORD).name == "mine-3"
     assert HeadLibrary(folders[0]).names() == ["mine-3"]
@@ -81,6 +81,6 @@ def test_a_head_that_could_be_kept_nowhere_is_refused_before_the_training(
 
 
 def test_a_name_that_is_taken_is_refused_before_the_training(tmp_path: Path) -> None:
-    HeadLibrary(tmp_path).add(Head(4, 4, 0.3), RECORD)
+    HeadLibrary(tmp_path).add(ThesisHead(4, 4, 0.3), RECORD)
     with pytest.raises(ParameterError, match="already"):
         train(request_to([tmp_path], False), lambda progress: pytest.fail("it must not begin"))

@@ -15,7 +15,7 @@ from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary, user_library
 from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
 from napari_hydrapicker.hydra.bundled import head_names
-from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.head import ThesisHead
 
 ROW = ["ribosome", "300", "1", "83", "0.700", "0.910", "held-out", "2026-01-02"]
 
@@ -33,7 +33,7 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HeadLibrary:
             channels=4, groups=4, dropout=0.3, micrographs=(use,),
             figures_before={"validation_ap": 0.7}, figures_after={"validation_ap": after},
         )  # fmt: skip
-        kept.add(Head(4, 4, 0.3), record)
+        kept.add(ThesisHead(4, 4, 0.3), record)
     return kept
 
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_compared_is_said(library: HeadLibrary, capsys: pytest.Ca
     record = library.record("tiny").model_copy(
         update={"name": "other", "micrographs": (use,), "parent": "b" * 64}
     )
-    library.add(Head(4, 4, 0.3), record)
+    library.add(ThesisHead(4, 4, 0.3), record)
     assert run(["heads", "compare", "tiny", "other"]) == 0
     said = capsys.readouterr().out
     assert "measured on different micrographs or marks" in said
@@ -92,7 +92,7 @@ def test_figures_of_marks_alone_are_not_told_as_held_out(
 ) -> None:
     figures = {"validation_marks_ap": 0.8, "validation_marks_f1": 0.75}
     update = {"name": "few", "figures_before": figures, "figures_after": figures}
-    library.add(Head(4, 4, 0.3), library.record("tiny").model_copy(update=update))
+    library.add(ThesisHead(4, 4, 0.3), library.record("tiny").model_copy(update=update))
     assert run(["heads", "list"]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if "marks" in line)
     assert line.split()[4:7] == ["0.800", "0.800", "marks"]

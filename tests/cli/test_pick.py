@@ -14,7 +14,7 @@ from napari_hydrapicker import formats
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord
-from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.head import ThesisHead
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import body_hash, load, save
@@ -61,7 +61,7 @@ def out(tmp_path: Path) -> Path:
 
 def add_head(library: HeadLibrary, name: str, weights: Path, diameter: float) -> Path:
     """Keep a head that finds nothing, in place of one of its name."""
-    head = Head(4, 4, 0.0).eval()
+    head = ThesisHead(4, 4, 0.0).eval()
     with torch.no_grad():
         head.output.bias[0] = -9  # type: ignore[index]
     record = HeadRecord(

@@ -41,11 +41,11 @@ def test_two_steps_make_a_network_that_knows_where_it_comes_from(
     options = ("--procedural", "3", "--held-out", "procedural-1001", "--steps", "2")
     assert train(out, *options) == 0
     said = capsys.readouterr().out
-    assert "2 data sets (0 real), 2 validation images" in said
+    assert "2 data sets (0 real), 4 validation images" in said
     assert "step 2/2" in said
     assert "validation AP" in said
     network, metadata = weights.load(out / "network.safetensors")
-    assert network.architecture.channels == 4
+    assert network.architecture.kind == "compact"
     assert metadata.training["simulated"] == ["procedural-1000", "procedural-1002"]
     assert metadata.training["held_out"] == ["procedural-1001"]
     assert metadata.preprocessing["whiten"] == 0.5
@@ -130,19 +130,19 @@ def test_structures_that_share_a_head(tmp_path: Path) -> None:
         (("--procedural", "1", "--structures", "none.pdb"), "none.pdb"),
         (("--procedural", "1", "--init", "none.safetensors"), "none.safetensors"),
         (("--procedural", "1", "--phase", "multi-head"), "--init"),
-        (("--procedural", "1", "--phase", "multi-head", "--cycle", "3"), "--cycle: not for"),
+        (("--procedural", "1", "--phase", "multi-head", "--cooldown", "3"), "--cooldown: not for"),
         (("--procedural", "1", "--keep-heads", "a"), "--keep-heads: not for"),
         (("--procedural", "1", "--group", "a=procedural-1000"), "--group: not for"),
         (("--procedural", "1", "--phase", "multi-head", "--init", "n", "--group", "a="), "--group a=: give"),
         (("--procedural", "1", "--optimiser", "adam"), "--optimiser: not for"),
         (("--procedural", "1", "--lambda-bias", "1"), "--lambda-bias: not for"),
-        (("--procedural", "1", "--real-share", "2"), "--real-share 2"),
+        (("--procedural", "1", "--real-share", "2"), "a share of 2 of real"),
         (("--procedural", "1", "--steps", "0"), "--steps 0: give 1 or more"),
         (("--procedural", "-1"), "--procedural -1: give 0 or more"),
         (("--procedural", "1", "--views", "0"), "--views 0"),
         (("--procedural", "1", "--batch", "0"), "--batch 0"),
         (("--procedural", "1", "--crop", "8"), "--crop 8"),
-        (("--procedural", "1", "--cycle", "-1"), "--cycle -1"),
+        (("--procedural", "1", "--cooldown", "-1"), "--cooldown -1"),
         (("--procedural", "1", "--validate-every", "0"), "--validate-every 0"),
         (("--procedural", "1", "--rate", "0"), "--rate 0: give a number above 0"),
         (("--procedural", "1", "--minutes", "nan"), "--minutes nan"),

@@ -10,7 +10,7 @@ import torch
 
 from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
-from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.head import Head, ThesisHead
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import body_hash
 
@@ -24,7 +24,7 @@ def model() -> HydraPicker:
 @pytest.fixture
 def head(model: HydraPicker) -> Head:
     torch.manual_seed(1)
-    made = Head(4, 4, 0.3).eval()
+    made = ThesisHead(4, 4, 0.3).eval()
     with torch.no_grad():  # as it is on disk, so that it comes back the same
         for tensor in made.parameters():
             tensor.copy_(tensor.half().float())

@@ -55,5 +55,5 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_a_missing_bundled_network_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(bundled.resources, "files", lambda package: tmp_path / package)
-    with pytest.raises(WeightsError, match=r"multi-head\.safetensors: .*missing.*Install"):
+    with pytest.raises(WeightsError, match=r"compact\.safetensors: .*missing.*Install"):
         bundled_path()

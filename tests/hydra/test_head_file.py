@@ -10,7 +10,7 @@ import torch
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra import container
-from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.head import Head, ThesisHead
 from napari_hydrapicker.hydra.head_file import attach, load_head, save_head
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import body_hash
@@ -34,7 +34,7 @@ def record(model: HydraPicker) -> HeadRecord:
 @pytest.fixture
 def head() -> Head:
     torch.manual_seed(1)
-    return Head(4, 4, 0.3).half().float().eval()
+    return ThesisHead(4, 4, 0.3).half().float().eval()
 
 
 def test_a_head_comes_back(tmp_path: Path, head: Head, record: HeadRecord) -> None:
@@ -56,7 +56,7 @@ def test_attached_heads_answer_and_change_nothing_else(
     first = model(image, "mine")
     assert torch.equal(first, head(model.features(image)))
     for name in ("second", "third"):
-        attach(model, Head(4, 4, 0.3).eval(), record.model_copy(update={"name": name}))
+        attach(model, ThesisHead(4, 4, 0.3).eval(), record.model_copy(update={"name": name}))
     assert torch.equal(model(image, "mine"), first)
     assert torch.equal(model(image), generic)
     with pytest.raises(ParameterError, match="already"):

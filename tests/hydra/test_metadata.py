@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra.metadata import Metadata
+from napari_hydrapicker.hydra.model import Architecture
 
 FULL: dict[str, Any] = {
     "heads": ("generic", "ribosome", "capsid"),
@@ -38,13 +39,8 @@ def test_through_json_and_back() -> None:
         ({"thresholds": {"generic": 1.1}}, "between 0 and 1"),
         ({"diameter_wpx": 28}, "diameter_wpx"),
         ({"format": "theirs"}, "format"),
-        ({"format_version": 4}, "format_version"),
-        ({"differences": ("ribosome",)}, "since format 2"),
-        ({"format_version": 2, "differences": ("generic",)}, "from the generic head"),
-        ({"format_version": 2, "differences": ("virus",)}, "heads that are not there: .'virus'"),
-        ({"format_version": 2, "base": {"file": "a", "sha256": "0" * 64}}, "since format 3"),
-        ({"format_version": 3, "base": {"file": "../a", "sha256": "0" * 64}}, r"base\.file"),
-        ({"format_version": 3, "base": {"file": "a", "sha256": "0"}}, r"base\.sha256"),
+        ({"format_version": 3}, "format_version"),
+        ({"architecture": Architecture.compact()}, "since format 4"),
         ({"colour": "red"}, "colour"),
     ],
 )
@@ -54,19 +50,11 @@ def test_contradictions_are_refused(change: dict[str, object], message: str) -> 
 
 
 def test_heads_taken_out_take_what_was_said_of_them() -> None:
-    part = Metadata(**{**FULL, "format_version": 2, "differences": ("ribosome", "capsid")}).only(
-        ("generic", "capsid")
-    )
+    part = Metadata(**FULL).only(("generic", "capsid"))
     assert part.heads == ("generic", "capsid")
     assert part.calibration == {"generic": (2.0, 0.5)}
     assert part.thresholds == {"generic": 0.3, "capsid": 0.6}
-    assert part.differences == ("capsid",)
     assert part.training == FULL["training"]
-
-
-def test_heads_stored_as_differences_through_json() -> None:
-    meta = Metadata(**{**FULL, "format_version": 2, "differences": ("ribosome", "capsid")})
-    assert Metadata.model_validate_json(meta.model_dump_json()) == meta
 
 
 def test_an_added_head_brings_its_own_settings() -> None:

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra import container, weights
-from napari_hydrapicker.hydra.head_difference import smallest_difference
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import Metadata
 
@@ -210,80 +209,10 @@ def test_wrong_tensors(copied: Path, change: Callable[[Tensors], None], message:
         weights.load(copied)
 
 
-def as_difference(model: HydraPicker, path: Path) -> None:
-    features = [torch.rand(1, 8, 48, 32)]
-    made = smallest_difference(model.head("ribosome"), model.head(), features, torch.sigmoid)
-    assert made is not None
-    weights.save(model, path, META, {"ribosome": made})
-
-
-def test_a_head_stored_as_a_difference(model: HydraPicker, saved: Path, tmp_path: Path) -> None:
-    path = tmp_path / "small.safetensors"
-    as_difference(model, path)
-    assert path.stat().st_size < 0.55 * saved.stat().st_size
-    meta = weights.read_metadata(path)
-    assert (meta.format_version, meta.differences) == (2, ("ribosome",))
-    loaded, about = weights.load(path)
-    whole, expected = weights.load(saved)
-    assert about == expected  # once loaded it is a head like any other
-    for name, tensor in loaded.state_dict().items():
-        assert torch.equal(tensor, whole.state_dict()[name]), (
-            name
-        )  # only a bias differs from the generic head
-    alone, about = weights.load(path, [])
-    assert alone.head_names == about.heads == ("generic",)
-
-
-def without_right(tensors: Tensors) -> None:
-    del tensors["heads.ribosome.last.0.weight.right"]
-
-
-def with_too_many_rows(tensors: Tensors) -> None:
-    tensors["heads.ribosome.last.0.weight.left"] = torch.zeros(4, 0).half()
-
-
-def of_no_layer(tensors: Tensors) -> None:
-    for side in (".left", ".right"):
-        tensors["heads.ribosome.other" + side] = torch.zeros(4, 4).half()
-
-
-def of_a_bias(tensors: Tensors) -> None:
-    for side in (".left", ".right"):
-        tensors["heads.ribosome.output.bias" + side] = torch.zeros(3, 3).half()
-
-
-def with_infinite_factors(tensors: Tensors) -> None:
-    tensors["heads.ribosome.output.weight.left"] = torch.full((3, 1), float("inf")).half()
-    tensors["heads.ribosome.output.weight.right"] = torch.full((1, 9216), 6e4).half()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (without_right, "'ribosome': the factors of 'last.0.weight'"),
-        (with_too_many_rows, "'ribosome': the factors of 'last.0.weight'"),
-        (of_no_layer, "the factors of 'other'"),
-        (of_a_bias, "the factors of 'output.bias'"),
-        (with_infinite_factors, "NaN or infinity"),
-    ],
-)
-def test_wrong_differences(
-    model: HydraPicker, tmp_path: Path, change: Callable[[Tensors], None], message: str
-) -> None:
-    path = tmp_path / "small.safetensors"
-    as_difference(model, path)
-    header, tensors = container.read(path, "napari-hydrapicker")
-    change(tensors)
-    container.write(path, tensors, header)
-    with pytest.raises(WeightsError, match=rf"small\.safetensors: .*{message}"):
-        weights.load(path)
-    assert weights.load(path, [])[0].head_names == ("generic",)  # the other heads can still be used
-
-
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("format_version", 4, "newer version.*Update"),
+        ("format_version", 5, "newer version.*Update"),
         ("format_version", 0, "description is invalid: format_version"),
         ("diameter_wpx", 30, "diameter_wpx"),
         ("heads", ["ribosome"], "generic"),
@@ -292,8 +221,8 @@ def test_wrong_differences(
         ("calibration", {"virus": [1, 0]}, "virus"),
         ("calibration", {"generic": [-1, 0]}, "slope"),
         ("thresholds", {"generic": 1.5}, "between 0 and 1"),
-        ("differences", ["ribosome"], "since format 2"),
-        ("base", {"file": "a", "sha256": "0" * 64}, "since format 3"),
+        ("architecture", {"kind": "compact", "channels": 8, "groups": 1}, "since format 4"),
+        ("architecture", {"kind": "other"}, "kind"),
         ("architecture", {"channels": 10**9}, "channels"),
         ("unheard_of", 1, "unheard_of"),
     ],
@@ -334,11 +263,23 @@ def test_a_hundred_mutated_headers_are_refused_or_load_cleanly(copied: Path, mod
     assert 0 < clean < 50
 
 
+def test_a_compact_network_comes_back_the_same(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    made = HydraPicker(Architecture.compact(8))
+    made.add_head("mine")
+    path = tmp_path / "compact.safetensors"
+    written = weights.save(made.eval(), path, Metadata())
+    assert (written.format_version, written.architecture.kind) == (4, "compact")
+    loaded, about = weights.load(path)
+    assert about == written
+    for name, tensor in loaded.state_dict().items():
+        assert torch.equal(tensor, made.state_dict()[name].half().float()), name
+
+
 def test_the_bundled_network_can_be_loaded() -> None:
     model, meta = weights.load(weights.bundled_path())
-    assert meta.architecture == Architecture()
+    assert meta.architecture == Architecture.compact()
     assert model.head_names[0] == "generic"
-    assert len(meta.heads) > 1
     assert meta.calibration.keys() == meta.thresholds.keys() == set(meta.heads)
     assert meta.training["simulated"]
-    assert weights.bundled_path().stat().st_size < 2_000_000  # the network it is based on is there whole
+    assert weights.bundled_path().stat().st_size < 12_000_000

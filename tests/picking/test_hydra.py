@@ -34,8 +34,7 @@ class Marks(nn.Module):
     def head(self, name: str) -> None:
         assert name == "generic"
 
-    def forward(self, images: torch.Tensor, head: str, dense: bool) -> torch.Tensor:
-        assert dense
+    def forward(self, images: torch.Tensor, head: str) -> torch.Tensor:
         assert images.shape == (1, 1, 160, 240)
         raw = torch.full((1, 3, 20, 30), -20.0)
         raw[:, 1:] = 0
@@ -160,9 +159,9 @@ def test_whitening_changes_what_the_network_sees() -> None:
     seen = []
 
     class Sees(Marks):
-        def forward(self, images: torch.Tensor, head: str, dense: bool) -> torch.Tensor:
+        def forward(self, images: torch.Tensor, head: str) -> torch.Tensor:
             seen.append(images.clone())
-            return super().forward(images, head, dense)
+            return super().forward(images, head)
 
     for strength in (0.0, 1.0):
         meta = Metadata(preprocessing={"whiten": strength})

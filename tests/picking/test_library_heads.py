@@ -12,7 +12,7 @@ import torch
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary, user_library
 from napari_hydrapicker.heads.record import HeadRecord
-from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.head import Head, ThesisHead
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import body_hash, load, save
@@ -49,7 +49,7 @@ def network(tmp_path: Path) -> Path:
 def made(network: Path, name: str = "mine", seed: int = 2, **changes: object) -> tuple[Head, HeadRecord]:
     """A head for the network that picks some cells."""
     torch.manual_seed(seed)
-    head = Head(4, 4, 0.0).eval()
+    head = ThesisHead(4, 4, 0.0).eval()
     with torch.no_grad():
         head.output.bias[0] = 0  # type: ignore[index]
     fields = {

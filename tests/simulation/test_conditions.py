@@ -7,7 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from napari_hydrapicker.simulation.conditions import Conditions, draw_conditions
+from napari_hydrapicker.simulation.conditions import (
+    Conditions,
+    draw_conditions,
+    draw_wide_conditions,
+)
 
 DRAWN = [draw_conditions(np.random.default_rng(i)) for i in range(400)]
 
@@ -36,8 +40,31 @@ RANGES = {
 }
 
 
-def test_every_condition_has_a_range() -> None:
-    assert set(RANGES) == {field.name for field in dataclasses.fields(Conditions)}
+WIDE = [draw_wide_conditions(np.random.default_rng(i)) for i in range(600)]
+WIDER = (
+    "film", "specks", "beads", "filaments", "aggregates", "ice", "cracks", "stain", "lowpass_wpx",
+    "highpass_wpx", "cutoff", "median", "multiplicative", "inverted",
+)  # fmt: skip
+
+
+def test_every_condition_is_drawn_or_left_out() -> None:
+    assert set(RANGES) | set(WIDER) == {field.name for field in dataclasses.fields(Conditions)}
+    assert not any(getattr(c, name) for c in DRAWN for name in WIDER)
+
+
+@pytest.mark.parametrize("name", WIDER)
+def test_wide_conditions_have_everything_sometimes(name: str) -> None:
+    assert any(getattr(c, name) for c in WIDE)
+    assert name in ("ice", "cracks") or not all(getattr(c, name) for c in WIDE)
+
+
+def test_wide_conditions_reach_beyond_the_usual_ones() -> None:
+    signal = np.array([c.signal for c in WIDE])
+    assert signal.min() < 0.25
+    assert signal.max() > 5
+    empty = np.mean([c.density == 0 for c in WIDE])
+    assert 0.02 < empty < 0.1
+    assert draw_wide_conditions(np.random.default_rng(7)) == WIDE[7]
 
 
 @pytest.mark.parametrize("name", RANGES)

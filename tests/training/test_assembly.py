@@ -49,7 +49,8 @@ def test_simulated_and_real_sets_together(real_sets: list[RealSet]) -> None:
     assert shares(data) == pytest.approx({"a": 0.3, "c": 0.3, "first set": 0.2, "second": 0.2})
     assert [crop.image.shape for crop in data.unseen] == [(256, 256)] * 2 + [(80, 128)] * 2
     assert data.heads == ["a", "c", "first-set", "second"]
-    assert {name: len(crops) for name, crops in data.held_micrographs.items()} == {
+    assert {name: len(crops) for name, crops in data.validation.items()} == {
+        "molecules": 2,
         "first set": 1,
         "second": 1,
     }
@@ -59,7 +60,7 @@ def test_every_head_has_images_of_its_own(real_sets: list[RealSet]) -> None:
     data = assemble(clouds("a", "b", "a"), 2, real_sets[:1], 0.5, ["b", "two"], seed=0)
     by_head = data.by_head()
     assert {name: len(crops) for name, crops in by_head.items()} == {"generic": 3, "a": 4, "first-set": 1}
-    assert by_head["first-set"] == data.held_micrographs["first set"]
+    assert by_head["first-set"] == data.validation["first set"]
     again = data.by_head()["a"]
     for one, other in zip(by_head["a"], again, strict=True):
         np.testing.assert_array_equal(one.image, other.image)
@@ -96,7 +97,7 @@ def test_simulated_sets_alone_take_all() -> None:
 
 
 def test_what_makes_no_sense_is_refused(real_sets: list[RealSet]) -> None:
-    with pytest.raises(ParameterError, match=r"--real-share 1\.5"):
+    with pytest.raises(ParameterError, match=r"share of 1\.5"):
         assemble(clouds("a"), 2, [], 1.5, [], seed=0)
     with pytest.raises(ParameterError, match="called 'first set'"):
         assemble(clouds("a"), 2, [real_sets[0], *real_sets], 0.5, [], seed=0)

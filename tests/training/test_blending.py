@@ -7,14 +7,14 @@ import copy
 import pytest
 import torch
 
-from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.head import Head, ThesisHead
 from napari_hydrapicker.training.blending import blended
 
 
 @pytest.fixture
 def pair() -> tuple[Head, Head]:
     torch.manual_seed(0)
-    return Head(8, 8, 0.1).eval(), Head(8, 8, 0.1).eval()
+    return ThesisHead(8, 8, 0.1).eval(), ThesisHead(8, 8, 0.1).eval()
 
 
 def test_the_ends_of_the_line_are_the_heads_themselves(pair: tuple[Head, Head]) -> None:

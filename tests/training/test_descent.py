@@ -31,7 +31,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> HydraPicker:
 
 def detection(model: HydraPicker, name: str) -> torch.Tensor:
     images = torch.linspace(-1, 1, 2 * 32 * 48).reshape(2, 1, 32, 48)
-    return model(images, name, dense=True).square().mean()
+    return model(images, name).square().mean()
 
 
 def distance(model: HydraPicker, form: BiasForm) -> torch.Tensor:

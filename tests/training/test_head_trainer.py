@@ -10,7 +10,7 @@ import torch
 
 from napari_hydrapicker.errors import OutOfMemoryError
 from napari_hydrapicker.hydra import head as head_module
-from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.head import Head, ThesisHead
 from napari_hydrapicker.training import head_trainer
 from napari_hydrapicker.training.corrections import Marks
 from napari_hydrapicker.training.feature_windows import Window
@@ -40,7 +40,7 @@ def generic(monkeypatch: pytest.MonkeyPatch) -> Head:
     """Untrained and narrow."""
     monkeypatch.setattr(head_module, "STAGE_CHANNELS", (32, 64, 64, 128))
     torch.manual_seed(0)
-    return Head(8, 8, 0.1).eval().requires_grad_(False)
+    return ThesisHead(8, 8, 0.1).eval().requires_grad_(False)
 
 
 def flat(head: Head) -> torch.Tensor:

@@ -86,7 +86,7 @@ def test_specialised_heads_solve_what_the_generic_one_cannot(
         steps=60, batch_size=2, crop_wpx=SIZE, warmup_steps=5, validate_every=60, learning_rate=3e-3,
         ema_decay=0.9,
     )  # fmt: skip
-    single = train_single_head(tiny(), SETS, [1.0, 1.0], [], tmp_path / "1", first)
+    single = train_single_head(tiny(), SETS, [1.0, 1.0], {}, tmp_path / "1", first)
     reports: list[MultiHeadProgress] = []
     validation = {one.name: one.held_out() for one in SETS}
     # The data sets agree on where particles are; on which ones are particles the losses can tell.

@@ -112,8 +112,8 @@ def test_checkpoints_of_other_trainings_are_refused(tmp_path: Path) -> None:
         trainer(tmp_path / "multi", ADAM).resume()
     first = SingleHeadParameters(steps=1, batch_size=1, crop_wpx=SIZE)
     with pytest.raises(WeightsError, match="multi-head phase"):
-        train_single_head(tiny(), SETS, [1.0, 1.0], [], tmp_path / "multi", first)
-    train_single_head(tiny(), SETS, [1.0, 1.0], [], tmp_path / "single", first)
+        train_single_head(tiny(), SETS, [1.0, 1.0], {}, tmp_path / "multi", first)
+    train_single_head(tiny(), SETS, [1.0, 1.0], {}, tmp_path / "single", first)
     with pytest.raises(WeightsError, match="of the heads generic"):
         trainer(tmp_path / "single").resume()
 

@@ -18,7 +18,7 @@ from napari_hydrapicker.training.phases import Run, multi_head_line, single_head
 from napari_hydrapicker.training.single_head import Progress
 from napari_hydrapicker.training.sources import Crop, LabelledMicrograph, RealSource
 
-TRAINER = {"single": "", "multi": "_trainer"}  # modules of the steps
+BATCHES = {"single": "batches", "multi": "multi_head_trainer"}  # modules that make batches
 TINY = {"steps": 1, "batch_size": 1, "crop_wpx": 32}
 
 
@@ -30,7 +30,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     micrograph = LabelledMicrograph(image, np.ones(image.shape, bool), np.array([[20.0, 30]]))
     sources = [RealSource(name, [micrograph]) for name in ("a", "b set")]
     held = Crop(image, micrograph.yx, np.empty((0, 2)))
-    data = TrainingData(list(sources), [1, 1], [], ["a", "b set"], [held], {"a": [held], "b set": []})
+    data = TrainingData(list(sources), [1, 1], [], ["a", "b set"], {"a": [held]})
 
     return Run(HydraPicker(Architecture(channels=4, groups=4)), data, tmp_path, 60.0, print)
 
@@ -64,7 +64,8 @@ def test_lines_of_progress() -> None:
     assert single_head_line(Progress(3, 9, 1.23456, 0.5, 61.7)) == (
         "step 3/9  loss 1.235 (localisation 0.500)  62 s"
     )
-    assert single_head_line(Progress(3, 9, 1, 0.5, 61, 0.75)).endswith("61 s  validation AP 0.750")
+    line = single_head_line(Progress(3, 9, 1, 0.5, 61, 120, {"a": 0.75, "b": 0.5}))
+    assert line.endswith("61 s, 2 min left  validation AP: a 0.750, b 0.500")
     plain = MultiHeadProgress(3, 9, 1.2, 0.5, 0.01, 61.7)
     assert multi_head_line(plain) == (
         "step 3/9  loss 1.200 (localisation 0.500)  heads' distance 0.0100  62 s"
@@ -89,6 +90,6 @@ def test_memory_that_runs_out_is_said_in_words(
     def fail(*_: object) -> None:
         raise RuntimeError(happens)
 
-    monkeypatch.setattr(f"napari_hydrapicker.training.{phase}_head{TRAINER[phase]}.batch_of", fail)
+    monkeypatch.setattr(f"napari_hydrapicker.training.{BATCHES[phase]}.batch_of", fail)
     with pytest.raises(error, match=words):
         run.single_head(**TINY) if phase == "single" else run.multi_head(["a"], **TINY)

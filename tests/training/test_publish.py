@@ -43,7 +43,7 @@ def test_every_head_is_calibrated_on_its_own_images(tmp_path: Path) -> None:
     path = tmp_path / "network.safetensors"
     meta = publish(model, validation, path, {"phase": "multi-head"})
     read, about = weights.load(path)
-    assert about == meta.model_copy(update={"differences": (), "format_version": 1})
+    assert about == meta
     assert read.head_names == (GENERIC, "with", "without")
     a, b = calibrate(logits, truth)
     assert about.calibration[GENERIC] == pytest.approx((a, b))
@@ -57,35 +57,6 @@ def test_every_head_is_calibrated_on_its_own_images(tmp_path: Path) -> None:
     figures = about.training["validation_ap"]
     assert isinstance(figures, dict)
     assert set(figures) == {GENERIC, "with"}
-
-
-def test_heads_are_stored_as_differences_that_pick_the_same(tmp_path: Path) -> None:
-    model = network()
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for change, size in ((model.head("with"), 0.01), (model.head("without"), 0.2)):
-            weight = change.last[0].weight
-            rows, columns = torch.randn(len(weight), 2), torch.randn(2, weight[0].numel())
-            weight += size * (rows @ columns).reshape(weight.shape)
-            change.last[0].bias += size * torch.randn(len(weight))
-    image = torch.randn(1, 1, 64, 96)
-    path = tmp_path / "network.safetensors"
-    validation = {GENERIC: crops(model, 1, 0), "with": crops(model, 1, 1)}
-    with torch.inference_mode():
-        before = {name: model(image, name, dense=True)[:, 0] for name in model.head_names}
-    publish(model, validation, path, {})
-    about = weights.read_metadata(path)
-    assert about.differences == ("with", "without")
-    assert path.stat().st_size < 1.1 * 2 * sum(p.numel() for p in [*model.head().parameters()])
-    read, _ = weights.load(path)
-    for name in model.head_names:
-        a, b = about.calibration[name]
-        with torch.inference_mode():
-            after = read(image, name, dense=True)[:, 0]
-        change = (torch.sigmoid(a * after + b) - torch.sigmoid(a * before[name] + b)).abs().max()
-        assert change < 5e-3  # of an image that it was not chosen on
-        moved = (torch.sigmoid(a * after + b) - torch.sigmoid(a * before[GENERIC] + b)).abs().max()
-        assert moved > 0.01 or name == GENERIC
 
 
 def test_nothing_held_out(tmp_path: Path) -> None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra import head as head_module
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.simulation.procedural import procedural_complex
+from napari_hydrapicker.simulation.projection import make_species
+from napari_hydrapicker.training.batches import StepBatches
+from napari_hydrapicker.training.log import TrainingLog
 from napari_hydrapicker.training.single_head import (
     Progress,
     SingleHeadParameters,
     train_single_head,
 )
-from napari_hydrapicker.training.sources import Crop
+from napari_hydrapicker.training.sources import Crop, SimulatedSource
 from napari_hydrapicker.training.steps import batch_of, loss_of
 
 SIZE = 64
@@ -56,8 +61,8 @@ def parameters(**changes: float) -> SingleHeadParameters:
     return SingleHeadParameters(**(values | changes))  # type: ignore[arg-type]
 
 
-def held_out() -> list[Crop]:
-    return [Discs().crop(np.random.default_rng(1000 + i), SIZE) for i in range(6)]
+def held_out(number: int = 6) -> dict[str, list[Crop]]:
+    return {"discs": [Discs().crop(np.random.default_rng(1000 + i), SIZE) for i in range(number)]}
 
 
 def test_it_learns(tmp_path: Path) -> None:
@@ -67,7 +72,7 @@ def test_it_learns(tmp_path: Path) -> None:
     assert [r.step for r in reports] == [20, 40, 50, 60, 80, 100]
     assert reports[-1].loss < 0.5 * reports[0].loss
     assert reports[-1].validation_ap is not None
-    assert reports[-1].validation_ap > 0.6
+    assert reports[-1].validation_ap["discs"] > 0.6
     images, crops = batch_of(Discs(), np.random.default_rng(5), 4, SIZE)
     with torch.no_grad():
         assert loss_of(best, images, crops, 4.0).total < 0.6 * loss_of(tiny(), images, crops, 4.0).total
@@ -76,7 +81,7 @@ def test_it_learns(tmp_path: Path) -> None:
 def test_it_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     stopped: list[Progress] = []
     train_single_head(
-        tiny(), [Discs()], [1.0], held_out()[:1], tmp_path, parameters(steps=6), stopped.append,
+        tiny(), [Discs()], [1.0], held_out(1), tmp_path, parameters(steps=6), stopped.append,
         cancelled=lambda: True,
     )  # fmt: skip
     assert [r.step for r in stopped] == [1]
@@ -89,12 +94,12 @@ def test_it_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 
     later: list[Progress] = []
     resumed = train_single_head(
-        tiny(), [Counted()], [1.0], held_out()[:1], tmp_path, parameters(steps=6), later.append
+        tiny(), [Counted()], [1.0], held_out(1), tmp_path, parameters(steps=6), later.append
     )
     assert [r.step for r in later] == [6]
     assert drawn == [SIZE] * 2 * 5
     finished = train_single_head(
-        tiny(), [Counted()], [1.0], held_out()[:1], tmp_path, parameters(steps=6), later.append
+        tiny(), [Counted()], [1.0], held_out(1), tmp_path, parameters(steps=6), later.append
     )
     assert len(later) == 1
     for one, other in zip(resumed.parameters(), finished.parameters(), strict=True):
@@ -103,14 +108,12 @@ def test_it_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 
 def test_a_training_interrupted_ends_as_one_that_was_not(tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train_single_head(tiny(), [Discs()], [1.0], [], whole, parameters(steps=4))
+    train_single_head(tiny(), [Discs()], [1.0], {}, whole, parameters(steps=4))
     count = iter(range(100))
     train_single_head(
-        tiny(), [Discs()], [1.0], [], parts, parameters(steps=4), cancelled=lambda: next(count) == 1
+        tiny(), [Discs()], [1.0], {}, parts, parameters(steps=4), cancelled=lambda: next(count) == 1
     )
-    train_single_head(tiny(), [Discs()], [1.0], [], parts, parameters(steps=4))
-    from safetensors.torch import load_file
-
+    train_single_head(tiny(), [Discs()], [1.0], {}, parts, parameters(steps=4))
     one, other = (load_file(folder / "checkpoint.safetensors") for folder in (whole, parts))
     assert one.keys() == other.keys()
     for name, tensor in one.items():
@@ -120,7 +123,7 @@ def test_a_training_interrupted_ends_as_one_that_was_not(tmp_path: Path) -> None
 def test_it_stops_in_time(tmp_path: Path) -> None:
     reports: list[Progress] = []
     train_single_head(
-        tiny(), [Discs()], [1.0], [], tmp_path, parameters(steps=50), reports.append, minutes=1e-9
+        tiny(), [Discs()], [1.0], {}, tmp_path, parameters(steps=50), reports.append, minutes=1e-9
     )
     assert [r.step for r in reports] == [1]
     assert (tmp_path / "checkpoint.safetensors").is_file()
@@ -130,7 +133,7 @@ def test_a_damaged_checkpoint_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(b"damaged")
     with pytest.raises(WeightsError, match="start anew"):
-        train_single_head(tiny(), [Discs()], [1.0], [], tmp_path, parameters())
+        train_single_head(tiny(), [Discs()], [1.0], {}, tmp_path, parameters())
     assert path.read_bytes() == b"damaged"
 
 
@@ -139,7 +142,7 @@ def test_sources_and_weights_belong_together(
     tmp_path: Path, sources: list[Discs], weights: list[float]
 ) -> None:
     with pytest.raises(ParameterError, match="data sets"):
-        train_single_head(tiny(), sources, weights, [], tmp_path, parameters())
+        train_single_head(tiny(), sources, weights, {}, tmp_path, parameters())
 
 
 def test_data_sets_are_drawn_by_their_weights(tmp_path: Path) -> None:
@@ -154,20 +157,58 @@ def test_data_sets_are_drawn_by_their_weights(tmp_path: Path) -> None:
             return super().crop(rng, size)
 
     sources = [Named("never"), Named("always")]
-    train_single_head(tiny(), sources, [0.0, 2.0], [], tmp_path, parameters(steps=3))
+    train_single_head(tiny(), sources, [0.0, 2.0], {}, tmp_path, parameters(steps=3))
     assert drawn == ["always"] * 6
 
 
-def test_the_learning_rate_warms_up_and_anneals() -> None:
-    p = SingleHeadParameters(steps=1100, warmup_steps=100, learning_rate=1.0)
+def test_the_learning_rate_warms_up_stays_and_cools_down() -> None:
+    p = SingleHeadParameters(steps=1100, warmup_steps=100, cooldown_steps=200, learning_rate=1.0)
     assert p.rate(0) == pytest.approx(0.01)
-    assert p.rate(99) == p.rate(100) == pytest.approx(1)
-    assert p.rate(600) == pytest.approx(0.5)
-    assert p.rate(1099) < 1e-4
-    restarts = SingleHeadParameters(steps=1100, warmup_steps=100, learning_rate=1.0, cycle_steps=250)
-    assert restarts.rate(349) < 1e-3
-    assert restarts.rate(350) == pytest.approx(1)
-    assert restarts.rate(225) == pytest.approx(0.5 + 0.5 * math.cos(math.pi / 2))
+    assert p.rate(99) == p.rate(500) == p.rate(900) == pytest.approx(1)
+    assert p.rate(1000) == pytest.approx(0.5)
+    assert p.rate(1099) == pytest.approx(1 / 200)
+    short = SingleHeadParameters(steps=60, warmup_steps=5, learning_rate=1.0)
+    assert short.rate(29) == pytest.approx(1)
+    assert short.rate(45) == pytest.approx(0.5)
+
+
+def test_the_log_has_a_row_for_every_validation_and_goes_on(tmp_path: Path) -> None:
+    p = parameters(steps=4, validate_every=2, checkpoint_every=2)
+    train_single_head(tiny(), [Discs()], [1.0], held_out(1), tmp_path, p)
+    log = TrainingLog(tmp_path / "log.csv", ["discs"])
+    assert [row.step for row in log.rows()] == [2, 4]
+    assert all(0 <= row.ap["discs"] <= 1 for row in log.rows())
+    assert (tmp_path / "log.png").stat().st_size > 1000
+    train_single_head(tiny(), [Discs()], [1.0], held_out(1), tmp_path, replace(p, steps=6))
+    rows = log.rows()
+    assert [row.step for row in rows] == [2, 4, 6]
+    assert rows[0].core_hours <= rows[1].core_hours <= rows[2].core_hours
+
+
+def test_processes_train_one_network_together(tmp_path: Path) -> None:
+    p = parameters(steps=3)
+    made = train_single_head(tiny(), [Discs()], [1.0], held_out(1), tmp_path, p, processes=2)
+    gradients = []
+    for process in range(2):
+        model = tiny()
+        batches = StepBatches([Discs()], np.ones(1), 2, SIZE, p.seed, process, 2)
+        images, crops = batches[0]
+        loss_of(model, images, crops, p.lambda_cls).total.backward()
+        gradients.append([w.grad for w in model.parameters()])
+    assert not torch.equal(gradients[0][0], gradients[1][0])  # each has a batch of its own
+    saved = load_file(tmp_path / "checkpoint.safetensors")
+    assert {name for name in saved if name.startswith("model.model.")}
+    assert not any(torch.equal(a, b) for a, b in zip(made.parameters(), tiny().parameters(), strict=True))
+
+
+def test_workers_make_the_same_batches() -> None:
+    source = SimulatedSource(make_species(procedural_complex(1, 120.0), 2))  # one that other processes know
+    batches = StepBatches([source], np.ones(1), 2, SIZE, 5)
+    own, ahead = list(batches.ahead(3, 6, 0)), list(batches.ahead(3, 6, 1))
+    assert len(own) == len(ahead) == 3
+    for (one, _), (other, crops) in zip(own, ahead, strict=True):
+        assert torch.equal(one, other)
+        assert len(crops) == 2
 
 
 def test_a_batch_is_of_one_data_set_and_turned() -> None:

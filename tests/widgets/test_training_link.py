@@ -17,7 +17,7 @@ from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary
 from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
 from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.bundled import head_names
-from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.head import ThesisHead
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.picks import Picks
@@ -38,7 +38,7 @@ def keep(folder: Path, name: str, micrograph: str = "m0") -> None:
         name=name, diameter_angstrom=100, created="now", parent="a" * 64, channels=4, groups=4, dropout=0.3,
         micrographs=(use,),
     )  # fmt: skip
-    HeadLibrary(folder).add(Head(4, 4, 0.3), record)
+    HeadLibrary(folder).add(ThesisHead(4, 4, 0.3), record)
 
 
 def heads(dock: Any) -> list[str]:

@@ -19,7 +19,7 @@ from napari_hydrapicker.gan.background import Patch, free_patches
 from napari_hydrapicker.gan.canvas import to_canvas
 from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.gan.weights import GeneratorMetadata
-from napari_hydrapicker.picking.device import choose_device
+from napari_hydrapicker.hydra.device import choose_device
 from napari_hydrapicker.picking.generators import GeneratorLibrary
 from napari_hydrapicker.training.cgan_job import FILE, make_picker
 from napari_hydrapicker.training.cgan_pairs import PairMaker, varied

@@ -31,6 +31,6 @@ def tells_of_no_memory(last_words: str) -> bool:
 
 def _is_out_of_memory(error: Exception) -> bool:
     # Only now: the error of another kind may be that torch cannot be imported.
-    from napari_hydrapicker.picking.dense import is_out_of_memory
+    from napari_hydrapicker.hydra.device import is_out_of_memory
 
     return is_out_of_memory(error)

@@ -21,7 +21,7 @@ from napari_hydrapicker.heads.names import free_name
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra import weights as network_file
 from napari_hydrapicker.hydra.bundled import check_not_own
-from napari_hydrapicker.picking.device import choose_device
+from napari_hydrapicker.hydra.device import choose_device
 from napari_hydrapicker.training.few_shot import FewShotProgress, FewShotResult
 from napari_hydrapicker.training.finetune import Example, finetune
 

@@ -80,8 +80,8 @@ def finetune(
     doubt_scale([one.micrograph for one in examples], diameter, pixel_size)
 
     # Not before the arguments are known to make sense: torch takes a second or two to load.
+    from napari_hydrapicker.hydra.device import choose_device
     from napari_hydrapicker.hydra.weights import bundled_path, load
-    from napari_hydrapicker.picking.device import choose_device
     from napari_hydrapicker.training import finetune as job
 
     model, metadata = load(weights or bundled_path(), [])

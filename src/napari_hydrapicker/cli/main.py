@@ -103,7 +103,7 @@ def _is_out_of_memory(error: Exception) -> bool:
         return True
     if not isinstance(error, RuntimeError) or "torch" not in sys.modules:
         return False
-    from napari_hydrapicker.picking.dense import is_out_of_memory
+    from napari_hydrapicker.hydra.device import is_out_of_memory
 
     return is_out_of_memory(error)
 

@@ -165,7 +165,7 @@ def _simulate_all(
 def _conditions(rng: np.random.Generator, given: dict[str, float], at_random: bool) -> Conditions:
     from napari_hydrapicker.simulation.conditions import Conditions, draw_conditions
 
-    return replace(draw_conditions(rng) if at_random else Conditions(), **given)
+    return replace(draw_conditions(rng) if at_random else Conditions(), **given)  # type: ignore[arg-type]
 
 
 def write_mrc(path: Path, image: NDArray[np.float32], pixel_size_angstrom: float) -> None:

@@ -14,6 +14,7 @@ from napari_hydrapicker.cli.train_checks import check_files, check_numbers, chec
 from napari_hydrapicker.cli.train_sets import names_in, real_set, shared_heads
 from napari_hydrapicker.cli.training_folder import training_in
 from napari_hydrapicker.cli.training_settings import changes, remember
+from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
     from napari_hydrapicker.hydra.model import HydraPicker
@@ -33,6 +34,20 @@ class Optimiser(StrEnum):
 
     ADAM = "adam"
     SGD = "sgd"
+
+
+class Network(StrEnum):
+    """Which architecture."""
+
+    COMPACT = "compact"
+    THESIS = "thesis"
+
+
+class ConditionRange(StrEnum):
+    """Ranges that the conditions of simulated micrographs are drawn from."""
+
+    WIDE = "wide"
+    USUAL = "usual"
 
 
 class BiasForm(StrEnum):
@@ -71,12 +86,12 @@ def train(
         int | None, typer.Option(help="Optimisation steps; 20000, or 4000 for multi-head.")
     ] = None,
     batch: Annotated[int, typer.Option(help="Crops in a batch.")] = 4,
-    crop: Annotated[int, typer.Option(help="Side of a crop in working pixels.")] = 368,
+    crop: Annotated[int, typer.Option(help="Side of a crop in working pixels.")] = 192,
     rate: Annotated[
         float | None, typer.Option(help="Learning rate; 0.001, or 0.0001 for multi-head.")
     ] = None,
-    cycle: Annotated[
-        int | None, typer.Option(help="Single-head: steps of a cosine cycle; 0, the default, for one cycle.")
+    cooldown: Annotated[
+        int | None, typer.Option(help="Single-head: last steps, over which the rate falls to 0; 1000.")
     ] = None,
     optimiser: Annotated[
         Optimiser | None, typer.Option(help="Multi-head: adam (default), or sgd as in the thesis.")
@@ -96,7 +111,26 @@ def train(
     keep_heads: Annotated[
         str | None, typer.Option(help="Multi-head: heads to write, comma separated; all by default.")
     ] = None,
-    validate_every: Annotated[int, typer.Option(help="Steps between validations.")] = 250,
+    validate_every: Annotated[int, typer.Option(help="Steps between validations.")] = 500,
+    network: Annotated[
+        Network | None, typer.Option(help="Without --init: compact (default), or the thesis' own.")
+    ] = None,
+    conditions: Annotated[
+        ConditionRange, typer.Option(help="Ranges of the simulated conditions: wide, or the usual ones.")
+    ] = ConditionRange.WIDE,
+    micelles: Annotated[
+        bool, typer.Option(help="Add the smaller structures once more, in a belt of detergent.")
+    ] = True,
+    backgrounds: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of particle-free images to simulate particles in; repeatable."),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(help="Single-head, on the CPU: processes that train together, best one a core.")
+    ] = 1,
+    workers: Annotated[
+        int, typer.Option(help="Single-head: processes that make batches ahead, best with a GPU.")
+    ] = 0,
     minutes: Annotated[float, typer.Option(help="Stop, with a checkpoint, after so long.")] = math.inf,
     init: Annotated[Path | None, typer.Option(help="Network to start from.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -106,7 +140,7 @@ def train(
     from rich.console import Console
 
     from napari_hydrapicker.training.assembly import assemble
-    from napari_hydrapicker.training.data_sets import load_clouds
+    from napari_hydrapicker.training.data_sets import load_backgrounds, load_clouds, with_micelles
     from napari_hydrapicker.training.phases import Run
     from napari_hydrapicker.training.publish import publish
 
@@ -119,32 +153,38 @@ def train(
         "steps": steps, "batch_size": batch, "crop_wpx": crop, "learning_rate": rate,
         "validate_every": validate_every, "seed": seed,
     }  # fmt: skip
-    of_single = {"cycle_steps": cycle}
+    of_single = {"cooldown_steps": cooldown}
     of_multi = {
         "lambda_bias": lambda_bias, "bias_form": bias_form.value if bias_form else None,
         "optimiser": optimiser.value if optimiser else None,
     }  # fmt: skip
     check_numbers(of_both | of_single | of_multi, procedural, views, minutes)
     multi = phase is Phase.MULTI_HEAD
+    if init is not None and network is not None:
+        raise ParameterError("--network: not with --init, whose architecture stays; leave it out")
     check_phase(multi, init, of_single if multi else of_multi | {"keep_heads": keep_heads, "group": group})
     held = names_in(held_out)
     real_sets = [real_set(text) for text in real or []]
     groups = shared_heads(group or [])
     check_files(out, init)
     clouds = load_clouds(structures or [], procedural)
+    if micelles and conditions is ConditionRange.WIDE:
+        clouds += with_micelles([one for one in clouds if one.name not in held])
+    empty = load_backgrounds(backgrounds or [])
     given = {k: v for k, v in (of_both | (of_multi if multi else of_single)).items() if v is not None}
     with training_in(out):
-        data = assemble(clouds, views, real_sets, real_share, held, seed, groups)
+        wide = conditions is ConditionRange.WIDE
+        data = assemble(clouds, views, real_sets, real_share, held, seed, groups, wide, empty)
         say(f"{len(data.sources)} data sets ({len(data.real)} real), {len(data.unseen)} validation images")
         about: dict[str, Any] = {
             "phase": phase.value, "simulated": data.simulated, "held_out": held, "real": data.real,
-            "groups": groups,
+            "groups": groups, "conditions": conditions.value, "backgrounds": len(empty),
         }  # fmt: skip
         settings = about | {"views": views, "real_share": real_share, "init": init and str(init)} | given
         earlier = remember(out, settings)
         if earlier:
             say(f"the checkpoint was made with other settings: {changes(earlier[-1], settings)}")
-        run = Run(_start(init, device, seed, multi), data, out, minutes, say)
+        run = Run(_start(init, network, device, seed), data, out, minutes, say, processes, workers)
         kept = data.heads if keep_heads is None else names_in(keep_heads)
         trained = run.multi_head(kept, **given) if multi else run.single_head(**given)
         path = out / "network.safetensors"
@@ -153,14 +193,18 @@ def train(
     say(f"network written to {path}")
 
 
-def _start(init: Path | None, device: str, seed: int, multi: bool) -> HydraPicker:
-    """The network to start from; phase 2 starts all heads anew from the generic one."""
+def _start(init: Path | None, network: Network | None, device: str, seed: int) -> HydraPicker:
+    """The network to start from, with the generic head alone: phase 2 starts all heads from it."""
     import torch
 
     from napari_hydrapicker.hydra import model
+    from napari_hydrapicker.hydra.device import choose_device
     from napari_hydrapicker.hydra.weights import load
-    from napari_hydrapicker.picking.device import choose_device
 
     torch.manual_seed(seed)
-    network = load(init, [] if multi else None)[0] if init else model.HydraPicker()
-    return network.to(choose_device(device))
+    if init is not None:
+        made = load(init, [])[0]
+    else:
+        thesis = network is Network.THESIS
+        made = model.HydraPicker(model.Architecture() if thesis else model.Architecture.compact())
+    return made.to(choose_device(device))

@@ -68,7 +68,7 @@ def train(
     _check(micrographs, diameter, pixel_size, number, simulated)
     from rich.console import Console
 
-    from napari_hydrapicker.picking.device import choose_device
+    from napari_hydrapicker.hydra.device import choose_device
     from napari_hydrapicker.training.cgan_job import FILE, make_picker
     from napari_hydrapicker.training.cgan_parameters import CGanParameters
 

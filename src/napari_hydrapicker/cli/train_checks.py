@@ -18,8 +18,8 @@ def check_numbers(given: dict[str, Any], procedural: int, views: int, minutes: f
     ParameterError
         If there is one.
     """
-    least = {"steps": 1, "batch_size": 1, "crop_wpx": 48, "validate_every": 1, "cycle_steps": 0, "seed": 0}
-    options = {"batch_size": "batch", "crop_wpx": "crop", "cycle_steps": "cycle"}
+    least = {"steps": 1, "batch_size": 1, "crop_wpx": 48, "validate_every": 1, "cooldown_steps": 0, "seed": 0}
+    options = {"batch_size": "batch", "crop_wpx": "crop", "cooldown_steps": "cooldown"}
     numbers = [(options.get(name, name), given[name], lowest) for name, lowest in least.items()]
     for name, value, lowest in (*numbers, ("procedural", procedural, 0), ("views", views, 1)):
         if value is not None and value < lowest:
@@ -43,7 +43,7 @@ def check_phase(multi: bool, init: Path | None, misplaced: dict[str, Any]) -> No
     """
     for name, value in misplaced.items():
         if value is not None:
-            option = "--" + {"cycle_steps": "cycle"}.get(name, name).replace("_", "-")
+            option = "--" + {"cooldown_steps": "cooldown"}.get(name, name).replace("_", "-")
             raise ParameterError(
                 f"{option}: not for --phase {'multi' if multi else 'single'}-head; leave it out"
             )

@@ -53,7 +53,7 @@ class HeadRecord(BaseModel):
         Date and time, ISO 8601, UTC.
     parent
         SHA-256 of the body that the head was trained on (`weights.body_hash`); it fits no other.
-    channels, groups, dropout
+    kind, channels, groups, dropout
         The network's architecture.
     preprocessing
         Settings with which images were prepared.
@@ -80,6 +80,7 @@ class HeadRecord(BaseModel):
     pixel_size_angstrom: float | None = Field(default=None, gt=0)
     created: str
     parent: str = Field(pattern="^[0-9a-f]{64}$")
+    kind: Literal["thesis", "compact"] = "thesis"
     channels: int = Field(ge=1, le=1024)
     groups: int = Field(ge=1, le=128)
     dropout: float = Field(ge=0, lt=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_hydrapicker.hydra.norm import GroupNorm
+from napari_hydrapicker.hydra.initial import initialise
 
 BLOCKS = 3
 
@@ -17,23 +17,11 @@ def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
     return conv
 
 
-def initialise(weight: Tensor, std: float | None = None) -> None:
-    """Draw normal weights: of this deviation, or such that rectified maps keep their variance (He et al.).
-
-    Weights without storage, of a network that is about to be read, are left alone: drawing them would make
-    torch import its tracing machinery, which takes longer than reading the file.
-    """
-    if weight.is_meta:
-        return
-    if std is None:
-        nn.init.kaiming_normal_(weight, nonlinearity="relu")
-    else:
-        nn.init.normal_(weight, std=std)
-
-
 def _pair(in_channels: int, channels: int, groups: int) -> nn.Sequential:
     """Two 3x3 convolutions with nothing between them (an effective 5x5), then GroupNorm."""
-    return nn.Sequential(_conv(in_channels, channels), _conv(channels, channels), GroupNorm(groups, channels))
+    return nn.Sequential(
+        _conv(in_channels, channels), _conv(channels, channels), nn.GroupNorm(groups, channels)
+    )
 
 
 class ResidualBlock(nn.Module):
@@ -51,7 +39,7 @@ class ResidualBlock(nn.Module):
         return functional.relu(self.second(inner) + features, inplace=True)
 
 
-class Body(nn.Module):
+class ThesisBody(nn.Module):
     """A stem and three residual blocks, stride 1 throughout (thesis, section 3.1, Fig. 3.1).
 
     Parameters

@@ -25,7 +25,7 @@ def bundled_path() -> Path:
     WeightsError
         If the installation lacks it.
     """
-    path = weights_folder() / "multi-head.safetensors"
+    path = weights_folder() / "compact.safetensors"
     if not path.is_file():
         raise WeightsError(f"{path}: the bundled network is missing. Install napari-hydrapicker again.")
     return path

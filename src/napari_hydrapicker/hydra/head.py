@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
-from napari_hydrapicker.hydra.body import initialise
-from napari_hydrapicker.hydra.norm import GroupNorm
+from napari_hydrapicker.hydra.initial import initialise
 
 STAGE_CHANNELS = (128, 256, 512, 1024)
 CLASS_BIAS = -4.0  # before any training a cell is background with probability 0.98
@@ -18,10 +19,11 @@ def _stage(in_channels: int, out_channels: int, groups: int, dropout: float) -> 
     conv = nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=2, padding=1)
     initialise(conv.weight)
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-    return nn.Sequential(conv, nn.ReLU(inplace=True), GroupNorm(groups, out_channels), nn.Dropout(dropout))
+    return nn.Sequential(conv, nn.ReLU(inplace=True), nn.GroupNorm(groups, out_channels), nn.Dropout(dropout))
 
 
-def _output_conv(in_channels: int) -> nn.Conv2d:
+def output_conv(in_channels: int) -> nn.Conv2d:
+    """Return the last convolution of a head, whose answer is "background" and "here" before any training."""
     conv = nn.Conv2d(in_channels, OUTPUTS, kernel_size=3, padding=1)
     initialise(conv.weight, OUTPUT_STD)
     with torch.no_grad():
@@ -29,7 +31,24 @@ def _output_conv(in_channels: int) -> nn.Conv2d:
     return conv
 
 
-class Head(nn.Module):
+class Head(nn.Module, ABC):
+    """What every head is: a module whose answer has one cell for each 8 x 8 working pixels.
+
+    `output` is its last convolution, with the channels logit, row offset, column offset.
+    """
+
+    output: nn.Conv2d
+
+    @abstractmethod
+    def dense(self, features: Tensor) -> Tensor:
+        """Map the body's features of images ``(B, 1, H, W)`` to raw answers ``(B, 3, H/8, W/8)``."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """As `dense`."""
+        return self.dense(features)
+
+
+class ThesisHead(Head):
     """Four halvings of the resolution and a 3x3 convolution to three maps (thesis, section 3.1).
 
     Every output is ``(B, 3, h, w)``: the logit of "a particle is here" and the raw offsets (rows,
@@ -51,7 +70,7 @@ class Head(nn.Module):
         widths = (in_channels, *STAGE_CHANNELS)
         self.early = nn.Sequential(*(_stage(widths[i], widths[i + 1], groups, dropout) for i in range(3)))
         self.last = _stage(widths[3], widths[4], groups, dropout)
-        self.output = _output_conv(widths[4])
+        self.output = output_conv(widths[4])
 
     def stages(self, features: Tensor) -> Tensor:
         """First three stages: ``(B, C, H, W)`` -> ``(B, 512, H/8, W/8)``, sizes rounded up."""
@@ -63,7 +82,7 @@ class Head(nn.Module):
         raw: Tensor = self.output(self.last(features8))
         return raw
 
-    def forward(self, features: Tensor) -> Tensor:
+    def coarse(self, features: Tensor) -> Tensor:
         """One answer a 16x16 cell: ``(B, C, H, W)`` -> ``(B, 3, H/16, W/16)``, sizes rounded up."""
         return self.tail(self.stages(features))
 
@@ -72,7 +91,7 @@ class Head(nn.Module):
 
         Shifting the features by 8 pixels shifts the stride-8 maps by exactly one sample, so the four
         grids share the first three stages and only the last stage runs four times. Cells with even
-        row and column are those of `forward`, bit for bit in evaluation mode.
+        row and column are those of `coarse`, bit for bit in evaluation mode.
         """
         features8 = self.stages(features)
         batch, _, rows, columns = features8.shape

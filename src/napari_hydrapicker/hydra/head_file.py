@@ -9,13 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 
+from napari_hydrapicker.description import reason
 from napari_hydrapicker.errors import WeightsError
 from napari_hydrapicker.heads.reading import parse_record
 from napari_hydrapicker.heads.record import HEAD_FORMAT, HeadRecord
 from napari_hydrapicker.hydra import container
+from napari_hydrapicker.hydra.container import GET_ANOTHER
 from napari_hydrapicker.hydra.head import Head
-from napari_hydrapicker.hydra.model import HydraPicker
+from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import body_hash, stored
 
 
@@ -44,10 +47,18 @@ def load_head(path: Path) -> tuple[Head, HeadRecord]:
     header, tensors = container.read(path, HEAD_FORMAT)
     record = parse_record(path, header)
     with torch.device("meta"):  # shapes without storage: a strange file cannot ask for memory
-        head = Head(record.channels, record.groups, record.dropout)
+        head = _architecture(path, record).make_head()
     container.check(path, tensors, head)
     head.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     return head.requires_grad_(False).eval(), record
+
+
+def _architecture(path: Path, record: HeadRecord) -> Architecture:
+    names = ("kind", "channels", "groups", "dropout")
+    try:
+        return Architecture(**{name: getattr(record, name) for name in names})
+    except ValidationError as error:
+        raise WeightsError(f"{path}: no such head can be made ({reason(error)}). {GET_ANOTHER}") from error
 
 
 def attach(model: HydraPicker, head: Head, record: HeadRecord) -> None:

@@ -12,16 +12,7 @@ from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra.model import GENERIC, Architecture
 
 FORMAT: Final = "napari-hydrapicker"
-FORMAT_VERSION: Final = 3  # since 2 heads may be stored as differences, since 3 whole networks
-
-
-class Base(BaseModel):
-    """The network that a file tells the difference from: its file's name and its tensors' checksum."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    file: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}$")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+FORMAT_VERSION: Final = 4  # 1 is the thesis' network; 2 and 3, differences of it, are no longer read
 
 
 class Metadata(BaseModel):
@@ -37,10 +28,6 @@ class Metadata(BaseModel):
         Names of the heads, ``generic`` among them.
     calibration
         For each calibrated head ``(a, b)`` of ``probability = sigmoid(a * logit + b)``, ``a > 0``.
-    differences
-        Heads that are stored as differences from the generic one.
-    base
-        Network from which body and generic head are stored as differences; None where they are whole.
     thresholds
         For each head the probability from which on a pick is shown by default.
     preprocessing
@@ -52,12 +39,10 @@ class Metadata(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     format: Literal["napari-hydrapicker"] = FORMAT
-    format_version: Literal[1, 2, 3] = 1
+    format_version: Literal[1, 4] = 1
     architecture: Architecture = Architecture()
     diameter_wpx: Literal[21] = 21
     heads: tuple[str, ...] = Field(default=(GENERIC,), max_length=1000)
-    differences: tuple[str, ...] = ()
-    base: Base | None = None
     calibration: dict[str, tuple[float, float]] = Field(default_factory=dict)
     thresholds: dict[str, float] = Field(default_factory=dict)
     preprocessing: dict[str, JsonValue] = Field(default_factory=dict)
@@ -72,13 +57,11 @@ class Metadata(BaseModel):
                 check_head_name(name)
             except ParameterError as error:
                 raise ValueError(str(error)) from error
-        unknown = {*self.calibration, *self.thresholds, *self.differences} - set(self.heads)
+        unknown = {*self.calibration, *self.thresholds} - set(self.heads)
         if unknown:
             raise ValueError(f"it speaks of heads that are not there: {sorted(unknown)}")
-        if GENERIC in self.differences or (self.differences and self.format_version < 2):
-            raise ValueError("differences: from the generic head, since format 2")
-        if self.base is not None and self.format_version < 3:
-            raise ValueError("base: since format 3")
+        if self.architecture.kind != "thesis" and self.format_version < 4:
+            raise ValueError("the compact architecture: since format 4")
         if any(slope <= 0 for slope, _ in self.calibration.values()):
             raise ValueError("the slope of a calibration must be above 0")
         if any(not 0 <= threshold <= 1 for threshold in self.thresholds.values()):
@@ -90,7 +73,6 @@ class Metadata(BaseModel):
         return self.model_copy(
             update={
                 "heads": heads,
-                "differences": tuple(name for name in self.differences if name in heads),
                 "calibration": {k: v for k, v in self.calibration.items() if k in heads},
                 "thresholds": {k: v for k, v in self.thresholds.items() if k in heads},
             }

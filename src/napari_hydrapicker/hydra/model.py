@@ -3,33 +3,82 @@
 from __future__ import annotations
 
 import copy
-from typing import Self, cast
+from typing import Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.heads.names import check_head_name
-from napari_hydrapicker.hydra.body import Body
-from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.body import ThesisBody
+from napari_hydrapicker.hydra.compact import CompactBody, CompactHead
+from napari_hydrapicker.hydra.head import Head, ThesisHead
 
 GENERIC = "generic"
 
 
 class Architecture(BaseModel):
-    """The numbers that fix the shape of every tensor of the network."""
+    """What fixes the shape of every tensor of the network.
+
+    Attributes
+    ----------
+    kind
+        "thesis": section 3.1 of the thesis to the letter; "compact": `hydra.compact`.
+    channels
+        Of the thesis' body; of the compact one at half the resolution.
+    groups
+        Of every GroupNorm; the compact network has none.
+    dropout
+        In the heads.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: Literal["thesis", "compact"] = "thesis"
     channels: int = Field(default=64, ge=1, le=1024)
     groups: int = Field(default=32, ge=1, le=128)
     dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
 
+    @classmethod
+    def compact(cls, channels: int = 48, dropout: float = 0.1) -> Self:
+        """The compact network, of the bundled one's size by default."""
+        return cls(kind="compact", channels=channels, groups=1, dropout=dropout)
+
     @model_validator(mode="after")
     def _groups_divide_channels(self) -> Self:
-        if self.channels % self.groups or 128 % self.groups:
+        if self.kind == "thesis" and (self.channels % self.groups or 128 % self.groups):
             raise ValueError(f"groups ({self.groups}) must divide channels ({self.channels}) and 128")
         return self
+
+    @property
+    def feature_channels(self) -> int:
+        """Channels of the features that the body hands to the heads."""
+        return self.channels if self.kind == "thesis" else 4 * self.channels
+
+    @property
+    def feature_stride(self) -> int:
+        """Working pixels from one feature to the next."""
+        return 1 if self.kind == "thesis" else 8
+
+    @property
+    def context_wpx(self) -> int:
+        """How far the body sees around a feature, in working pixels, rounded up to whole cells."""
+        return 16 if self.kind == "thesis" else 80
+
+    @property
+    def window_wpx(self) -> int:
+        """Side of the largest square, in working pixels, whose features are computed and kept as one."""
+        return 640 if self.kind == "thesis" else 2048
+
+    def make_body(self) -> nn.Module:
+        """Make a body with random weights: images ``(B, 1, H, W)`` to features."""
+        return ThesisBody(self.channels, self.groups) if self.kind == "thesis" else CompactBody(self.channels)
+
+    def make_head(self) -> Head:
+        """Make a head with random weights."""
+        if self.kind == "thesis":
+            return ThesisHead(self.channels, self.groups, self.dropout)
+        return CompactHead(self.feature_channels, self.dropout)
 
 
 class HydraPicker(nn.Module):
@@ -44,9 +93,8 @@ class HydraPicker(nn.Module):
     def __init__(self, architecture: Architecture | None = None) -> None:
         super().__init__()
         self.architecture = architecture or Architecture()
-        channels, groups = self.architecture.channels, self.architecture.groups
-        self.body = Body(channels, groups)
-        self.heads = nn.ModuleDict({GENERIC: Head(channels, groups, self.architecture.dropout)})
+        self.body = self.architecture.make_body()
+        self.heads = nn.ModuleDict({GENERIC: self.architecture.make_head()})
 
     @property
     def head_names(self) -> tuple[str, ...]:
@@ -67,7 +115,8 @@ class HydraPicker(nn.Module):
         return cast(Head, self.heads[name])
 
     def features(self, images: Tensor) -> Tensor:
-        """Features that every head shares: ``(B, 1, H, W)`` -> ``(B, C, H, W)``.
+        """Features that every head shares: ``(B, 1, H, W)`` -> ``(B, C, H / s, W / s)``, s the feature
+        stride.
 
         Raises
         ------
@@ -81,23 +130,22 @@ class HydraPicker(nn.Module):
         features: Tensor = self.body(images)
         return features
 
-    def forward(self, images: Tensor, head: str = GENERIC, dense: bool = False) -> Tensor:
-        """Raw answers of one head.
+    def forward(self, images: Tensor, head: str = GENERIC) -> Tensor:
+        """Raw answers of one head, one for each 8 x 8 working pixels.
 
         Parameters
         ----------
         images
-            ``(B, 1, H, W)`` normalised micrographs at working scale (a particle is 21 pixels long).
+            ``(B, 1, H, W)`` normalised micrographs at working scale (a particle is 21 pixels long); height
+            and width multiples of 16.
         head
             Which head answers.
-        dense
-            Also run the head on grids shifted by half a cell.
 
         Returns
         -------
         Tensor
-            ``(B, 3, H/16, W/16)``, or ``(B, 3, H/8, W/8)`` if `dense`: logit and raw (row, column)
-            offsets, to be read by `anchors.decode` with stride 16 or 8.
+            ``(B, 3, H/8, W/8)``: logit and raw (row, column) offsets, to be read by `anchors.decode` with
+            stride 8.
 
         Raises
         ------
@@ -105,9 +153,7 @@ class HydraPicker(nn.Module):
             If there is no such head, or `images` has another shape.
         """
         chosen = self.head(head)
-        features = self.features(images)
-        raw: Tensor = chosen.dense(features) if dense else chosen(features)
-        return raw
+        return chosen.dense(self.features(images))
 
     def add_head(self, name: str, like: str = GENERIC) -> Head:
         """Add and return a head that starts as a copy of the head `like`.

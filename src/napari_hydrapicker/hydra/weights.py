@@ -6,7 +6,7 @@ Nothing in such a file is ever executed. What is not ours or not whole is refuse
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,15 +14,12 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from napari_hydrapicker.description import parse, reason
-from napari_hydrapicker.errors import ParameterError, WeightsError
+from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra import container
 from napari_hydrapicker.hydra.bundled import bundled_path
 from napari_hydrapicker.hydra.container import GET_ANOTHER
-from napari_hydrapicker.hydra.low_rank import restored
-from napari_hydrapicker.hydra.metadata import FORMAT, FORMAT_VERSION, Base, Metadata
+from napari_hydrapicker.hydra.metadata import FORMAT, FORMAT_VERSION, Metadata
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
-from napari_hydrapicker.hydra.network_difference import NetworkDifference, completed
-from napari_hydrapicker.hydra.parts import head_prefix, part, replaced
 
 __all__ = ["Metadata", "body_hash", "bundled_path", "load", "read_metadata", "save"]
 
@@ -39,13 +36,7 @@ def body_hash(model: HydraPicker) -> str:
     return digest.hexdigest()
 
 
-def save(
-    model: HydraPicker,
-    path: Path,
-    meta: Metadata,
-    differences: Mapping[str, Mapping[str, Tensor]] | None = None,
-    change: NetworkDifference | None = None,
-) -> Metadata:
+def save(model: HydraPicker, path: Path, meta: Metadata) -> Metadata:
     """Write a network with all its heads; an existing file is replaced only once the new one is whole.
 
     Parameters
@@ -56,10 +47,6 @@ def save(
         File to write.
     meta
         What to say about it. Its list of heads and its architecture are taken from `model`.
-    differences
-        Heads to store as differences, by name, as made by `head_difference.smallest_difference`.
-    change
-        To store instead of body and generic head.
 
     Returns
     -------
@@ -73,13 +60,8 @@ def save(
     ParameterError
         If `meta` speaks of heads that the network does not have.
     """
-    differences = differences or {}
-    meta = _described(model, meta, tuple(differences), change.base if change else None)
+    meta = _described(model, meta)
     tensors = {name: stored(tensor) for name, tensor in model.state_dict().items()}
-    for head, difference in differences.items():
-        tensors = replaced(tensors, head_prefix(head), difference)
-    if change is not None:
-        tensors = change.instead(tensors)
     container.check_finite(path, tensors, "network")
     container.write(path, tensors, {"format": FORMAT, "metadata": meta.model_dump_json()})
     return meta
@@ -121,23 +103,14 @@ def load(path: Path, heads: Sequence[str] | None = None) -> tuple[HydraPicker, M
     header, tensors = container.read(path, FORMAT)
     meta = _parse(path, header)
     wanted = _wanted(path, meta, heads)
-    for name in set(meta.heads) - set(wanted):
-        tensors = replaced(tensors, head_prefix(name), {})
+    unwanted = tuple(f"heads.{name}." for name in meta.heads if name not in wanted)
+    tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(unwanted)}
     meta = meta.only(wanted)
-    if meta.base is not None:
-        tensors = completed(path, tensors, meta.base)
-    for name in meta.differences:
-        own = head_prefix(name)
-        try:
-            head = restored(part(tensors, own), part(tensors, head_prefix(GENERIC)))
-        except ValueError as error:
-            raise WeightsError(f"{path}: head {name!r}: {error}. {GET_ANOTHER}") from error
-        tensors = replaced(tensors, own, head)
     model = _empty_model(meta)
     container.check(path, tensors, model)
     # Assigning replaces the shapes without storage by the tensors of the file.
     model.load_state_dict({name: tensors[name].float() for name in model.state_dict()}, assign=True)
-    return model.eval(), _described(model, meta, (), None)
+    return model.eval(), _described(model, meta)
 
 
 def stored(tensor: Tensor) -> Tensor:
@@ -145,14 +118,10 @@ def stored(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", torch.float16).contiguous()
 
 
-def _described(
-    model: HydraPicker, meta: Metadata, differences: tuple[str, ...], base: Base | None
-) -> Metadata:
-    facts = {
-        "heads": model.head_names, "architecture": model.architecture,
-        "differences": differences, "base": base,
-        "format_version": FORMAT_VERSION if base else 2 if differences else 1,
-    }  # fmt: skip
+def _described(model: HydraPicker, meta: Metadata) -> Metadata:
+    made = model.architecture
+    version = 1 if made.kind == "thesis" else FORMAT_VERSION
+    facts = {"heads": model.head_names, "architecture": made, "format_version": version}
     try:
         return Metadata.model_validate({**dict(meta), **facts})
     except ValidationError as error:

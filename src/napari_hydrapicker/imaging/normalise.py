@@ -147,7 +147,8 @@ def normalise(image_w: NDArray[np.float32], mask: NDArray[np.bool_] | None = Non
 def flatten(
     image_w: NDArray[np.float32], sigma_wpx: float = 60, mask: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:
-    """Subtract slow gradients (ice thickness, illumination): a Gaussian blur of the usable pixels.
+    """Subtract slow gradients (ice thickness, illumination): a plane and a Gaussian blur of the usable
+    pixels.
 
     Parameters
     ----------
@@ -167,15 +168,31 @@ def flatten(
     block = max(1, int(sigma_wpx / 4))
     weight = np.ones(image_w.shape, np.float32) if mask is None else mask.astype(np.float32)
     sigma = sigma_wpx / block
-    blurred = [
-        ndimage.gaussian_filter(_block_sums(layer, block), sigma, mode="reflect")
-        for layer in (image_w * weight, weight)
-    ]
+    sums, counts = _block_sums(image_w * weight, block), _block_sums(weight, block)
+    # A blur bends a slope at the edges: the plane that fits best is taken out first.
+    plane = _plane(sums, counts)
+    sums = sums - plane * counts
+    blurred = [ndimage.gaussian_filter(layer, sigma, mode="reflect") for layer in (sums, counts)]
     # Far from any usable pixel both vanish; the floor turns 0 / 0 into 0.
-    background = blurred[0] / np.maximum(blurred[1], np.float32(1e-6))
-    upsample = [_interpolation(n, block).astype(np.float32) for n in image_w.shape]
-    flat: NDArray[np.float32] = image_w - upsample[0] @ background @ upsample[1].T
+    background = plane + blurred[0] / np.maximum(blurred[1], np.float32(1e-6))
+    down, across = (_interpolation(n, block).astype(np.float32) for n in image_w.shape)
+    # Not `@`: for matrices this small BLAS spends its time waking threads.
+    flat: NDArray[np.float32] = image_w - np.einsum(
+        "ij,kj->ik", np.einsum("ij,jk->ik", down, background), across
+    )
     return flat
+
+
+def _plane(sums: NDArray[np.float32], counts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Plane through the means of tiles, by least squares weighted with their number of pixels."""
+    rows, cols = (np.linspace(-1, 1, n) for n in sums.shape)
+    ones = np.ones(sums.shape)
+    design = np.stack([ones, ones * rows[:, None], ones * cols[None, :]]).reshape(3, -1)  # (3, tiles)
+    matrix = np.einsum("in,jn,n->ij", design, design, counts.ravel(), dtype=np.float64)
+    # Tiles in one line say nothing of the other direction: a trace on the diagonal keeps that flat.
+    matrix += np.eye(3) * max(float(np.trace(matrix)), 1e-6) * 1e-6
+    fit = np.linalg.solve(matrix, np.einsum("in,n->i", design, sums.ravel(), dtype=np.float64))
+    return np.asarray(np.einsum("i,in->n", fit, design).reshape(sums.shape), np.float32)
 
 
 def _block_sums(image: NDArray[np.float32], block: int) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.imaging.contaminants import contaminants
 from napari_hydrapicker.imaging.masks import usable_mask
 from napari_hydrapicker.imaging.normalise import Cleaner, flatten, normalise
 from napari_hydrapicker.imaging.rescale import rescale, to_px, to_wpx, working_shape
@@ -114,7 +115,27 @@ def prepare_pixels(
     MicrographError
         If the image has no contrast.
     """
-    image = rescale(pixels, shape_wpx, Cleaner.estimate(pixels))
-    mask = usable_mask(image) if use_mask else None
-    image = normalise(flatten(image, mask=mask), mask)
-    return image, np.ones(shape_wpx, np.bool_) if mask is None else mask
+    return flatten_and_normalise(rescale(pixels, shape_wpx, Cleaner.estimate(pixels)), use_mask)
+
+
+def flatten_and_normalise(
+    image_w: NDArray[np.float32], use_mask: bool = True
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Find the usable part of an image (H, W) at the working scale, and bring that to mean 0 and deviation 1.
+
+    Returns
+    -------
+    image : ndarray of float32, shape (H, W)
+    mask : ndarray of bool, shape (H, W)
+        True where particles can be; True everywhere without `use_mask`.
+
+    Raises
+    ------
+    MicrographError
+        If the image has no contrast.
+    """
+    mask = np.ones(image_w.shape, np.bool_)
+    if use_mask:
+        mask = usable_mask(image_w)
+        mask &= ~contaminants(image_w, mask)
+    return normalise(flatten(image_w, mask=mask), mask), mask

@@ -18,10 +18,9 @@ from napari_hydrapicker.gan.localise import localise
 from napari_hydrapicker.gan.marking import DARKENED, ONCE, marked
 from napari_hydrapicker.gan.score import contrast, probability
 from napari_hydrapicker.gan.weights import GeneratorMetadata
+from napari_hydrapicker.hydra.device import choose_device, is_out_of_memory
 from napari_hydrapicker.imaging.scale import diameter_on, pixel_angstrom
 from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.picking.dense import is_out_of_memory
-from napari_hydrapicker.picking.device import choose_device
 from napari_hydrapicker.picking.picker import FLOOR, check_lengths, inside, usable
 from napari_hydrapicker.picking.suppress import suppress
 from napari_hydrapicker.picks import Picks

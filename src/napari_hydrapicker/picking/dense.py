@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,20 +11,13 @@ from torch import Tensor
 
 from napari_hydrapicker.errors import OutOfMemoryError, ParameterError
 from napari_hydrapicker.hydra.anchors import CELL_WPX
-from napari_hydrapicker.hydra.cpu_inference import CpuInference
+from napari_hydrapicker.hydra.device import is_out_of_memory, precision
 from napari_hydrapicker.hydra.model import HydraPicker
 
 STRIDE_WPX = 8
-MARGIN_WPX = 64  # the network sees 45 wpx in each direction; multiple of a cell
+MARGIN_WPX = 112  # the compact network sees 100 wpx in each direction, the thesis' 45; multiple of a cell
 MIN_TILE_WPX = 256
 MAX_TILE_WPX = 2048  # larger images are tiled from the start
-_State = tuple[object, ...]
-_converted: weakref.WeakKeyDictionary[HydraPicker, tuple[_State, CpuInference]] = weakref.WeakKeyDictionary()
-_NO_MEMORY = (
-    "out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory",
-    "could not create a primitive",  # what oneDNN says then
-    "can't start new thread", "resource temporarily unavailable",  # there is no room for its stack
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,11 +101,6 @@ def answer(
         tile_wpx = _smaller(min(tile_wpx or MAX_TILE_WPX, max(image.shape)))
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; torch says so on the CPU in the text only."""
-    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY)
-
-
 def _smaller(tile_wpx: int) -> int:
     half = tile_wpx // 2 // CELL_WPX * CELL_WPX
     if half >= MIN_TILE_WPX:
@@ -144,33 +130,7 @@ def _cells(span: Span, within_tile: bool = False) -> slice:
 
 def _forward(model: HydraPicker, image: NDArray[np.float32], head: str) -> Tensor:
     device = next(model.parameters()).device
-    pixels = torch.from_numpy(np.ascontiguousarray(image))
-    if _bfloat16_on_cpu(device) and isinstance(model, HydraPicker) and CpuInference.takes(image.shape):
-        return _cpu_inference(model, head)(pixels)
-    with torch.inference_mode(), _precision(device):
-        images = pixels[None, None].to(device)  # (1, 1, H, W)
-        raw: Tensor = model(images.contiguous(memory_format=torch.channels_last), head, dense=True)
+    images = torch.from_numpy(np.ascontiguousarray(image))[None, None].to(device)  # (1, 1, H, W)
+    with torch.inference_mode(), precision(device):
+        raw: Tensor = model(images.contiguous(memory_format=torch.channels_last), head)
         return raw.float().cpu()
-
-
-def _cpu_inference(model: HydraPicker, head: str) -> CpuInference:
-    """The converted network, converted anew whenever a weight has changed since."""
-    state = (head, *((p.data_ptr(), 0 if p.is_inference() else p._version) for p in model.parameters()))
-    known = _converted.get(model)
-    if known is None or known[0] != state:
-        known = _converted[model] = state, CpuInference(model, head)
-    return known[1]
-
-
-def _precision(device: torch.device) -> AbstractContextManager[object]:
-    """Half precision where the device computes in it, float32 elsewhere."""
-    if device.type == "cuda":
-        half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-        return torch.autocast("cuda", dtype=half)
-    if _bfloat16_on_cpu(device):
-        return torch.autocast("cpu", dtype=torch.bfloat16)
-    return nullcontext()
-
-
-def _bfloat16_on_cpu(device: torch.device) -> bool:
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -16,6 +16,7 @@ from napari_hydrapicker.heads.library import SUFFIX, HeadLibrary, find, user_lib
 from napari_hydrapicker.heads.record import HeadRecord
 from napari_hydrapicker.hydra import weights as network_file
 from napari_hydrapicker.hydra.anchors import decode
+from napari_hydrapicker.hydra.device import choose_device
 from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.hydra.head_file import attach, load_head
 from napari_hydrapicker.hydra.metadata import Metadata
@@ -26,7 +27,6 @@ from napari_hydrapicker.imaging.prepare import Prepared, prepare
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking.dense import STRIDE_WPX, answer, check_tile
-from napari_hydrapicker.picking.device import choose_device
 from napari_hydrapicker.picking.picker import FLOOR, check_lengths, inside, usable
 from napari_hydrapicker.picking.suppress import SUPPRESSION_WPX, suppress
 from napari_hydrapicker.picks import Picks

@@ -43,6 +43,28 @@ class Conditions:
         Contamination, ice crystals and broken particles for each diameter^2 of area.
     carbon : float
         Probability that a carbon edge crosses the image.
+    film : float
+        Strength of a continuous carbon film's grain under the whole image, relative to the shot noise.
+    specks, beads, filaments, aggregates : float
+        Small dark contaminants of 0.2 to 1 diameter, gold beads, filaments, and clumps of particles too dense
+        to be picked, for each diameter^2 of area.
+    ice : float
+        Probability that crystalline ice, with its lattice, covers part of the image.
+    cracks : float
+        Mean number of bright cracks.
+    stain : bool
+        Negative stain, its contrast turned over: dark particles with a light rim, no contrast transfer.
+    lowpass_wpx, highpass_wpx : float
+        Width of a Gaussian low-pass (dose weighting, binning), and of what a high-pass took away; 0 for none.
+    cutoff : float
+        Frequency beyond which nothing is left, cycles per working pixel (super-resolution halves, filters); 0
+        for none.
+    median : bool
+        A 3 x 3 median filter, at the working scale's pixel.
+    multiplicative : float
+        Grain that grows with the intensity, as on film, relative to the shot noise.
+    inverted : bool
+        Light particles: nothing here is to be picked.
     """
 
     density: float = 0.25
@@ -66,13 +88,27 @@ class Conditions:
     crystals: float = 0.002
     fragments: float = 0.02
     carbon: float = 0.0
+    film: float = 0.0
+    specks: float = 0.0
+    beads: float = 0.0
+    filaments: float = 0.0
+    aggregates: float = 0.0
+    ice: float = 0.0
+    cracks: float = 0.0
+    stain: bool = False
+    lowpass_wpx: float = 0.0
+    highpass_wpx: float = 0.0
+    cutoff: float = 0.0
+    median: bool = False
+    multiplicative: float = 0.0
+    inverted: bool = False
 
 
 def draw_conditions(rng: np.random.Generator) -> Conditions:
-    """Draw conditions from the wide ranges used in training."""
+    """Draw the conditions of a usual micrograph: those that networks are validated under."""
 
     def log_uniform(low: float, high: float) -> float:
-        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        return _log_uniform(rng, low, high)
 
     plate = rng.random() < 0.1
     return Conditions(
@@ -97,3 +133,60 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         fragments=log_uniform(0.01, 0.3) if rng.random() < 0.5 else 0.0,
         carbon=0.12,
     )
+
+
+def draw_wide_conditions(rng: np.random.Generator) -> Conditions:
+    """Draw conditions from far wider ranges, the usual ones in their middle: those of training.
+
+    Particles from a thirtieth of the noise to far above it, every kind of dirt, everything that is done to
+    images after the detector, and now and then nothing to pick at all.
+    """
+
+    def log_uniform(low: float, high: float) -> float:
+        return _log_uniform(rng, low, high)
+
+    def sometimes(probability: float, low: float, high: float) -> float:
+        return log_uniform(low, high) if rng.random() < probability else 0.0
+
+    plate, stain, kind = rng.random() < 0.1, rng.random() < 0.05, rng.random()
+    denoised = rng.random() < 0.3
+    return Conditions(
+        density=0.0 if kind < 0.05 else log_uniform(0.03, 1.0),
+        spacing=rng.uniform(0.45, 1.1),
+        clustering=rng.choice([0.0, 0.2, 0.5, 0.8]),
+        defocus_um=rng.uniform(0.3, 1.2) if plate else log_uniform(0.5, 5.0),
+        astigmatism_um=rng.uniform(0, 0.15),
+        phase_shift=rng.uniform(0.5, 2.2) if plate else 0.0,
+        voltage_kv=rng.choice([100.0, 200.0, 300.0]),
+        amplitude_contrast=rng.uniform(0.05, 0.2),
+        dose_per_square_angstrom=log_uniform(8, 60),
+        envelope_angstrom2=log_uniform(20, 1500),
+        structural_noise=rng.uniform(0.0, 1.5),
+        drift_noise=rng.uniform(0.0, 1.0),
+        signal=log_uniform(1.0, 6.4) if rng.random() < 0.3 else log_uniform(0.2, 1.8),
+        smoothing_wpx=rng.uniform(0.7, 3.0) if denoised else 0.0,
+        grey_levels=rng.uniform(1.5, 20) if rng.random() < 0.3 else 0.0,
+        thickness_gradient=rng.uniform(0, 4),
+        blobs=sometimes(0.3, 0.0005, 0.01),
+        crystals=sometimes(0.2, 0.0005, 0.01),
+        fragments=sometimes(0.4, 0.01, 0.3),
+        carbon=0.1,
+        film=rng.uniform(0.3, 2.0) if rng.random() < 0.08 else 0.0,
+        specks=sometimes(0.3, 0.003, 0.1),
+        beads=sometimes(0.08, 0.002, 0.03),
+        filaments=sometimes(0.1, 0.001, 0.01),
+        aggregates=sometimes(0.1, 0.001, 0.01),
+        ice=0.05,
+        cracks=0.05,
+        stain=stain,
+        lowpass_wpx=log_uniform(0.3, 2.0) if rng.random() < 0.25 else 0.0,
+        highpass_wpx=log_uniform(10, 60) if rng.random() < 0.15 else 0.0,
+        cutoff=rng.uniform(0.12, 0.45) if rng.random() < 0.15 else 0.0,
+        median=not denoised and rng.random() < 0.05,
+        multiplicative=rng.uniform(0, 1) if rng.random() < 0.1 else 0.0,
+        inverted=0.05 <= kind < 0.07,
+    )
+
+
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))

@@ -16,7 +16,9 @@ from torch import Tensor
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.simulation import optics, specimen
 from napari_hydrapicker.simulation.conditions import Conditions
+from napari_hydrapicker.simulation.dirt import dirt
 from napari_hydrapicker.simulation.placement import place
+from napari_hydrapicker.simulation.processing import processed
 from napari_hydrapicker.simulation.projection import Species, gaussian_blur
 
 
@@ -63,23 +65,13 @@ def _pink(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
     return scaled
 
 
-def _processed(image: Tensor, c: Conditions, diameter_px: float) -> Tensor:
-    """What happened to the image after the detector: a denoiser's low-pass, few grey levels."""
-    if c.smoothing_wpx > 0:
-        floor = 0.05 * (image - gaussian_blur(image, 1.0))  # a denoiser leaves a little of the noise
-        image = gaussian_blur(image, c.smoothing_wpx * diameter_px / 21) + floor
-    if c.grey_levels > 0:
-        step = image.std() / c.grey_levels
-        image = (image / step).round() * step
-    return image
-
-
 def simulate(
     species: Species,
     shape: tuple[int, int],
     pixel_size_angstrom: float,
     conditions: Conditions | None = None,
     seed: int = 0,
+    background: Tensor | None = None,
 ) -> Simulated:
     """Simulate one micrograph of one species.
 
@@ -92,6 +84,8 @@ def simulate(
     conditions : Conditions, optional
     seed : int
         The same seed gives the same micrograph.
+    background : Tensor of float32, shape `shape`, optional
+        Particle-free real image, mean 0 and standard deviation 1, in the place of simulated noise.
 
     Raises
     ------
@@ -116,16 +110,19 @@ def simulate(
     )
     potential += specimen.blobs(rng, shape, rng.poisson(c.blobs * area), diameter, typical)
     potential += specimen.crystals(rng, shape, rng.poisson(c.crystals * area), diameter, typical)
+    potential += dirt(rng, shape, species, pixel_size_angstrom, c, typical, generator)
     keep = np.ones(len(yx), bool)
     if rng.random() < c.carbon:
         film, on_carbon = specimen.carbon_edge(rng, shape, typical)
         potential += film
         row, col = np.clip(np.round(yx).astype(int), 0, np.array(shape) - 1).T
         keep = ~on_carbon.numpy()[row, col]
-    image = _expose(potential, shape, pixel_size_angstrom, c, rng, generator)
-    return Simulated(
-        _processed(image, c, diameter), yx[keep], np.concatenate([broken, yx[~keep]]).reshape(-1, 2)
-    )
+    expose = _stained if c.stain else _expose
+    image = expose(potential, shape, pixel_size_angstrom, c, rng, generator, background)
+    image = processed(image, c, diameter)
+    if c.inverted:
+        return Simulated(image, np.empty((0, 2)), np.empty((0, 2)))
+    return Simulated(image, yx[keep], np.concatenate([broken, yx[~keep]]).reshape(-1, 2))
 
 
 def _expose(
@@ -135,19 +132,67 @@ def _expose(
     c: Conditions,
     rng: np.random.Generator,
     generator: torch.Generator,
+    background: Tensor | None = None,
 ) -> Tensor:
     """Image the potential (H, W) in V A, with shot, structural and slow noise; returns (H, W)."""
-    shot = (c.dose_per_square_angstrom * pixel_angstrom**2) ** -0.5
+    shot = float((c.dose_per_square_angstrom * pixel_angstrom**2) ** -0.5)
     phase = optics.interaction_constant(c.voltage_kv) * c.signal * potential
-    phase += 0.5 * c.structural_noise * shot * torch.randn(shape, generator=generator)
+    if background is None:
+        phase += 0.5 * c.structural_noise * shot * torch.randn(shape, generator=generator)
+    if c.film > 0:
+        phase += 0.5 * c.film * shot * _grain(shape, 1.0, generator)
     transfer = _transfer(shape, pixel_angstrom, c, rng.uniform(0, np.pi))
     signal: Tensor = 2 * torch.fft.irfft2(torch.fft.rfft2(phase) * transfer, s=shape)
+    if background is not None:
+        return 1 + signal + shot * background
     image: Tensor = 1 + signal + shot * torch.randn(shape, generator=generator)
+    if c.multiplicative > 0:
+        grain = c.multiplicative * _grain(shape, 0.7, generator)
+        image += shot * grain * (1 + signal / max(float(signal.std()), 1e-6)).clamp(min=0)
     image += c.drift_noise * shot * _pink(shape, generator)
+    return image + c.thickness_gradient * shot * _slope(shape, rng)
+
+
+def _stained(
+    potential: Tensor,
+    shape: tuple[int, int],
+    pixel_angstrom: float,
+    c: Conditions,
+    rng: np.random.Generator,
+    generator: torch.Generator,
+    background: Tensor | None = None,
+) -> Tensor:
+    """Image particles in negative stain, its contrast turned over.
+
+    Stain is kept out where the particle is, at some 20 A resolution, and gathers around it; the grain of the
+    dried stain is the noise, coarser than shot noise.
+    """
+    blur = rng.uniform(8, 20) / pixel_angstrom
+    excluded = gaussian_blur(potential, blur)
+    rim = gaussian_blur(potential, blur * rng.uniform(2.5, 5))
+    contrast = excluded - rng.uniform(0.3, 1.2) * rim
+    spread = float(contrast.std())
+    signal = -contrast * (min(c.signal, 2.5) / spread if spread > 0 else 0.0)
+    if background is not None:
+        return signal + background
+    noise = rng.uniform(0.3, 1.0) * torch.randn(shape, generator=generator)
+    noise += rng.uniform(0.5, 1.5) * _grain(shape, rng.uniform(0.8, 2.5), generator)
+    noise += c.drift_noise * _pink(shape, generator)
+    return signal + noise + c.thickness_gradient * _slope(shape, rng)
+
+
+def _grain(shape: tuple[int, int], sigma_px: float, generator: torch.Generator) -> Tensor:
+    """Noise blurred by `sigma_px`, unit standard deviation, shape (H, W)."""
+    noise = gaussian_blur(torch.randn(shape, generator=generator), sigma_px)
+    scaled: Tensor = noise / noise.std()
+    return scaled
+
+
+def _slope(shape: tuple[int, int], rng: np.random.Generator) -> Tensor:
+    """A plane in a random direction, 1 from side to side, shape (H, W)."""
     angle = rng.uniform(0, 2 * np.pi)
     rows, cols = torch.meshgrid(
         torch.linspace(-0.5, 0.5, shape[0]), torch.linspace(-0.5, 0.5, shape[1]), indexing="ij"
     )
-    slope = float(np.sin(angle)) * rows + float(np.cos(angle)) * cols
-    image += c.thickness_gradient * shot * slope
-    return image
+    plane: Tensor = float(np.sin(angle)) * rows + float(np.cos(angle)) * cols
+    return plane

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_hydrapicker.simulation.cloud import PointCloud, from_atoms
+from napari_hydrapicker.simulation.cloud import POTENTIAL_PER_ATOM, PointCloud, from_atoms
 
 ATOMS_PER_CUBIC_ANGSTROM = 1 / 17.5
 
@@ -75,3 +75,28 @@ def procedural_complex(seed: int, diameter_angstrom: float | None = None) -> Poi
     cloud = from_atoms(f"procedural-{seed}", xyz, np.full(len(xyz), 7), max(keep.mean(), 1e-6))
     factor = np.float32(target / cloud.diameter_angstrom)
     return PointCloud(cloud.name, cloud.xyz_angstrom * factor, cloud.weight * factor**3)
+
+
+def with_micelle(cloud: PointCloud, seed: int) -> PointCloud:
+    """Put a molecule into a belt of detergent or lipid, as membrane proteins have one.
+
+    The belt is an ellipsoid shell around the middle of the molecule, a few nanometres high, of a third of the
+    protein's contrast: detergent's is between the protein's and the ice's.
+    """
+    rng = np.random.default_rng(seed)
+    xyz = cloud.xyz_angstrom @ np.linalg.qr(rng.normal(size=(3, 3)))[0].astype(np.float32)
+    across = np.percentile(np.hypot(xyz[:, 0], xyz[:, 1]), 90)
+    height, thickness = rng.uniform(15, 25), rng.uniform(12, 30)
+    n = int(4 * (across + thickness) ** 2 * height * ATOMS_PER_CUBIC_ANGSTROM)
+    outer = np.array([across + thickness, across + thickness, height])
+    points = rng.uniform(-1, 1, size=(min(n, 60000), 3)) * outer
+    inside = (points / outer) ** 2
+    radius = np.hypot(points[:, 0], points[:, 1])
+    points = points[(inside.sum(axis=1) < 1) & (radius > 0.8 * across)]
+    points[:, 2] += rng.uniform(-0.3, 0.3) * np.ptp(xyz[:, 2])
+    share = n / min(n, 60000)
+    weight = np.full(len(points), share * POTENTIAL_PER_ATOM / 3)
+    all_xyz = np.concatenate([xyz, points])
+    all_weight = np.concatenate([cloud.weight, weight])
+    all_xyz = all_xyz - np.average(all_xyz, axis=0, weights=all_weight)
+    return PointCloud(f"{cloud.name}-micelle", all_xyz.astype(np.float32), all_weight.astype(np.float32))

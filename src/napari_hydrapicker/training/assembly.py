@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.model import GENERIC
 from napari_hydrapicker.simulation.cloud import PointCloud
+from napari_hydrapicker.simulation.conditions import draw_wide_conditions
 from napari_hydrapicker.training.data_sets import (
     labelled_micrographs,
     real_source,
@@ -19,6 +23,7 @@ from napari_hydrapicker.training.head_names import head_names
 from napari_hydrapicker.training.sources import Crop, SimulatedSource, Source
 
 CROPS_EACH, CROP_WPX = 2, 256  # simulated for the validation of one molecule
+MASKED = 0.5  # share of the simulated crops in which unusable areas are looked for
 UNSEEN_SEED, SEEN_SEED = 99, 2_000_000_099  # of those that nothing is, and something is, trained on
 
 
@@ -43,23 +48,26 @@ class TrainingData:
         Data sets, the simulated ones first, and how often each is drawn, relative to one another.
     simulated, real
         Names of the data sets of both kinds.
-    unseen
-        Images of molecules that are held out altogether, and held-out micrographs of the real sets.
-    held_micrographs
-        The latter by data set.
+    validation
+        Held-out images by set: "molecules" that are held out altogether, under the usual conditions; the same
+        under "wide" ones; held-out micrographs of the real sets by their names.
     """
 
     sources: list[Source]
     weights: list[float]
     simulated: list[str]
     real: list[str]
-    unseen: list[Crop]
-    held_micrographs: dict[str, list[Crop]]
+    validation: dict[str, list[Crop]]
 
     @property
     def heads(self) -> list[str]:
         """Name of the head of each data set."""
         return head_names([source.name for source in self.sources])
+
+    @property
+    def unseen(self) -> list[Crop]:
+        """All held-out images together."""
+        return [crop for crops in self.validation.values() for crop in crops]
 
     def by_head(self) -> dict[str, list[Crop]]:
         """Held-out images for phase 2: `unseen` for the generic head, of its own data set for each other.
@@ -72,7 +80,7 @@ class TrainingData:
             if isinstance(source, SimulatedSource):
                 own += validation_crops([source], CROPS_EACH, CROP_WPX, SEEN_SEED)
             else:
-                own += self.held_micrographs[source.name]
+                own += self.validation.get(source.name, [])
         return made
 
 
@@ -84,6 +92,8 @@ def assemble(
     held_out: Sequence[str],
     seed: int,
     groups: Mapping[str, Sequence[str]] | None = None,
+    wide: bool = False,
+    backgrounds: Sequence[NDArray[np.float32]] = (),
 ) -> TrainingData:
     """Project the molecules and read the labelled sets.
 
@@ -98,6 +108,11 @@ def assemble(
     groups
         Molecules that share a head, by its name; a real set of that name shares it too. The others have
         one each.
+    wide
+        Whether to train under `draw_wide_conditions`, with jitter of the real micrographs and masks looked
+        for.
+    backgrounds
+        Particle-free real images, used as background of a share of the simulated micrographs.
 
     Raises
     ------
@@ -106,24 +121,40 @@ def assemble(
         name, the share is not within 0 to 1, or a group names a molecule that is not there.
     """
     if not 0 <= real_share <= 1:
-        raise ParameterError(f"--real-share {real_share:g}: give a number from 0 to 1")
+        raise ParameterError(f"a share of {real_share:g} of real micrographs; give a number from 0 to 1")
     names = [one.name for one in real_sets]
     if len(set(names)) < len(names):
         raise ParameterError(f"two labelled data sets are called {max(names, key=names.count)!r}; rename one")
     made, held = simulated_sources(clouds, n_views, held_out, seed)
     share = real_share if real_sets else 0.0
     weights = [(1 - share) / len(made)] * len(made) + [share / max(1, len(real_sets))] * len(real_sets)
+    validation = _validation(held, wide)
+    if wide:
+        made = [
+            replace(one, conditions=draw_wide_conditions, masked=MASKED, backgrounds=backgrounds)
+            for one in made
+        ]
     sources: list[Source] = list(_grouped(made, groups or {}, held_out))
-    unseen = validation_crops(held, CROPS_EACH, CROP_WPX, UNSEEN_SEED)
-    held_micrographs = {}
     for one in real_sets:
         images = labelled_micrographs(
             [one.micrographs], one.coordinates, one.diameter_angstrom, one.shift_angstrom
         )
-        source, held_micrographs[one.name] = real_source(one.name, images, held_out)
-        sources.append(source)
-        unseen += held_micrographs[one.name]
-    return TrainingData(sources, weights, [s.name for s in made], names, unseen, held_micrographs)
+        source, held_crops = real_source(one.name, images, held_out)
+        sources.append(replace(source, jitter=wide))
+        if held_crops:
+            validation[one.name] = held_crops
+    return TrainingData(sources, weights, [s.name for s in made], names, validation)
+
+
+def _validation(held: Sequence[SimulatedSource], wide: bool) -> dict[str, list[Crop]]:
+    """Images of held-out molecules, the same ones in every training."""
+    if not held:
+        return {}
+    made = {"molecules": validation_crops(held, CROPS_EACH, CROP_WPX, UNSEEN_SEED)}
+    if wide:
+        wider = [replace(one, conditions=draw_wide_conditions, masked=1.0) for one in held]
+        made["wide"] = validation_crops(wider, CROPS_EACH, CROP_WPX, UNSEEN_SEED)
+    return made
 
 
 def _grouped(

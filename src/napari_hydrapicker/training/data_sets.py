@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.imaging.network_input import network_input
+from napari_hydrapicker.imaging.normalise import clean, normalise
 from napari_hydrapicker.imaging.prepare import prepare
 from napari_hydrapicker.micrograph import open_micrograph
 from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.simulation.cloud import PointCloud
-from napari_hydrapicker.simulation.procedural import procedural_complex
+from napari_hydrapicker.simulation.procedural import procedural_complex, with_micelle
 from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
 from napari_hydrapicker.training.labels import check_inside, read_labels
@@ -24,6 +27,7 @@ from napari_hydrapicker.training.sources import (
     masked_points,
 )
 
+_BACKGROUND_SUFFIXES = (".mrc", ".tif", ".tiff", ".png", ".jpg")
 STRUCTURE_GLOBS = ("*.npz", "*.pdb", "*.cif", "*.mrc")
 
 
@@ -37,6 +41,30 @@ def load_clouds(paths: Sequence[Path], n_procedural: int) -> list[PointCloud]:
     if not clouds:
         raise ParameterError("no structures; give --structures FILE-OR-FOLDER or --procedural N")
     return clouds
+
+
+def with_micelles(clouds: Sequence[PointCloud], most_kda: float = 400) -> list[PointCloud]:
+    """Copies of the smaller molecules in a belt of detergent, as membrane proteins are seen."""
+    return [with_micelle(one, i) for i, one in enumerate(clouds) if one.mass_kda <= most_kda]
+
+
+def load_backgrounds(folders: Sequence[Path]) -> list[NDArray[np.float32]]:
+    """Read all images in some folders and their sub-folders: particle-free ice, carbon, contamination.
+
+    Raises
+    ------
+    ParameterError
+        If a folder holds no image.
+    MicrographError
+        If an image cannot be read.
+    """
+    images = []
+    for folder in folders:
+        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _BACKGROUND_SUFFIXES)
+        if not paths:
+            raise ParameterError(f"{folder}: no images in it; give a folder of particle-free micrographs")
+        images += [normalise(clean(open_micrograph(path).pixels())) for path in paths]
+    return images
 
 
 def simulated_sources(
@@ -108,6 +136,5 @@ def whole(m: LabelledMicrograph) -> Crop:
     """Return a micrograph as one crop, its sides cut down to multiples of 16."""
     rows, cols = (n // 16 * 16 for n in m.image.shape)
     inside = (m.yx < np.array([rows, cols]) - 0.5).all(axis=1)
-    return Crop(
-        np.ascontiguousarray(m.image[:rows, :cols]), m.yx[inside], masked_points(m.mask[:rows, :cols])
-    )
+    image = network_input(m.image, m.mask, m.whiten)[:rows, :cols]
+    return Crop(np.ascontiguousarray(image), m.yx[inside], masked_points(m.mask[:rows, :cols]))

@@ -18,13 +18,14 @@ from napari_hydrapicker.hydra.anchors import CELL_WPX
 from napari_hydrapicker.hydra.model import HydraPicker
 from napari_hydrapicker.imaging.turns import BALANCED, TURNS
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-from napari_hydrapicker.training.feature_windows import WINDOW_WPX, Window, windows
+from napari_hydrapicker.training.feature_windows import Window, windows
 
 
 def window_bytes(model: HydraPicker, micrograph: CorrectedMicrograph) -> int:
     """Memory that the features of a micrograph take in one orientation."""
     rows, cols = (-(-n // CELL_WPX) * CELL_WPX for n in micrograph.image.shape)
-    return int(2 * model.architecture.channels * rows * cols)
+    made = model.architecture
+    return int(2 * made.feature_channels * rows * cols / made.feature_stride**2)
 
 
 def cached_windows(
@@ -33,7 +34,7 @@ def cached_windows(
     memory_bytes: int,
     report: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
-    side: int = WINDOW_WPX,
+    side: int | None = None,
 ) -> list[Window]:
     """Features of all micrographs in as many orientations as fit into memory, at least one each.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,32 +14,34 @@ from torch import Tensor
 
 from napari_hydrapicker.errors import OutOfMemoryError
 from napari_hydrapicker.hydra.anchors import CELL_WPX
+from napari_hydrapicker.hydra.device import is_out_of_memory, precision
 from napari_hydrapicker.hydra.model import HydraPicker
 from napari_hydrapicker.imaging.padding import pad_with_noise
-from napari_hydrapicker.picking.dense import is_out_of_memory
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
 
-WINDOW_WPX = 640  # side of the largest window of which features are computed in one go
 LEAST_WINDOW_WPX = 64
-CONTEXT_WPX = 16  # the body sees 14 wpx in each direction
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A part of a micrograph: the body's features ``(C, h, w)`` in half precision, and its marks."""
+    """A part of a micrograph: the body's features ``(C, h, w)`` in half precision, and its marks.
+
+    `stride` is how many working pixels lie between two features.
+    """
 
     micrograph: str
     features: Tensor
     marks: Marks
+    stride: int = 1
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns, working pixels."""
         rows, cols = self.features.shape[1:]
-        return rows, cols
+        return self.stride * rows, self.stride * cols
 
     def crop(self, rng: np.random.Generator, size: int) -> tuple[Tensor, Marks]:
-        """Cut features ``(C, size, size)`` and marks out at random; of a partial micrograph around a mark.
+        """Cut features and marks of `size` x `size` wpx out at random; of a partial micrograph around a mark.
 
         The marks there are few: on a large micrograph most crops would hold none, and teach nothing.
         """
@@ -50,16 +51,14 @@ class Window:
         if len(marked) and not self.marks.complete:
             corner = marked[rng.integers(len(marked))] - rng.uniform(0, size, 2)
             top, left = (int(n) for n in np.clip(np.round(corner), 0, last))
-        part = self.features[:, top : top + size, left : left + size]
-        return part, self.marks.within((top, left), (size, size))
+        first_row, first_col = top // self.stride, left // self.stride
+        side = size // self.stride
+        part = self.features[:, first_row : first_row + side, first_col : first_col + side]
+        origin = (first_row * self.stride, first_col * self.stride)
+        return part, self.marks.within(origin, (size, size))
 
 
-def precision(device: torch.device) -> AbstractContextManager[object]:
-    """Half precision where training gains by it, as `single_head` uses it."""
-    return nullcontext() if device.type == "mps" else torch.autocast(device.type, dtype=torch.bfloat16)
-
-
-def windows(model: HydraPicker, micrograph: CorrectedMicrograph, side: int = WINDOW_WPX) -> Iterator[Window]:
+def windows(model: HydraPicker, micrograph: CorrectedMicrograph, side: int | None = None) -> Iterator[Window]:
     """Features of a micrograph, window by window; together they cover it without overlap.
 
     Where memory is short the windows shrink, from the one on that did not fit.
@@ -71,7 +70,7 @@ def windows(model: HydraPicker, micrograph: CorrectedMicrograph, side: int = WIN
     micrograph
         As network input; padded with noise to whole cells, as in picking.
     side
-        Of the largest window, working pixels, a multiple of 16.
+        Of the largest window, working pixels, a multiple of 16; by default what suits the architecture.
 
     Raises
     ------
@@ -79,6 +78,7 @@ def windows(model: HydraPicker, micrograph: CorrectedMicrograph, side: int = WIN
         If not even windows of `LEAST_WINDOW_WPX` fit.
     """
     image, _ = pad_with_noise(micrograph.image, CELL_WPX)
+    side = side or model.architecture.window_wpx
     to_do = _Part(0, 0, *image.shape).split(side)
     while to_do:
         part = to_do[0]
@@ -89,7 +89,7 @@ def windows(model: HydraPicker, micrograph: CorrectedMicrograph, side: int = WIN
                 raise
         else:
             marks = micrograph.marks.within((part.top, part.left), (part.rows, part.cols))
-            yield Window(micrograph.name, features, marks)
+            yield Window(micrograph.name, features, marks, model.architecture.feature_stride)
             del to_do[0]
             continue
         # Outside the handler, whose traceback would keep the tensors of the failed try alive.
@@ -117,15 +117,19 @@ class _Part(NamedTuple):
 
 
 def _features(model: HydraPicker, image: NDArray[np.float32], part: _Part) -> Tensor:
-    """Features of a part, (C, rows, cols), in half precision on the CPU; computed with what is around it."""
+    """Features of a part, (C, rows / s, cols / s), in half precision on the CPU; computed with what is around
+    it.
+    """
     top, left, rows, cols = part
-    above, before = max(0, top - CONTEXT_WPX), max(0, left - CONTEXT_WPX)
-    pixels = image[above : top + rows + CONTEXT_WPX, before : left + cols + CONTEXT_WPX]
+    context, stride = model.architecture.context_wpx, model.architecture.feature_stride
+    above, before = max(0, top - context), max(0, left - context)
+    pixels = image[above : top + rows + context, before : left + cols + context]
     device = next(model.parameters()).device
     seen = torch.from_numpy(np.ascontiguousarray(pixels))[None, None].to(device)
     with torch.inference_mode(), precision(device):
         features = model.features(seen.contiguous(memory_format=torch.channels_last))[0]
-    own = features[:, top - above : top - above + rows, left - before : left - before + cols]
+    first_row, first_col = (top - above) // stride, (left - before) // stride
+    own = features[:, first_row : first_row + rows // stride, first_col : first_col + cols // stride]
     return own.to("cpu", torch.bfloat16, copy=True)
 
 

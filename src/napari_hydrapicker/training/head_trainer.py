@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from napari_hydrapicker.errors import OutOfMemoryError
+from napari_hydrapicker.hydra.device import is_out_of_memory, precision
 from napari_hydrapicker.hydra.head import Head
 from napari_hydrapicker.hydra.losses import bias_loss, detection_loss
-from napari_hydrapicker.picking.dense import is_out_of_memory
 from napari_hydrapicker.training.anchoring import anchor_loss
 from napari_hydrapicker.training.corrections import Marks
 from napari_hydrapicker.training.feature_cache import batch
-from napari_hydrapicker.training.feature_windows import Window, precision
+from napari_hydrapicker.training.feature_windows import Window
 from napari_hydrapicker.training.few_shot_parameters import FewShotParameters
 from napari_hydrapicker.training.steps import MAX_GRADIENT, set_rate
 from napari_hydrapicker.training.validation import DENSE_STRIDE

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from napari_hydrapicker.evaluation.curves import average_precision, best_f1
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.hydra.anchors import BOX_WPX
+from napari_hydrapicker.hydra.device import precision
 from napari_hydrapicker.hydra.head import Head
-from napari_hydrapicker.training.feature_windows import Window, precision
+from napari_hydrapicker.training.feature_windows import Window
 from napari_hydrapicker.training.validation import calibrate, distance_to, probability, read_answer
 
 TILE_WPX: Final = 128

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -9,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_hydrapicker.errors import OutOfMemoryError, ParameterError
+from napari_hydrapicker.hydra.device import is_out_of_memory
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
-from napari_hydrapicker.picking.dense import is_out_of_memory
 from napari_hydrapicker.training.assembly import TrainingData
 from napari_hydrapicker.training.multi_head import MultiHeadParameters, MultiHeadProgress, train_multi_head
 from napari_hydrapicker.training.single_head import Progress, SingleHeadParameters, train_single_head
@@ -35,6 +36,8 @@ class Run:
     folder: Path
     minutes: float
     say: Callable[[str], None]
+    processes: int = 1
+    workers: int = 0
 
     def single_head(self, **parameters: Any) -> Trained:
         """Run phase 1 with these parameters, the others by default.
@@ -48,8 +51,9 @@ class Run:
         data = self.data
         with _enough_memory():
             best = train_single_head(
-                self.model, data.sources, data.weights, data.unseen, self.folder, p,
+                self.model, data.sources, data.weights, data.validation, self.folder, p,
                 lambda now: self.say(single_head_line(now)), minutes=self.minutes,
+                processes=self.processes, workers=self.workers,
             )  # fmt: skip
         return Trained(best, {GENERIC: data.unseen}, asdict(p))
 
@@ -95,10 +99,11 @@ def _enough_memory() -> Iterator[None]:
 
 def single_head_line(now: Progress) -> str:
     """Say where phase 1 is."""
-    ap = "" if now.validation_ap is None else f"  validation AP {now.validation_ap:.3f}"
+    ap = ", ".join(f"{name} {value:.3f}" for name, value in (now.validation_ap or {}).items())
+    left = "" if math.isnan(now.left) else f", {now.left / 60:.0f} min left"
     return (
         f"step {now.step}/{now.steps}  loss {now.loss:.3f} (localisation {now.localisation:.3f})"
-        f"  {now.seconds:.0f} s{ap}"
+        f"  {now.seconds:.0f} s{left}{'  validation AP: ' + ap if ap else ''}"
     )
 
 

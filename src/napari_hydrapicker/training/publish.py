@@ -16,11 +16,9 @@ from napari_hydrapicker.training.multi_head_validation import (
     generic_scores,
     score_all,
 )
-from napari_hydrapicker.training.packing import head_differences
 from napari_hydrapicker.training.sources import WHITEN_STRENGTH, Crop
 from napari_hydrapicker.training.validation import calibrate
 
-COMPARED = 3  # images of a head's own, and as many of unseen particles
 NO_THRESHOLD = 0.5  # where nothing is held out
 
 
@@ -32,8 +30,7 @@ def publish(
 ) -> Metadata:
     """Calibrate every head on its held-out images, choose its threshold of best F1, and save.
 
-    A head without such images is given the generic head's. The others are stored as differences from the
-    generic head where that is much smaller and changes no score on some of the images by more than 0.001.
+    A head without such images is given the generic head's.
 
     Parameters
     ----------
@@ -73,5 +70,4 @@ def publish(
         preprocessing={"whiten": WHITEN_STRENGTH}, training={**provenance, "validation_ap": figures},
     )  # fmt: skip
     model = model.cpu().float().eval()
-    images = {name: [crop.image for crop in crops[:COMPARED]] for name, crops in there.items()}
-    return save(model, path, meta, head_differences(model, images, calibration))
+    return save(model, path, meta)

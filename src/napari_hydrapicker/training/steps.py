@@ -13,6 +13,7 @@ from torch import Tensor
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.anchors import assign
+from napari_hydrapicker.hydra.device import precision
 from napari_hydrapicker.hydra.losses import DetectionLoss, detection_loss
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
 from napari_hydrapicker.training.sources import Crop, Source
@@ -51,8 +52,8 @@ def loss_of(
 ) -> DetectionLoss:
     """Detection loss of a head on the four shifted grids (Eqs. 3.1 to 3.3); images (B, 1, H, W)."""
     device = images.device
-    with torch.autocast(device.type, dtype=torch.bfloat16):
-        raw = model(images.contiguous(memory_format=torch.channels_last), head, dense=True)
+    with precision(device):
+        raw = model(images.contiguous(memory_format=torch.channels_last), head)
     raw = raw.float()
     grid = (raw.shape[2], raw.shape[3])
     labels = [

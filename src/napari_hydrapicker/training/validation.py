@@ -14,6 +14,7 @@ from torch import Tensor
 from napari_hydrapicker.evaluation.curves import average_precision
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.hydra.anchors import BOX_WPX, decode
+from napari_hydrapicker.hydra.device import precision
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
 from napari_hydrapicker.picking.suppress import SUPPRESSION_WPX, suppress
 from napari_hydrapicker.training.sources import Crop
@@ -36,8 +37,8 @@ def dense_answer(model: HydraPicker, image: NDArray[np.float32], head: str = GEN
     device = next(model.parameters()).device
     batch = torch.from_numpy(image)[None, None].to(device)
     model.eval()
-    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16):
-        raw: Tensor = model(batch.contiguous(memory_format=torch.channels_last), head, dense=True)
+    with torch.inference_mode(), precision(device):
+        raw: Tensor = model(batch.contiguous(memory_format=torch.channels_last), head)
         return raw.float().cpu()
 
 

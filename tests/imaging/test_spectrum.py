@@ -3,12 +3,12 @@ import pytest
 from scipy import fft, ndimage
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.imaging.whiten import radial_power, whiten
+from napari_hydrapicker.imaging.spectrum import background_spectrum, fill_with_background, whiten
 
 
 def spread_of_spectrum(image, highest=0.5):
-    _, frequency, power = radial_power(fft.rfft2(image), image.shape)
-    chosen = power[(frequency > 0.02) & (frequency < highest)]
+    found = background_spectrum(image)
+    chosen = found.power[(found.frequency > 0.02) & (found.frequency < highest)]
     return chosen.max() / chosen.min()
 
 
@@ -33,9 +33,45 @@ def test_white_noise_stays_as_it_is():
 
 
 def test_frequency_is_circular_on_non_square_images():
-    radius, _, _ = radial_power(fft.rfft2(np.eye(60, 90, dtype=np.float32)), (60, 90))
+    found = background_spectrum(np.random.default_rng(0).normal(0, 1, (300, 431)).astype(np.float32))
+    found = type(found)(found.frequency, found.frequency)  # "power" that tells the frequency
+    radius = found.amplitude((60, 90), 2)
     assert radius[15, 0] == pytest.approx(0.25)
     assert radius[0, 9] == pytest.approx(0.1)
+    assert radius[6, 9] == pytest.approx(0.1 * 2**0.5)
+
+
+def test_noise_has_the_spectrum_of_the_background(coloured):
+    found = background_spectrum(coloured)
+    noise = found.noise((211, 340), np.random.default_rng(4))
+    assert noise.shape == (211, 340)
+    assert noise.std() == pytest.approx(1, rel=1e-4)
+    again = background_spectrum(noise)
+    ratio = again.power / np.interp(again.frequency, found.frequency, found.power)
+    assert ratio.max() / ratio.min() < 3
+
+
+def test_what_is_masked_has_no_influence(coloured):
+    mask = np.ones(coloured.shape, bool)
+    mask[40:170, 200:330] = False
+    spoilt = coloured.copy()
+    spoilt[~mask] += 100 * np.random.default_rng(1).standard_exponential(int((~mask).sum()))
+    one, other = (background_spectrum(image, mask) for image in (coloured, spoilt))
+    np.testing.assert_array_equal(one.power, other.power)
+    filled = [fill_with_background(image, mask, seed=3) for image in (coloured, spoilt)]
+    np.testing.assert_array_equal(*filled)
+    np.testing.assert_array_equal(filled[0][mask], coloured[mask])
+
+
+def test_nothing_is_filled_where_all_or_nothing_is_usable(coloured):
+    for mask in (np.ones(coloured.shape, bool), np.zeros(coloured.shape, bool)):
+        assert fill_with_background(coloured, mask) is coloured
+
+
+def test_a_mask_that_leaves_hardly_a_tile(coloured):
+    mask = np.zeros(coloured.shape, bool)
+    mask[:50, :50] = True
+    assert np.isfinite(whiten(coloured, 0.5, mask=mask)).all()
 
 
 def test_emptied_bands_are_not_blown_up(coloured):

@@ -1,0 +1,60 @@
+"""Where and how precisely networks compute: device, precision, and recognising a lack of memory."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from napari_hydrapicker.errors import ParameterError
+
+_NO_MEMORY = (
+    "out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory",
+    "could not create a primitive",  # what oneDNN says then
+    "can't start new thread", "resource temporarily unavailable",  # there is no room for its stack
+)  # fmt: skip
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device called `name`; ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    ParameterError
+        If the name is unknown or this machine has no such device.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, available in there.items() if available))
+    if not there.get(name, False):
+        usable = ", ".join(kind for kind, available in there.items() if available)
+        raise ParameterError(f"--device {name}: not on this machine; choose auto or one of {usable}")
+    return torch.device(name)
+
+
+def precision(device: torch.device) -> AbstractContextManager[object]:
+    """Half precision where the device computes in it, float32 elsewhere: for picking and training alike."""
+    if device.type == "cuda":
+        half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.autocast("cuda", dtype=half)
+    if device.type == "cpu" and cpu_has_bfloat16():
+        return torch.autocast("cpu", dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether convolutions on this CPU are faster in bfloat16: torch says so through oneDNN alone.
+
+    It is asked through a private operator, which builds without oneDNN (Apple silicon) do not have.
+    """
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    try:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    except (AttributeError, RuntimeError):
+        return False
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out; torch says so on the CPU in the text only."""
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY)

@@ -1,0 +1,86 @@
+"""The compact network: its grid, its reach, and that it looks at nothing but its surroundings."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_hydrapicker.hydra.compact import ChannelNorm, CompactBody, CompactHead
+from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+
+
+@pytest.fixture
+def model() -> HydraPicker:
+    torch.manual_seed(4)
+    made = HydraPicker(Architecture.compact(8)).eval()
+    with torch.no_grad():
+        for name, weight in made.named_parameters():
+            if name.endswith("conv2.weight"):  # they begin at zero, and would hide what a block sees
+                weight.normal_(std=0.05)
+    return made
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(96, 160), (16, 48), (272, 208)])
+@torch.no_grad()
+def test_shapes(model: HydraPicker, rows: int, cols: int) -> None:
+    features = model.features(torch.randn(2, 1, rows, cols))
+    assert features.shape == (2, 32, rows // 8, cols // 8)
+    assert model(torch.randn(2, 1, rows, cols)).shape == (2, 3, rows // 8, cols // 8)
+
+
+def test_size() -> None:
+    parameters = sum(p.numel() for p in HydraPicker(Architecture.compact()).parameters())
+    assert sum(p.numel() for p in CompactBody().parameters()) < 2_500_000
+    assert 2 * sum(p.numel() for p in CompactHead().parameters()) < 3_000_000  # bytes of a head's file
+    assert parameters < 4_000_000
+
+
+@torch.no_grad()
+def test_starts_as_background_everywhere() -> None:
+    torch.manual_seed(0)
+    raw = HydraPicker(Architecture.compact(8)).eval()(torch.randn(1, 1, 64, 96))
+    assert (raw[:, 0] + 4).abs().max() < 0.6
+    assert raw[:, 1:].abs().max() < 0.6
+
+
+@torch.no_grad()
+def test_the_norm_is_of_each_place() -> None:
+    norm = ChannelNorm(6)
+    maps = 5 * torch.randn(2, 6, 7, 9) + 3
+    made = norm(maps)
+    assert made.shape == maps.shape
+    torch.testing.assert_close(made.mean(dim=1), torch.zeros(2, 7, 9), atol=1e-5, rtol=0)
+    torch.testing.assert_close(made[..., 2:3, 4:5], norm(maps[..., 2:3, 4:5]))
+
+
+def test_a_cell_sees_around_its_own_centre(model: HydraPicker) -> None:
+    image = torch.randn(1, 1, 320, 336).requires_grad_()
+    model(image)[0, :, 20, 17].sum().backward()
+    assert image.grad is not None
+    seen = torch.nonzero(image.grad[0, 0].abs() > 0).float()
+    middle = (seen.amin(0) + seen.amax(0)) / 2
+    assert ((middle - torch.tensor([7.5 + 8 * 20, 7.5 + 8 * 17])).abs() <= 1).all()
+    assert (seen.amax(0) - seen.amin(0) + 1 <= 2 * 112).all()  # what tiles overlap by
+
+
+@torch.no_grad()
+def test_what_is_far_away_has_no_influence(model: HydraPicker) -> None:
+    image = torch.randn(1, 1, 352, 320)
+    spoilt = image.clone()
+    spoilt[..., :96, :] = 50
+    difference = (model(spoilt) - model(image)).abs().amax(dim=(0, 1, 3))
+    assert difference[:12].max() > 0.1
+    assert (difference[(96 + 112) // 8 :] < 1e-4).all()
+
+
+@torch.no_grad()
+def test_the_last_row_and_column_answer_too(model: HydraPicker) -> None:
+    image = torch.randn(1, 1, 96, 128)
+    changed = image.clone()
+    changed[..., -8:, -8:] += 3
+    assert (model(changed) - model(image))[0, 0, -1, -1].abs() > 1e-3
+
+
+def test_all_of_it_can_be_trained(model: HydraPicker) -> None:
+    model(torch.randn(2, 1, 64, 48)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
