@@ -58,6 +58,7 @@ def prepare(
     diameter_angstrom: float,
     pixel_size_angstrom: float | None = None,
     use_mask: bool = True,
+    light: bool = False,
 ) -> Prepared:
     """Read a micrograph and bring it to the working scale.
 
@@ -71,6 +72,8 @@ def prepare(
         Takes precedence over the micrograph's own pixel size.
     use_mask : bool
         Whether to look for unusable areas (`masks.usable_mask`); without, the mask is True everywhere.
+    light : bool
+        Particles are light on dark: the contrast is turned over.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def prepare(
     try:
         shape_wpx = working_shape(micrograph.shape, pixel_size, diameter_angstrom)
         _check_room(micrograph.shape, pixel_size, diameter_angstrom)
-        image, mask = prepare_pixels(micrograph.pixels(), shape_wpx, use_mask)
+        image, mask = prepare_pixels(micrograph.pixels(), shape_wpx, use_mask, light)
     except (MicrographError, ParameterError) as error:
         if str(micrograph.path) in str(error):
             raise
@@ -101,7 +104,7 @@ def _check_room(shape: tuple[int, int], pixel_size_angstrom: float, diameter_ang
 
 
 def prepare_pixels(
-    pixels: NDArray[Any], shape_wpx: tuple[int, int], use_mask: bool = True
+    pixels: NDArray[Any], shape_wpx: tuple[int, int], use_mask: bool = True, light: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Bring an image (H, W) to the working scale, as `prepare` does with a file's.
 
@@ -115,7 +118,8 @@ def prepare_pixels(
     MicrographError
         If the image has no contrast.
     """
-    return flatten_and_normalise(rescale(pixels, shape_wpx, Cleaner.estimate(pixels)), use_mask)
+    image = rescale(pixels, shape_wpx, Cleaner.estimate(pixels))
+    return flatten_and_normalise(-image if light else image, use_mask)
 
 
 def flatten_and_normalise(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -29,9 +29,12 @@ from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking.dense import STRIDE_WPX, answer, check_tile
 from napari_hydrapicker.picking.picker import FLOOR, check_lengths, inside, usable
 from napari_hydrapicker.picking.suppress import SUPPRESSION_WPX, suppress
+from napari_hydrapicker.picking.turned import Answer, averaged_over_turns
 from napari_hydrapicker.picks import Picks
 
 DEFAULT_THRESHOLD = 0.5
+Quality = Literal["fast", "best"]
+Contrast = Literal["dark", "light"]
 
 
 @dataclass(eq=False)
@@ -48,6 +51,10 @@ class HydraNetPicker:
         The head that answers.
     tile_wpx : int or None
         Side of the tiles, working pixels, a multiple of 16; None: as large as memory allows.
+    quality : "fast" or "best"
+        With "best" the answers for all eight flips and quarter turns are averaged, at eight times the cost.
+    contrast : "dark" or "light"
+        Whether particles are darker or lighter than the background.
 
     Raises
     ------
@@ -61,6 +68,8 @@ class HydraNetPicker:
     metadata: Metadata
     head: str = GENERIC
     tile_wpx: int | None = None
+    quality: Quality = "fast"
+    contrast: Contrast = "dark"
     _fitting_tile: int | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -82,6 +91,8 @@ class HydraNetPicker:
         device: str = "auto",
         tile_wpx: int | None = None,
         libraries: Sequence[HeadLibrary] = (),
+        quality: Quality = "fast",
+        contrast: Contrast = "dark",
     ) -> Self:
         """Read a network, the bundled one by default, and bring it to a device.
 
@@ -97,6 +108,8 @@ class HydraNetPicker:
             Side of the tiles, working pixels.
         libraries
             Searched for the head before the user's own.
+        quality, contrast
+            As of the picker.
 
         Raises
         ------
@@ -116,7 +129,7 @@ class HydraNetPicker:
             attach(model, made, record)
             metadata, head = metadata.with_head(record), record.name
         model = model.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(model, metadata, head, tile_wpx)
+        return cls(model, metadata, head, tile_wpx, quality, contrast)
 
     @property
     def threshold(self) -> float:
@@ -135,7 +148,8 @@ class HydraNetPicker:
         min_distance_angstrom: float | None = None,
     ) -> Picks:
         """Read and pick a micrograph, in tiles if memory is short: see `Picker.pick_micrograph`."""
-        prepared = prepare(micrograph, diameter_angstrom, pixel_size_angstrom, use_mask)
+        light = self.contrast == "light"
+        prepared = prepare(micrograph, diameter_angstrom, pixel_size_angstrom, use_mask, light)
         pixel_size = prepared.pixel_size_angstrom
         border_px = (diameter_angstrom / 2 if border_angstrom is None else border_angstrom) / pixel_size
         distance_wpx = SUPPRESSION_WPX
@@ -171,10 +185,15 @@ class HydraNetPicker:
         """Logits (N,) and centres (N, 2) in working pixels of all cells."""
         image = network_input(prepared.image, prepared.mask, self._whiten)
         padded, offset = pad_with_noise(image, multiple=16, margin_wpx=0)
-        raw, self._fitting_tile = answer(self.model, padded, self.head, self._fitting_tile)
+        logits, centres = self._answer(padded)
+        if self.quality == "best":
+            logits, centres = averaged_over_turns(self._answer, padded, (logits, centres))
+        return logits.reshape(-1), centres.reshape(-1, 2) - offset
+
+    def _answer(self, image: NDArray[np.float32]) -> Answer:
+        raw, self._fitting_tile = answer(self.model, image, self.head, self._fitting_tile)
         logits, centres = decode(raw, STRIDE_WPX)
-        yx_wpx = centres[0].reshape(-1, 2).numpy().astype(np.float64) - offset  # (h, w, 2) -> (N, 2)
-        return logits[0].reshape(-1).numpy().astype(np.float64), yx_wpx
+        return logits[0].numpy().astype(np.float64), centres[0].numpy().astype(np.float64)
 
     def _probability(self, logit: NDArray[np.float64]) -> NDArray[np.float64]:
         known = self.metadata.calibration

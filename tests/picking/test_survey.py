@@ -1,0 +1,136 @@
+"""Contrast, diameter and doubt, with a stand-in that finds discs of one size as a network would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+
+from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.micrograph import Micrograph, open_micrograph
+from napari_hydrapicker.picking import survey
+from napari_hydrapicker.picking.hydra import Contrast
+from napari_hydrapicker.picks import Picks
+
+
+class StandIn:
+    """Sure of as many particles as `number` says, less so the further the diameter is from `diameter`."""
+
+    def __init__(self, number: float = 40, diameter: float = 200.0, contrast: Contrast = "dark") -> None:
+        self.number, self.diameter, self.of, self.contrast = number, diameter, contrast, "dark"
+        self.asked: list[float] = []
+
+    def pick_micrograph(self, micrograph: Micrograph, diameter: float, pixel: float | None = None) -> Picks:
+        if "broken" in micrograph.name:
+            raise MicrographError(f"{micrograph.path}: broken")
+        self.asked.append(diameter)
+        fit = np.exp(-((np.log(diameter / self.diameter) / 0.3) ** 2)) * (self.contrast == self.of)
+        n = int(self.number)
+        return Picks(np.zeros((n, 2)), np.full(n, 0.5 + 0.45 * fit, np.float32))
+
+
+def replaced(picker: StandIn, contrast: Contrast) -> StandIn:
+    made = StandIn(picker.number, picker.diameter, picker.of)
+    made.contrast = contrast
+    return made
+
+
+def written(path: Path) -> Micrograph:
+    with mrcfile.new(path) as file:
+        file.set_data(np.random.default_rng(0).normal(size=(700, 820)).astype(np.float32))
+        file.voxel_size = 5.0
+    return open_micrograph(path)
+
+
+@pytest.fixture
+def micrographs(tmp_path: Path) -> list[Micrograph]:
+    return [written(tmp_path / f"{name}.mrc") for name in "abcde"]
+
+
+def test_a_few_are_chosen_evenly(micrographs: list[Micrograph]) -> None:
+    assert [m.name for m in survey.chosen_for_survey(micrographs)] == ["a", "c", "e"]
+    assert [m.name for m in survey.chosen_for_survey(micrographs[:2])] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"), [([], 1.0), ([1.0, 1.0], 0.0), ([0.5], 0.5), ([0.9, 0.1], 0.18)]
+)
+def test_doubt(scores: list[float], expected: float) -> None:
+    picks = Picks(np.zeros((len(scores), 2)), np.array(scores, np.float32))
+    assert survey.doubt(picks) == pytest.approx(expected)
+
+
+def test_evidence_is_of_confident_picks_alone() -> None:
+    picks = Picks(np.zeros((4, 2)), np.array([1.0, 0.75, 0.5, 0.2], np.float32))
+    assert survey.evidence(picks) == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("contrast", ["dark", "light"])
+def test_the_contrast_is_found(
+    contrast: Contrast, micrographs: list[Micrograph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey, "replace", replaced)
+    found = survey.find_contrast(StandIn(contrast=contrast), micrographs, 200.0)  # type: ignore[arg-type]
+    assert found.contrast == contrast
+    assert max(found.dark, found.light) == pytest.approx(5 * 40 * 0.9, rel=1e-5)
+
+
+def test_where_nothing_is_found_particles_are_taken_for_dark() -> None:
+    assert survey.ContrastFinding(0.0, 2.0).contrast == "dark"
+    assert survey.ContrastFinding(10.0, 12.0).contrast == "dark"
+    assert survey.ContrastFinding(1.0, 12.0).contrast == "light"
+
+
+@pytest.mark.parametrize("true", [110.0, 230.0, 400.0])
+def test_the_diameter_is_found_without_one_stated(true: float, micrographs: list[Micrograph]) -> None:
+    found = survey.find_diameter(StandIn(diameter=true), micrographs[:1])  # type: ignore[arg-type]
+    assert found.best_angstrom == pytest.approx(true, rel=0.12)
+    assert found.is_telling
+    assert found.stated_fits
+
+
+@pytest.mark.parametrize(("stated", "fits"), [(200.0, True), (230.0, True), (110.0, False), (400.0, False)])
+def test_a_stated_diameter_is_judged(stated: float, fits: bool, micrographs: list[Micrograph]) -> None:
+    told: list[tuple[int, int]] = []
+    picker = StandIn()
+    found = survey.find_diameter(picker, micrographs[:1], stated, report=lambda *n: told.append(n))  # type: ignore[arg-type]
+    assert found.stated_fits is fits
+    assert stated in picker.asked
+    assert found.best_angstrom == pytest.approx(200, rel=0.15)
+    assert told == [(i, 5) for i in range(5)]
+
+
+def test_where_nothing_is_found_no_diameter_is_contradicted(micrographs: list[Micrograph]) -> None:
+    found = survey.find_diameter(StandIn(number=2), micrographs[:1], 110.0)  # type: ignore[arg-type]
+    assert not found.is_telling
+    assert found.stated_fits
+
+
+def test_diameters_that_do_not_suit_the_micrographs_are_not_tried(micrographs: list[Micrograph]) -> None:
+    picker = StandIn()
+    survey.find_diameter(picker, micrographs[:1], 700.0)  # type: ignore[arg-type]
+    assert max(picker.asked) == 700  # a quarter of 3500 A is the most
+    with pytest.raises(ParameterError, match=r"a\.mrc: at 1000 A per pixel"):
+        survey.find_diameter(picker, micrographs[:1], None, 1000.0)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="no micrograph"):
+        survey.find_diameter(picker, [])  # type: ignore[arg-type]
+
+
+def test_it_can_be_cancelled(micrographs: list[Micrograph]) -> None:
+    left = iter([False, False, True])
+    found = survey.find_diameter(StandIn(), micrographs[:1], 200.0, cancelled=lambda: next(left))  # type: ignore[arg-type]
+    assert len(found.trials) == 2
+    with pytest.raises(ParameterError, match="cancelled"):
+        survey.find_diameter(StandIn(), micrographs[:1], 200.0, cancelled=lambda: True)  # type: ignore[arg-type]
+
+
+def test_a_broken_micrograph_is_left_out_unless_all_are(
+    micrographs: list[Micrograph], tmp_path: Path
+) -> None:
+    broken = written(tmp_path / "broken.mrc")
+    both = survey.find_diameter(StandIn(), [micrographs[0], broken], 200.0)  # type: ignore[arg-type]
+    assert both.is_telling
+    with pytest.raises(MicrographError, match="broken"):
+        survey.find_diameter(StandIn(), [broken], 200.0)  # type: ignore[arg-type]
