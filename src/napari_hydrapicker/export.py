@@ -12,6 +12,7 @@ from napari_hydrapicker import formats
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 from napari_hydrapicker.formats import WriteOptions
 from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.micrograph_name import micrograph_path
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.relion_names import relion_name, relion_project
 
@@ -171,11 +172,13 @@ def _compare(planned: ExportPlan, written: Sequence[Path]) -> None:
     main = [file for file in written if file.name == target.main]
     read: dict[str, Picks] = {}
     for file in main or written:
-        found = formats.read(file, target.name)
+        found = formats.read_paths(file, target.name)
         # The file of one micrograph is named after it, whatever a reader would guess from that name.
-        read.update(found if target.main else zip([file.stem], found.values(), strict=True))
+        own = file.relative_to(planned.folder).with_suffix("").as_posix()
+        read.update(found if target.main else zip([own], found.values(), strict=True))
     for name, picks in planned.picks.items():
-        back = read.get(name, Picks.from_xy([], []))
+        held = micrograph_path(planned.options.name_of(name)) if target.main else name
+        back = read.get(held, read.get(name, Picks.from_xy([], [])))
         if len(back) != len(picks):
             raise CoordinateFileError(
                 f"{planned.folder}: {name} has {len(back)} picks on disk, but {len(picks)} were written; "

@@ -11,7 +11,7 @@ from pathlib import Path
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError
 from napari_hydrapicker.formats._records import load_records
 from napari_hydrapicker.formats._star_tables import star_tables
-from napari_hydrapicker.micrograph import Micrograph, MicrographWarning, open_micrographs
+from napari_hydrapicker.micrograph import Micrograph, MicrographWarning, open_micrographs, with_distinct_names
 from napari_hydrapicker.micrograph_files import find_micrographs
 
 _LISTS = (".star", ".cs")
@@ -49,7 +49,7 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
                 micrographs += _open(file, pixel_size)
             except HydraPickerError as error:
                 problems.append(str(error))
-    return micrographs, problems
+    return with_distinct_names(micrographs), problems
 
 
 def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:

@@ -14,7 +14,7 @@ _RELION_PROJECT = "default_pipeline.star"
 def relion_name(micrograph: Micrograph) -> str:
     """Name of a micrograph for RELION; a stack's frames, which it knows only as files, get one each."""
     path = micrograph.path
-    return written_name(path.with_name(f"{micrograph.name}.mrc") if micrograph.n_frames > 1 else path)
+    return written_name(path.with_name(f"{micrograph.stem}.mrc") if micrograph.n_frames > 1 else path)
 
 
 def written_name(path: Path) -> str:

@@ -17,15 +17,28 @@ MICROGRAPH = Micrograph(Path("m.mrc"), (100, 300), 1.0)
 CORNERS = [[-0.5, -0.5], [99.5, 299.5], [0, 299], [99, 0]]
 
 
-def test_files_and_folders_are_read(tmp_path: Path) -> None:
+def test_labels_are_matched_by_name(tmp_path: Path) -> None:
     written = Picks(np.array([[1.0, 2.0]]))
-    formats.write({"m": written, "n": written}, tmp_path, "star")
+    formats.write({"m_DW": written, "n": written}, tmp_path, "star")
     (tmp_path / "summary.csv").write_text("micrograph,picks\n")
-    assert set(read_labels(tmp_path)) == {"m", "n"}
-    np.testing.assert_array_equal(read_labels(tmp_path / "m_autopick.star")["m"].yx, written.yx)
-    formats.write({"m": written}, tmp_path / "old", "star")
-    with pytest.raises(ParameterError, match="holds m in several sub-folders"):
-        read_labels(tmp_path)
+    spare = Micrograph(Path("spare.mrc"), (100, 300), 1.0)
+    labels, match = read_labels(tmp_path, [spare, MICROGRAPH])
+    assert labels[0] is None
+    assert labels[1] is not None
+    np.testing.assert_array_equal(labels[1].yx, written.yx)
+    assert (match.left_only, [key.name for key in match.right_only]) == ([0], ["n"])
+    formats.write({"m_DW": written}, tmp_path / "old", "star")
+    with pytest.raises(
+        ParameterError, match=r"which micrographs \(m\) belong to which picks in .* \(.*old/m_DW\)"
+    ):
+        read_labels(tmp_path, [MICROGRAPH])
+
+
+def test_a_micrographs_height_turns_cryoppps_tables(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("X-Coordinate,Y-Coordinate\n10,20\n")
+    labels, _ = read_labels(tmp_path / "m.csv", [MICROGRAPH])
+    assert labels[0] is not None
+    assert labels[0].yx.tolist() == [[80, 10]]
 
 
 def test_labels_up_to_the_edges_belong_to_it() -> None:
