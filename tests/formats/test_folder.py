@@ -106,6 +106,15 @@ def test_the_layout_of_older_relions(tmp_path: Path) -> None:
     assert list(read_folder(tmp_path / "job010")) == [Key("Movies", "a")]
 
 
+def test_a_table_may_name_what_lies_in_sub_folders(tmp_path: Path) -> None:
+    """As picking leaves them of micrographs of one name in two folders."""
+    two = {"g1/a": ONE, "g2/a": TWO}
+    formats.write(two, tmp_path, "star")
+    formats.write(two, tmp_path, "csv")
+    assert list(read_folder(tmp_path)) == [Key("g1", "a"), Key("g2", "a")]
+    assert list(read_folder(tmp_path / "picks.csv")) == [Key("g1", "a"), Key("g2", "a")]
+
+
 def test_cryolos_three_folders_are_one_set(tmp_path: Path) -> None:
     formats.write({"a": ONE}, tmp_path / "CBOX", "cbox", box_px=40)
     formats.write({"a": ONE}, tmp_path / "EMAN", "box", box_px=40)

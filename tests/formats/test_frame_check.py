@@ -86,7 +86,7 @@ def test_what_is_said_names_evidence_and_options() -> None:
     assert check is not None
     said = check.message()
     assert "do not fit the micrographs as read (" in said
-    assert "of 30 lie outside the micrographs), but turned upside down" in said
+    assert "of 30 lie outside them), but turned upside down" in said
     assert "and with x and y swapped and scaled by 0.5 they do" in said
     assert said.endswith("if it is right, give --flip-y --swap --scale 0.5")
     assert check.message("tick the box").endswith("; tick the box")
@@ -121,6 +121,19 @@ def test_several_micrographs_of_unlike_sizes_are_looked_at_together(tmp_path: Pa
     assert check.n_micrographs == 3
     assert check.best == Reading(flip_y=True)
     assert check_frame(samples[:1]) is None, "ten picks are too few to say anything"
+
+
+def test_micrographs_that_disagree_are_told_apart() -> None:
+    """As where one of three was binned and its positions were not."""
+    samples = []
+    for seed in (3, 4, 6):
+        image, picks = micrograph(MIN_PICKS, seed=seed)
+        samples.append((image, as_in_a_file(Reading(scale=0.5 if seed == 6 else 1.0), picks)))
+    check = check_frame(samples)
+    assert check is not None
+    assert check.doubtful
+    assert (check.best, check.others) == (Reading(), {Reading(scale=0.5): 1})
+    assert "they fit as they stand in the file on 2, scaled by 0.5 on 1; read these apart" in check.message()
 
 
 @pytest.mark.parametrize("pixels", [np.zeros(SHAPE), np.full(SHAPE, np.nan), np.zeros((1, 1)), np.eye(9)])

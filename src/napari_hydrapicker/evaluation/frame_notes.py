@@ -55,7 +55,8 @@ def _outside(samples: Sequence[Sample], what: str, of: str) -> list[str]:
 
 
 def _n_outside(picks: Picks, shape: tuple[int, int]) -> int:
-    return int(((picks.yx < -0.5) | (picks.yx > np.array(shape) - 0.5)).any(axis=1).sum())
+    # A position on the very edge may be rounded over it.
+    return int(((picks.yx < -1) | (picks.yx > np.array(shape))).any(axis=1).sum())
 
 
 def _other_reading(samples: Sequence[Sample], shapes_known: bool) -> list[str]:
@@ -73,10 +74,13 @@ def _other_reading(samples: Sequence[Sample], shapes_known: bool) -> list[str]:
         return []
     if hits[best] - hits[Reading()] < _MIN_GAIN * total:
         return []
+    convert = f"convert the truth with {best.options}"
+    if sum([best.flip_y, best.swap, best.scale != 1]) == 1:  # what is undone by itself, or by the inverse
+        convert += f", or the picks with {replace(best, scale=1 / best.scale).options}"
     return [
         (
-            f"{hits[Reading()]} of {total} true positions lie on a pick as read, but {hits[best]} "
-            f"{best.description}: if that is right, hydrapicker convert {best.options} mends it"
+            f"{hits[Reading()]} of {total} true positions lie on a pick, but {hits[best]} "
+            f"{best.description}: if these are one frame and another, {convert} (hydrapicker convert)"
         )
     ]
 

@@ -45,9 +45,10 @@ class Key:
     Attributes
     ----------
     folder : str
-        The sub-folder that its file lies in, "" for none.
+        The sub-folder that its file lies in, and the folders by which a table tells it from others; "" for
+        none.
     name : str
-        Its name, preceded by folders where one file names two micrographs of that name.
+        Its name.
     path : str
         All that is known of where it lies, without image extension: what names are matched by.
     """
@@ -268,8 +269,11 @@ def _named(found: Mapping[str, Picks], kind: str) -> list[tuple[str, str]]:
 
 
 def _key(folder: str, name: str, stated: str) -> Key:
-    where = [part for part in folder.split("/") if part and not _HOW_STORED.fullmatch(part)]
-    return Key(folder, name, "/".join([*where, stated]))
+    where = [part for part in folder.split("/") if part]
+    path = "/".join([*(part for part in where if not _HOW_STORED.fullmatch(part)), stated])
+    # A table beside sub-folders may name what lies in them: it is the same micrograph.
+    *inner, stem = name.split("/")
+    return Key("/".join([*where, *inner]), stem, path)
 
 
 def _contradiction(key: Key, found: list[_Found]) -> str | None:

@@ -11,6 +11,7 @@ Nothing here needs Qt, a network or the particle's diameter.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -78,7 +79,7 @@ class Reading:
     @property
     def description(self) -> str:
         """What it does, in words."""
-        parts = ["turned upside down (y counted from the other edge)"] * self.flip_y
+        parts = ["turned upside down"] * self.flip_y
         parts += ["with x and y swapped"] * self.swap
         parts += [f"scaled by {self.scale:g}"] if self.scale != 1 else []
         return " and ".join(parts) or "as read"
@@ -125,12 +126,14 @@ class FrameCheck:
     n_picks, n_micrographs : int
         How many were looked at.
     fits : dict of Reading to Fit
-        Of every reading.
+        Of every reading, on all micrographs together.
     best : Reading
         The one that fits best and puts nearly all positions on the micrographs; `given`, if none is clearly
-        better.
+        better. Where micrographs disagree, that of most of them.
     given : Reading
         How they are read now.
+    by_micrograph : tuple of Reading or None
+        What fits each of those that were looked at; None where it shows too little.
     """
 
     n_picks: int
@@ -138,6 +141,7 @@ class FrameCheck:
     fits: dict[Reading, Fit]
     best: Reading
     given: Reading = Reading()
+    by_micrograph: tuple[Reading | None, ...] = ()
 
     @property
     def as_given(self) -> Fit:
@@ -145,9 +149,15 @@ class FrameCheck:
         return self.fits[self.given]
 
     @property
+    def others(self) -> dict[Reading, int]:
+        """Readings that fit other micrographs than the best one does, and on how many."""
+        found = Counter(one for one in self.by_micrograph if one is not None and one != self.best)
+        return dict(found.most_common())
+
+    @property
     def doubtful(self) -> bool:
-        """Whether another reading fits clearly better."""
-        return self.best != self.given
+        """Whether another reading fits clearly better, be it on some of the micrographs."""
+        return self.best != self.given or bool(self.others)
 
     def message(self, how: str | None = None) -> str:
         """Say what is doubted, on what evidence, and how to apply the better reading; "" without a doubt.
@@ -159,19 +169,37 @@ class FrameCheck:
         """
         if not self.doubtful:
             return ""
+        now = "as read" if self.given.as_read else "in the way given"
+        if self.others:
+            fit = {self.best: self.by_micrograph.count(self.best), **self.others}
+            readings = ", ".join(f"{self._way(one)} on {n}" for one, n in fit.items())
+            return (
+                f"the positions are not read in one way on all of {self.n_micrographs} micrographs: they fit "
+                f"{readings}; read these apart"
+            )
         best, own = self.fits[self.best], self.as_given
         outside = self.n_picks - own.inside
-        lost = f" ({outside} of {self.n_picks} lie outside the micrographs)" if outside else ""
-        now = "as read" if self.given.as_read else "in the way given"
-        way = "as they stand in the file" if self.best.as_read else self.best.description
+        lost = f" ({outside} of {self.n_picks} lie outside them)" if outside else ""
         what = f"give {self.best.options}" if self.best.options else "leave out the options for reading"
+        many = "s" if self.n_micrographs > 1 else ""
         return (
-            f"the positions do not fit the micrographs {now}{lost}, but {way} they do: the image's contrast "
-            "at "
-            f"{self.n_picks} positions on {self.n_micrographs} "
-            f"micrograph{'s' if self.n_micrographs > 1 else ''} is "
+            f"the positions do not fit the micrographs {now}{lost}, but {self._way(self.best)} they do: the "
+            f"image's contrast at {self.n_picks} positions on {self.n_micrographs} micrograph{many} is "
             f"{own.t:.1f} standard errors {now}, {best.t:.1f} in that way; {how or f'if it is right, {what}'}"
         )
+
+    @staticmethod
+    def _way(reading: Reading) -> str:
+        return "as they stand in the file" if reading.as_read else reading.description
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one micrograph shows at its positions: contrasts by size, and how many lie on it, by reading."""
+
+    n_picks: int
+    contrasts: dict[Reading, list[NDArray[np.float64]]]
+    inside: dict[Reading, int]
 
 
 def check_frame(samples: Iterable[tuple[Image, Picks]], given: Reading | None = None) -> FrameCheck | None:
@@ -197,30 +225,49 @@ def check_frame(samples: Iterable[tuple[Image, Picks]], given: Reading | None = 
     """
     chosen = sorted(((one, picks) for one, picks in samples if len(picks)), key=lambda pair: -len(pair[1]))
     chosen = chosen[:MAX_MICROGRAPHS]
-    n_picks = sum(min(len(picks), _MAX_PICKS) for _, picks in chosen)
-    if n_picks < MIN_PICKS:
+    if sum(len(picks) for _, picks in chosen) < MIN_PICKS:
         return None
     given = given or Reading()
     readings = READINGS if given in READINGS else (given, *READINGS)
-    contrasts: dict[Reading, list[list[NDArray[np.float64]]]] = {reading: [] for reading in readings}
-    inside = dict.fromkeys(readings, 0)
-    for image, picks in chosen:
-        pyramid = _Pyramid(_pixels(image))
-        thinned = _thinned(picks)
-        for reading in readings:
-            yx = reading.apply(thinned, pyramid.shape).yx
-            within = ((yx >= -0.5) & (yx <= np.array(pyramid.shape) - 0.5)).all(axis=1)
-            inside[reading] += int(within.sum())
-            contrasts[reading].append(pyramid.contrasts(yx[within]))
-    fits = {reading: _fit(contrasts[reading], inside[reading]) for reading in readings}
-    return FrameCheck(n_picks, len(chosen), fits, _best(fits, n_picks, given), given)
+    looks = [_look(image, picks, readings) for image, picks in chosen]
+    fits, together = _judge(looks, given)
+    each = tuple(_judge([look], given)[1] if look.n_picks >= MIN_PICKS else None for look in looks)
+    counts = Counter(one for one in each if one is not None)
+    best = counts.most_common(1)[0][0] if len(counts) > 1 else together or given
+    return FrameCheck(sum(look.n_picks for look in looks), len(looks), fits, best, given, each)
 
 
-def _best(fits: dict[Reading, Fit], n_picks: int, given: Reading) -> Reading:
+def _look(image: Image, picks: Picks, readings: Sequence[Reading]) -> _Look:
+    pyramid = _Pyramid(_pixels(image))
+    thinned = _thinned(picks)
+    look = _Look(len(thinned), {}, {})
+    for reading in readings:
+        yx = reading.apply(thinned, pyramid.shape).yx
+        within = ((yx >= -0.5) & (yx <= np.array(pyramid.shape) - 0.5)).all(axis=1)
+        look.inside[reading] = int(within.sum())
+        look.contrasts[reading] = pyramid.contrasts(yx[within])
+    return look
+
+
+def _judge(looks: Sequence[_Look], given: Reading) -> tuple[dict[Reading, Fit], Reading | None]:
+    """Return how well each reading fits, and which one clearly does: `given` unless another is clearly "
+    "better."""
+    fits = {
+        reading: _fit(
+            [look.contrasts[reading] for look in looks], sum(look.inside[reading] for look in looks)
+        )
+        for reading in looks[0].inside
+    }
+    n_picks = sum(look.n_picks for look in looks)
     possible = [one for one in READINGS if fits[one].inside >= (1 - _MOST_OUTSIDE) * n_picks]
     best = max(possible, key=lambda one: fits[one].t, default=given)
-    clear = fits[best].t >= _CLEAR_T and fits[best].effect >= _MIN_EFFECT
-    return best if clear and fits[best].t >= fits[given].t + _CLEARLY_BETTER_T else given
+    if _is_clear(fits[best]) and fits[best].t >= fits[given].t + _CLEARLY_BETTER_T:
+        return fits, best
+    return fits, given if _is_clear(fits[given]) else None
+
+
+def _is_clear(fit: Fit) -> bool:
+    return fit.t >= _CLEAR_T and fit.effect >= _MIN_EFFECT
 
 
 def _fit(by_micrograph: Sequence[Sequence[NDArray[np.float64]]], inside: int) -> Fit:
