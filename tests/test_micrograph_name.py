@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from napari_hydrapicker.errors import ParameterError
@@ -118,6 +120,20 @@ def test_what_cannot_be_told_apart_is_refused() -> None:
         told = rf"which picks \({', '.join(left)}\) belong to which micrographs \({', '.join(right)}\)"
         with pytest.raises(ParameterError, match=told):
             match.check_unambiguous("picks", "micrographs")
+
+
+def test_that_all_others_are_taken_pairs_nothing() -> None:
+    match = match_names(dict(enumerate(["x/a", "a"])), dict(enumerate(["x/a", "y/a"])))
+    assert match.pairs == [(0, 0)]
+    assert match.ambiguous == [([1], [1])]
+
+
+def test_thousands_of_one_name_are_matched_at_once() -> None:
+    left = {i: f"J{i}/micrographs/sum.mrc" for i in range(3000)}
+    right = {i: f"/data/project/J{i}/micrographs/sum" for i in range(3000)}
+    start = time.perf_counter()
+    assert match_names(left, right).pairs == [(i, i) for i in range(3000)]
+    assert time.perf_counter() - start < 5
 
 
 def test_what_was_matched_is_shown_and_what_was_not_listed() -> None:

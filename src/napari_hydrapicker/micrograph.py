@@ -133,14 +133,21 @@ def open_micrographs(path: str | Path) -> list[Micrograph]:
     MicrographWarning
         If the file breaks its format's rules, but can be read.
     """
+    micrographs, problems = open_with_problems(path)
+    for problem in problems:
+        warnings.warn(f"{path}: {problem}", MicrographWarning, stacklevel=2)
+    return micrographs
+
+
+def open_with_problems(path: str | Path) -> tuple[list[Micrograph], tuple[str, ...]]:
+    """Open a file as `open_micrographs` does, and return what is wrong with it in place of warning of it."""
     path = Path(path)
     info, _ = _probe(path)
-    for problem in info.problems:
-        warnings.warn(f"{path}: {problem}", MicrographWarning, stacklevel=2)
-    return [
+    micrographs = [
         Micrograph(path, info.shape, info.pixel_size_angstrom, frame, info.n_frames)
         for frame in range(info.n_frames)
     ]
+    return micrographs, info.problems
 
 
 def open_micrograph(path: str | Path, pixel_size_angstrom: float | None = None) -> Micrograph:

@@ -11,7 +11,12 @@ from pathlib import Path
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError
 from napari_hydrapicker.formats._records import load_records
 from napari_hydrapicker.formats._star_tables import StarTable, star_tables
-from napari_hydrapicker.micrograph import Micrograph, MicrographWarning, open_micrographs, with_distinct_names
+from napari_hydrapicker.micrograph import (
+    Micrograph,
+    MicrographWarning,
+    open_with_problems,
+    with_distinct_names,
+)
 from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.readers.common import plausible_pixel_size
 
@@ -79,11 +84,9 @@ def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:
 
 
 def _open(path: Path, pixel_size: float | None, doubts: dict[str, list[Path]]) -> list[Micrograph]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", MicrographWarning)
-        opened = open_micrographs(path)
-    for one in caught:
-        doubts.setdefault(str(one.message).removeprefix(f"{path}: "), []).append(path)
+    opened, problems = open_with_problems(path)
+    for problem in problems:
+        doubts.setdefault(problem, []).append(path)
     return opened if pixel_size is None else [one.with_pixel_size(pixel_size) for one in opened]
 
 

@@ -44,6 +44,7 @@ _OF_PROCESSING = (
 )
 _SUFFIX = re.compile(rf"[_.-]({'|'.join((*_OF_PICKS, *_OF_PICKERS, *_OF_PROCESSING))})$", re.IGNORECASE)
 _LISTED = 3
+_LAST_FOLDERS = 6
 
 L = TypeVar("L", bound=Hashable)
 R = TypeVar("R", bound=Hashable)
@@ -255,18 +256,59 @@ def _resolve(
     """Pair what shares one name by the folders; return the pairs, and what they leave open."""
     if len(ours) == len(theirs) == 1:
         return {ours[0]: theirs[0]}, None
+    nearest = _by_last_folders(ours, theirs, names)
+    ours = [a for a in ours if a not in nearest]
+    taken = set(nearest.values())
+    theirs = [b for b in theirs if b not in taken]
+    if not ours or not theirs:
+        return nearest, None
     agreement = {
         (a, b): _agreement(names[0][a].split("/")[:-1], names[1][b].split("/")[:-1])
         for a in ours
         for b in theirs
     }
-    best_of_ours = {a: _best(a_b for a_b in ((b, agreement[a, b]) for b in theirs)) for a in ours}
-    best_of_theirs = {b: _best(a_b for a_b in ((a, agreement[a, b]) for a in ours)) for b in theirs}
-    pairs = {a: b[0] for a, b in best_of_ours.items() if len(b) == 1 and best_of_theirs[b[0]] == [a]}
+    best_of_ours = {a: _best((b, agreement[a, b]) for b in theirs) for a in ours}
+    best_of_theirs = {b: _best((a, agreement[a, b]) for a in ours) for b in theirs}
+    # Folders must speak for a pair: that all others are taken does not.
+    pairs = nearest | {
+        a: b[0]
+        for a, b in best_of_ours.items()
+        if len(b) == 1 and best_of_theirs[b[0]] == [a] and agreement[a, b[0]]
+    }
     taken = set(pairs.values())
     open_ours = [a for a in ours if a not in pairs and any(b not in taken for b in best_of_ours[a])]
     open_theirs = [b for b in theirs if b not in taken and any(a not in pairs for a in best_of_theirs[b])]
     return pairs, (open_ours, open_theirs) if open_ours and open_theirs else None
+
+
+def _by_last_folders(
+    ours: Iterable[L], theirs: Iterable[R], names: tuple[dict[L, str], dict[R, str]]
+) -> dict[L, R]:
+    """Pair those that alone share their last folders: most are, and thousands of one name cost little so."""
+    pairs: dict[L, R] = {}
+    open_ours, open_theirs = list(ours), list(theirs)
+    for n in range(_LAST_FOLDERS, 1, -1):
+        left, right = _last_parts(open_ours, names[0], n), _last_parts(open_theirs, names[1], n)
+        found = {
+            keys[0]: right[last][0]
+            for last, keys in left.items()
+            if len(keys) == 1 and len(right.get(last, [])) == 1
+        }
+        pairs |= found
+        taken = set(found.values())
+        open_ours = [one for one in open_ours if one not in found]
+        open_theirs = [one for one in open_theirs if one not in taken]
+    return pairs
+
+
+def _last_parts(keys: Iterable[L], names: Mapping[L, str], n: int) -> dict[tuple[str, ...], list[L]]:
+    """Group names that have `n` folders or more by the last of them."""
+    groups: defaultdict[tuple[str, ...], list[L]] = defaultdict(list)
+    for key in keys:
+        folders = names[key].split("/")[:-1]
+        if len(folders) >= n - 1:
+            groups[tuple(folders[len(folders) - n + 1 :])].append(key)
+    return groups
 
 
 def _best(candidates: Iterable[tuple[L, int]]) -> list[L]:

@@ -17,6 +17,18 @@ def relion_name(micrograph: Micrograph) -> str:
     return written_name(path.with_name(f"{micrograph.stem}.mrc") if micrograph.n_frames > 1 else path)
 
 
+def name_here(micrograph: Micrograph) -> str:
+    """Name of a micrograph in files that are written from the current folder.
+
+    That is RELION's name; outside of its projects the path relative to the current folder, where the
+    micrograph lies in that; else the file's name.
+    """
+    name, folder = relion_name(micrograph), micrograph.path.absolute().parent
+    if relion_project(folder) is not None or not folder.is_relative_to(Path.cwd()):
+        return name
+    return (folder.relative_to(Path.cwd()) / name).as_posix()
+
+
 def written_name(path: Path) -> str:
     """Return a micrograph's name as RELION knows it: relative to its project, else the file's name."""
     project = relion_project(path.absolute().parent)

@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker import formats
-from napari_hydrapicker.errors import CoordinateFileError
-from napari_hydrapicker.formats.folder import Key, LeftOutWarning, ShapeIndex, read_folder, scan_folder
+from napari_hydrapicker.errors import CoordinateFileError, ParameterError
+from napari_hydrapicker.formats.folder import (
+    Key,
+    LeftOutWarning,
+    ShapeIndex,
+    read_folder,
+    read_matched,
+    scan_folder,
+)
+from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
 
 ONE = Picks.from_xy([10.25, 20.5], [110.75, 120.5], [0.9, 0.4])
@@ -140,3 +148,29 @@ def test_shapes_are_found_by_name() -> None:
     assert shapes("a") is None, "two of unlike sizes"
     assert shapes("c") is None
     assert ShapeIndex({"x/a.mrc": (10, 20), "y/a.mrc": (10, 20)})("a") == (10, 20)
+
+
+def test_picks_for_micrographs_are_matched_by_name(tmp_path: Path) -> None:
+    micrograph = Micrograph(Path("m.mrc"), (100, 300), 1.0)
+    written = Picks(np.array([[1.0, 2.0]]))
+    formats.write({"m_DW": written, "n": written}, tmp_path, "star")
+    (tmp_path / "summary.csv").write_text("micrograph,picks\n")
+    spare = Micrograph(Path("spare.mrc"), (100, 300), 1.0)
+    labels, match = read_matched(tmp_path, [spare, micrograph])
+    assert labels[0] is None
+    assert labels[1] is not None
+    np.testing.assert_array_equal(labels[1].yx, written.yx)
+    assert (match.left_only, [key.name for key in match.right_only]) == ([0], ["n"])
+    formats.write({"m_DW": written}, tmp_path / "old", "star")
+    with pytest.raises(
+        ParameterError, match=r"which micrographs \(m\) belong to which picks in .* \(.*old/m_DW\)"
+    ):
+        read_matched(tmp_path, [micrograph])
+
+
+def test_a_micrographs_height_turns_cryoppps_tables(tmp_path: Path) -> None:
+    micrograph = Micrograph(Path("m.mrc"), (100, 300), 1.0)
+    (tmp_path / "m.csv").write_text("X-Coordinate,Y-Coordinate\n10,20\n")
+    labels, _ = read_matched(tmp_path / "m.csv", [micrograph])
+    assert labels[0] is not None
+    assert labels[0].yx.tolist() == [[80, 10]]

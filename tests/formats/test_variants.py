@@ -22,7 +22,7 @@ XY = "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n"
 CBOX = "data_cryolo\n\nloop_\n_CoordinateX #1\n_CoordinateY #2\n_Width #3\n_Height #4\n"
 
 
-def cs_file(*paths: bytes, scores: bool = True) -> bytes:
+def cs_file(*paths: bytes, scores: bool = True, score: float = 0.5) -> bytes:
     """One particle at (row 20, column 10) of 100 x 200 on each of the micrographs."""
     columns = [
         ("uid", "<u8"),
@@ -32,7 +32,7 @@ def cs_file(*paths: bytes, scores: bool = True) -> bytes:
         ("location/center_y_frac", "<f4"),
         *([("pick_stats/ncc_score", "<f4")] if scores else []),
     ]
-    row = (1, b"", (100, 200), 0.05, 0.2, *((0.5,) if scores else ()))
+    row = (1, b"", (100, 200), 0.05, 0.2, *((score,) if scores else ()))
     records = np.array([row] * len(paths), columns)
     records["location/micrograph_path"] = paths
     buffer = io.BytesIO()
@@ -120,6 +120,7 @@ READ: list[tuple[str, str | bytes, Expected]] = [
     # cryoSPARC.
     ("p.cs", cs_file(b"J2/m/a.mrc", b">J2/m/a.mrc"), {"a": [(20, 10, 0.5)] * 2}),
     ("p.cs", cs_file(b"J2/m/004512345678901234567_a.mrc", scores=False), {"a": [(20, 10, NO)]}),
+    ("p.cs", cs_file(b"J2/m/a.mrc", score=0.0), {"a": [(20, 10, NO)]}),
     (
         "p.cs",
         cs_file(b"J2/m/004512345678901234567_a.mrc", b"J2/m/005512345678901234567_a.mrc"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_hydrapicker.cli.coordinate_reading import ShowMatch, warn_of_frame
+from napari_hydrapicker.cli.coordinate_reading import ShowMatch, open_known, warn_of_frame
 from napari_hydrapicker.cli.pick import parse_formats
 from napari_hydrapicker.errors import ParameterError
 
@@ -66,7 +66,6 @@ def consensus(
     _check_kept(picks, votes, threshold, weight)
     chosen = parse_formats(format)
 
-    from napari_hydrapicker.cli.known_micrographs import open_known
     from napari_hydrapicker.cli.pick_lists import Reach, join, read_lists
     from napari_hydrapicker.formats.folder import ShapeIndex
 

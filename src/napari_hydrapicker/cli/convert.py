@@ -17,6 +17,7 @@ from napari_hydrapicker.cli.coordinate_reading import (
     Shape,
     ShowMatch,
     Swap,
+    open_known,
     parse_reading,
     parse_shape,
     show_match,
@@ -74,7 +75,6 @@ def convert(
     Picks and micrographs are matched by name; what has no partner is skipped and listed.
     """
     from napari_hydrapicker import formats
-    from napari_hydrapicker.cli.known_micrographs import open_known
     from napari_hydrapicker.formats.folder import ShapeIndex, scan_folder
 
     if to is not None and to not in formats.FORMATS:
@@ -126,8 +126,8 @@ def _unnamed(picks: Mapping[Key, Picks], shape: tuple[int, int] | None) -> _Work
 
 def _named(picks: Mapping[Key, Picks], known: Sequence[Micrograph], show: bool) -> _Work:
     """Name micrographs as they are called themselves; skip and list what has no partner."""
-    from napari_hydrapicker.cli.known_micrographs import written_name
     from napari_hydrapicker.micrograph_name import match_names
+    from napari_hydrapicker.relion_names import name_here
 
     found = match_names({key: key.path for key in picks}, {i: one.full_name for i, one in enumerate(known)})
     found.check_unambiguous("picks", "micrographs")
@@ -142,7 +142,7 @@ def _named(picks: Mapping[Key, Picks], known: Sequence[Micrograph], show: bool) 
     return _Work(
         {name: one for name, (one, _) in chosen.items()},
         {name: one.shape for name, (_, one) in chosen.items()},
-        {name: written_name(one) for name, (_, one) in chosen.items()},
+        {name: name_here(one) for name, (_, one) in chosen.items()},
         {name: one for name, (_, one) in chosen.items()},
     )
 

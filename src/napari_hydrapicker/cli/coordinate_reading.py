@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.errors import MicrographError, ParameterError
 
 if TYPE_CHECKING:
     from napari_hydrapicker.formats.frame_check import Reading
@@ -67,6 +67,23 @@ def parse_shape(text: str | None) -> tuple[int, int] | None:
     if match is None or "0" in match.groups():
         raise ParameterError(f"--micrograph-shape {text}: give ROWSxCOLUMNS in pixels, e.g. 4092x5760")
     return int(match[1]), int(match[2])
+
+
+def open_known(paths: Sequence[str]) -> list[Micrograph]:
+    """Open the micrographs of ``--micrographs``: files, folders, patterns, or other programs' lists.
+
+    Raises
+    ------
+    MicrographError
+        If a micrograph cannot be opened.
+    """
+    from napari_hydrapicker.micrograph_lists import open_any
+
+    opened, problems = open_any(paths)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise MicrographError(problems[0] + more)
+    return opened
 
 
 def show_match(match: Match[Any, Any], left: str, right: str, all_of_it: bool, both: bool = True) -> None:

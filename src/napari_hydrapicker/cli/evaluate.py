@@ -26,7 +26,7 @@ from napari_hydrapicker.evaluation.scale import Scales
 from napari_hydrapicker.evaluation.summary import read_summaries
 from napari_hydrapicker.evaluation.table import LABELS, headline_rows, number, scores_table
 from napari_hydrapicker.formats.folder import Key, read_folder
-from napari_hydrapicker.micrograph_name import Match, match_names
+from napari_hydrapicker.micrograph_name import match_names
 from napari_hydrapicker.picks import Picks
 
 _LISTED = 5
@@ -78,15 +78,22 @@ def evaluate(
         )
     for line in pairing.lines("picks", "true particles") if match else []:
         typer.echo(line)
+    lacking = [pair for pair in pairing.pairs if scales.lacks(pair)]
+    pairs = [pair for pair in pairing.pairs if pair not in lacking]
+    if not pairs:
+        raise ParameterError(
+            f"--micrographs: none is called {_names([theirs for _, theirs in lacking])}: check what it names"
+        )
     samples = []
-    for ours, theirs in pairing.pairs:
+    for ours, theirs in pairs:
         shape, size = scales.of((theirs, ours), picked[ours], known[theirs])
         set_name = set_of(theirs.name, theirs.data_set or ours.data_set)
         sample = Sample(theirs.name, set_name, picked[ours], known[theirs], shape, size, diameter, border)
         samples.append(sample)
-    _doubt(scales, pairing, picked, known, picks, truth)
+    _doubt(scales, pairs, picked, known, picks, truth)
     evaluation = evaluate_sets(samples)
-    notes = pairing.skipped("picks", "true particles") + frame_notes(samples, scales.knows_shapes)
+    notes = [f"no micrograph for {_names([key for key, _ in lacking])}: skipped"] if lacking else []
+    notes += pairing.skipped("picks", "true particles") + frame_notes(samples, scales.knows_shapes)
     _print(evaluation, by_micrograph, notes + _notes(scales))
     if plot is not None:
         _plot(evaluation, plot)
@@ -114,14 +121,14 @@ def _set_namer(options: Sequence[str]) -> Callable[[str, str], str]:
 
 def _doubt(
     scales: Scales,
-    pairing: Match[Key, Key],
+    pairs: Sequence[tuple[Key, Key]],
     picked: Mapping[Key, Picks],
     known: Mapping[Key, Picks],
     picks: Path,
     truth: Path,
 ) -> None:
     """Hold both sides against the micrographs, if there are some."""
-    found = [(scales.micrograph((theirs, ours)), ours, theirs) for ours, theirs in pairing.pairs]
+    found = [(scales.micrograph((theirs, ours)), ours, theirs) for ours, theirs in pairs]
     opened = [(one, ours, theirs) for one, ours, theirs in found if one is not None]
     how = "convert them first: hydrapicker convert {path} OUT --micrographs ... {{options}}"
     for path, samples in (

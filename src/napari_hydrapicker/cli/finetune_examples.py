@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_hydrapicker.cli.coordinate_reading import show_match, warn_of_frame
-from napari_hydrapicker.cli.known_micrographs import open_known
+from napari_hydrapicker.cli.coordinate_reading import open_known, show_match, warn_of_frame
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.formats.folder import read_matched
 from napari_hydrapicker.formats.frame_check import Reading
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.training.finetune import Example
-from napari_hydrapicker.training.labels import check_inside, read_labels
+from napari_hydrapicker.training.labels import check_inside
 
 _LISTED = 3
 
@@ -57,7 +57,7 @@ def read_examples(
         size, or picks lie outside of it.
     """
     opened = _open(paths)
-    raw, match = read_labels(picks, opened)
+    raw, match = read_matched(picks, opened)
     # That there are picks of other micrographs is no surprise: few are corrected.
     show_match(match, "micrographs", "picks", show, both=False)
     chosen = [(one, own) for one, own in zip(opened, raw, strict=True) if own is not None]
@@ -94,7 +94,7 @@ def _read_as(picks: Picks, micrograph: Micrograph, origin: Path, reading: Readin
 
 
 def _rejected(micrographs: Sequence[Micrograph], path: Path, reading: Reading) -> list[Picks | None]:
-    found, match = read_labels(path, micrographs)
+    found, match = read_matched(path, micrographs)
     if not match.pairs:
         raise ParameterError(f"--rejected {path}: no picks for any of the micrographs; leave it out")
     return [

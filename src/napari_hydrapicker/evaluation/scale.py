@@ -72,6 +72,10 @@ class Scales:
         "known."""
         return self._shapes(name) or self._shape
 
+    def lacks(self, keys: Sequence[Key]) -> bool:
+        """Whether micrographs were given, and none of them has one of these names."""
+        return bool(self._micrographs) and not any(self._finder.candidates(key.path) for key in keys)
+
     def micrograph(self, keys: Sequence[Key]) -> Micrograph | None:
         """Return the micrograph of these keys; None if no micrographs were given. Raises as `of`."""
         return self._find(keys) if self._micrographs else None

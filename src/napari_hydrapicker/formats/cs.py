@@ -116,7 +116,8 @@ def _scores(path: Path, array: NDArray[np.void]) -> NDArray[np.float64]:
         raise CoordinateFileError(
             f"{path}, record {int(np.argmin(usable)) + 1}: the score is no usable number"
         )
-    return score
+    # No picker gives every particle exactly 0: it stands for no score, as after picking by hand.
+    return score if score.any() else np.full(len(array), np.nan)
 
 
 def _uids(text: str, n: int) -> NDArray[np.uint64]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,8 @@ from napari_hydrapicker import formats
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, NotCoordinatesError
 from napari_hydrapicker.formats import ShapeOf, star
 from napari_hydrapicker.formats._star_lists import listed_files
-from napari_hydrapicker.micrograph_name import NameFinder, distinct_names
+from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.micrograph_name import Match, NameFinder, distinct_names, match_names
 from napari_hydrapicker.picks import Picks
 
 # What RELION writes into a job's folder beside its results.
@@ -150,6 +151,44 @@ def read_folder(folder: str | Path, shape_of: ShapeOf | None = None) -> dict[Key
     for line in content.left_out:
         warnings.warn(f"left out: {line}", LeftOutWarning, stacklevel=2)
     return content.picks
+
+
+def read_matched(path: Path, micrographs: Sequence[Micrograph]) -> tuple[list[Picks | None], Match[int, Key]]:
+    """Read a coordinate file, or all in a folder and its sub-folders, for micrographs that are at hand.
+
+    This is how picks are imported: matched by name, turned over where the format counts y from the other
+    edge. Whether they fit the images is for `frame_check.check_frame` to say.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder.
+    micrographs : sequence of Micrograph
+        What the picks are wanted for.
+
+    Returns
+    -------
+    picks : list of Picks or None
+        Of each micrograph, in their order; None where there are none.
+    match : Match
+        Indices of micrographs with the files' micrographs: what has no partner on either side is in it.
+
+    Raises
+    ------
+    CoordinateFileError
+        If it is missing, damaged or without coordinates.
+    ParameterError
+        If it cannot be told which picks belong to which micrograph.
+    """
+    found = read_folder(path, ShapeIndex({one.full_name: one.shape for one in micrographs}))
+    match = match_names(
+        {i: one.full_name for i, one in enumerate(micrographs)}, {key: key.path for key in found}
+    )
+    match.check_unambiguous("micrographs", f"picks in {path}")
+    picks: list[Picks | None] = [None] * len(micrographs)
+    for i, key in match.pairs:
+        picks[i] = found[key]
+    return picks, match
 
 
 def scan_folder(

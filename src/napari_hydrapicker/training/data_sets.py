@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.formats.folder import read_matched
 from napari_hydrapicker.imaging.prepare import prepare
 from napari_hydrapicker.micrograph import open_micrograph, with_distinct_names
 from napari_hydrapicker.micrograph_files import find_micrographs
@@ -15,7 +16,7 @@ from napari_hydrapicker.simulation.cloud import PointCloud
 from napari_hydrapicker.simulation.procedural import procedural_complex
 from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
-from napari_hydrapicker.training.labels import check_inside, read_labels
+from napari_hydrapicker.training.labels import check_inside
 from napari_hydrapicker.training.sources import (
     Crop,
     LabelledMicrograph,
@@ -79,7 +80,7 @@ def labelled_micrographs(
         If a micrograph has no labels, they do not lie on it, or no particle is on any.
     """
     opened = with_distinct_names(open_micrograph(path) for path in find_micrographs(micrographs))
-    labels, _ = read_labels(coordinates, opened)
+    labels, _ = read_matched(coordinates, opened)
     made = {}
     for micrograph, own in zip(opened, labels, strict=True):
         if own is None:
