@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from pathlib import Path
 
@@ -137,6 +138,18 @@ def test_positions_are_held_against_the_image(
     told = capsys.readouterr()
     assert told.err.count("warning") == 1
     assert told.out.startswith("m  =  m\n")
+
+
+def test_a_micrograph_that_cannot_be_read_stops_no_conversion(
+    tmp_path: Path, picks: Picks, capsys: pytest.CaptureFixture[str]
+) -> None:
+    micrograph = write_micrograph(tmp_path / "m.mrc")
+    packed = gzip.compress(micrograph.read_bytes())
+    (tmp_path / "m.mrc.gz").write_bytes(packed[: len(packed) // 2])
+    formats.write({"m": picks}, tmp_path / "in", "star")
+    assert run("convert", tmp_path / "in", tmp_path / "p.csv", "--micrographs", tmp_path / "m.mrc.gz") == 0
+    assert "the positions were not held against the micrographs (" in capsys.readouterr().err
+    assert len(formats.read(tmp_path / "p.csv")["m"]) == 30
 
 
 def test_labels_to_train_on_are_held_against_the_image(

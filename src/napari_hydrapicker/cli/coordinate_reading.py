@@ -103,6 +103,8 @@ def warn_of_frame(
 ) -> None:
     """Warn where another reading of the positions fits the micrographs clearly better.
 
+    A micrograph that cannot be read is named in a warning, too: the check shall stop nothing.
+
     Parameters
     ----------
     origin : Path or str
@@ -113,15 +115,18 @@ def warn_of_frame(
         How they are going to be read.
     how : str, optional
         What to do, where it is not giving options to the same command; ``{options}`` stands for these.
-
-    Raises
-    ------
-    MicrographError
-        If a micrograph cannot be read.
     """
     from napari_hydrapicker.formats.frame_check import check_frame
 
-    check = check_frame(samples, given)
+    try:
+        check = check_frame(samples, given)
+    except MicrographError as error:
+        _warn(f"{origin}: the positions were not held against the micrographs ({error})")
+        return
     if check is not None and check.doubtful:
         action = None if how is None else how.format(options=check.best.options)
-        typer.echo(f"hydrapicker: warning: {origin}: {check.message(action)}", err=True)
+        _warn(f"{origin}: {check.message(action)}")
+
+
+def _warn(message: str) -> None:
+    typer.echo(f"hydrapicker: warning: {message}", err=True)

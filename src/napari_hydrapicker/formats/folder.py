@@ -232,7 +232,7 @@ def scan_folder(
             continue
         inner = _sub_folder(path, folder)
         for micrograph, name in _named(found, kind):
-            own = stated.get(path.resolve())
+            own = stated.get(path.resolve()) if stated else None
             key = _key(inner, distinct_names([own])[0] if own else name, own or micrograph)
             gathered[key].append(_Found(path, found[micrograph]))
     picks = {}
