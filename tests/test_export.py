@@ -108,9 +108,19 @@ def test_boxes_need_a_pixel_size(tmp_path: Path) -> None:
         plan([_item(tmp_path, "m1", pixel_size=None)], "eman", tmp_path)
 
 
-def test_two_micrographs_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="two micrographs are called m1"):
-        plan([_item(tmp_path, "m1"), _item(tmp_path / "b", "m1")], "csv", tmp_path)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_one_name_in_two_folders_is_two_micrographs(tmp_path: Path, preset: str) -> None:
+    items = [_item(tmp_path / "g1", "m1"), _item(tmp_path / "g2", "m1"), _item(tmp_path / "g2", "m2")]
+    planned = plan(items, preset, tmp_path / "out")
+    assert list(planned.picks) == ["g1/m1", "g2/m1", "m2"]
+    report = run(planned)
+    assert (report.n_picks, report.n_micrographs) == (6, 3)
+
+
+def test_two_micrographs_of_one_folder_and_name_are_refused(tmp_path: Path) -> None:
+    second = _item(tmp_path, "m1")
+    with pytest.raises(ParameterError, match="two micrographs of one folder are called m1"):
+        plan([_item(tmp_path, "m1"), second], "csv", tmp_path)
 
 
 def test_a_file_that_differs_from_what_was_written_is_found(

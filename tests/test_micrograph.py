@@ -7,7 +7,12 @@ import tifffile
 from PIL import Image
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
-from napari_hydrapicker.micrograph import Micrograph, open_micrograph, open_micrographs
+from napari_hydrapicker.micrograph import (
+    Micrograph,
+    open_micrograph,
+    open_micrographs,
+    with_distinct_names,
+)
 
 
 @pytest.fixture
@@ -124,3 +129,19 @@ def test_real_micrographs_state_their_pixel_size(shared_data):
         assert micrograph.shape == (1024, 1024)
         assert micrograph.pixel_size_angstrom == 5.36
         assert micrograph.pixels().dtype == np.int8
+
+
+def test_one_file_name_in_two_folders_is_two_micrographs(tmp_path, image):
+    files = []
+    for folder in ("g1", "g2"):
+        (tmp_path / folder).mkdir()
+        files.append(save_mrc(tmp_path / folder / "a.mrc", image))
+        files.append(save_mrc(tmp_path / folder / "s.mrcs", np.stack([image] * 2)))
+    files.append(save_mrc(tmp_path / "g2" / "b.mrc", image))
+    opened = with_distinct_names(one for file in [*files, files[0]] for one in open_micrographs(file))
+    assert [one.name for one in opened] == [
+        *("g1/a", "g1/s_0001", "g1/s_0002", "g2/a", "g2/s_0001", "g2/s_0002", "b"),
+    ]
+    assert [one.stem for one in opened][:3] == ["a", "s_0001", "s_0002"]
+    assert opened[0].full_name.endswith("g1/a")
+    assert [one.name for one in with_distinct_names(opened[:3])] == ["a", "s_0001", "s_0002"]

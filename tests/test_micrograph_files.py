@@ -1,9 +1,12 @@
 """Which files are meant where micrographs are named."""
 
+import warnings
+
 import pytest
 
 from napari_hydrapicker.errors import MicrographError
 from napari_hydrapicker.micrograph_files import find_micrographs
+from napari_hydrapicker.readers.common import MicrographWarning
 
 
 @pytest.fixture
@@ -65,3 +68,31 @@ def test_an_unknown_user_has_no_files():
 def test_no_names_are_an_error():
     with pytest.raises(MicrographError, match="no micrographs were named"):
         find_micrographs([])
+
+
+@pytest.mark.parametrize(
+    ("files", "kept"),
+    [
+        (["a.mrc", "a_PS.mrc", "a_noDW.mrc"], ["a.mrc"]),  # RELION
+        (["a.mrc", "a_DW.mrc", "a_DWS.mrc"], ["a_DW.mrc"]),  # MotionCor: a.mrc is the sum without weighting
+        (["a_DW.mrc", "a_noDW.mrc", "b_noDW.mrc"], ["a_DW.mrc", "b_noDW.mrc"]),
+        (["a_patch_aligned_doseweighted.mrc", "a_patch_aligned.mrc", "a_thumb.png"], None),
+        (["a.mrc", "a_mask.mrc", "b_DW.mrc", "b_DW_predicted_mask.mrc"], ["a.mrc", "b_DW.mrc"]),
+        (["a_PS.mrc", "b_PS.mrc"], None),  # alone they may be anything
+        (["a.mrc", "b_mask.mrc", "unmask.mrc"], None),
+    ],
+)
+def test_what_lies_beside_a_micrograph_is_left_out_with_a_word(tmp_path, files, kept):
+    for name in files:
+        (tmp_path / name).touch()
+    expected = kept or sorted(name for name in files if name.endswith(".mrc"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert names(find_micrographs([tmp_path])) == expected
+        assert names(find_micrographs([tmp_path / "*.mrc"])) == expected
+        assert names(
+            find_micrographs([tmp_path / name for name in files if name.endswith(".mrc")])
+        ) == sorted(name for name in files if name.endswith(".mrc")), "files that are named are taken"
+    assert [one.category for one in caught] == [MicrographWarning] * (2 if kept else 0)
+    if kept:
+        assert "left out, since a micrograph of the same exposure lies beside it" in str(caught[0].message)

@@ -6,6 +6,7 @@ import mrcfile
 import numpy as np
 import pytest
 
+from napari_hydrapicker.micrograph import MicrographWarning
 from napari_hydrapicker.micrograph_lists import open_any
 
 
@@ -112,3 +113,76 @@ def test_folders_and_the_pixel_size_of_the_header(project: Path) -> None:
     micrographs, problems = open_any([str(project / "MotionCorr" / "job002")])
     assert problems == []
     assert [m.pixel_size_angstrom for m in micrographs] == pytest.approx([3.3, 3.3])
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "expected"),
+    [
+        (("rlnMicrographPixelSize",), "1.5", 1.5),
+        (("rlnImagePixelSize",), "1.5", 1.5),
+        (("rlnMagnification", "rlnDetectorPixelSize"), "33333.333 5.0", 1.5),
+        (("rlnMagnification",), "33333.333", 3.3),  # half of it says nothing: the header's
+        (("rlnMagnification", "rlnDetectorPixelSize"), "10000 1e6", 3.3),  # 1 metre: not to be believed
+    ],
+)
+def test_the_micrographs_own_table_states_the_pixel_size(
+    columns: tuple[str, ...], row: str, expected: float, project: Path
+) -> None:
+    labels = "\n".join(f"_{label}" for label in ("rlnMicrographName", *columns))
+    (project / "m.star").write_text(f"data_\nloop_\n{labels}\nMotionCorr/job002/a.mrc {row}\n")
+    [micrograph], problems = open_any([project / "m.star"])
+    assert problems == []
+    assert micrograph.pixel_size_angstrom == pytest.approx(expected)
+
+
+def test_names_that_begin_like_a_block_are_names(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        with mrcfile.new(tmp_path / f"data_000{number}.mrc") as file:
+            file.set_data(np.zeros((12, 20), np.int8))
+    (tmp_path / "m.star").write_text(
+        "data_micrographs\n\nloop_\n_rlnMicrographName #1\ndata_0001.mrc\ndata_0002.mrc\n\n"
+        "data_optics\nloop_\n_rlnOpticsGroup\n1\n"
+    )
+    micrographs, problems = open_any([tmp_path / "m.star"])
+    assert problems == []
+    assert [one.name for one in micrographs] == ["data_0001", "data_0002"]
+    (tmp_path / "n.star").write_text("data_\nloop_\n_rlnMicrographName\ndata_0001.mrc\ndata_0003.mrc")
+    assert [one.name for one in open_any([tmp_path / "n.star"])[0]] == ["data_0001", "data_0003"]
+
+
+def test_one_name_in_two_folders_is_two_micrographs(project: Path) -> None:
+    (project / "MotionCorr" / "job009").mkdir()
+    copy = project / "MotionCorr" / "job009" / "a.mrc"
+    copy.write_bytes((project / "MotionCorr" / "job002" / "a.mrc").read_bytes())
+    (project / "m.star").write_text(_star("MotionCorr/job002/a.mrc 1\nMotionCorr/job009/a.mrc 2"))
+    micrographs, problems = open_any([project / "m.star", project / "MotionCorr" / "job002" / "b.mrc"])
+    assert problems == []
+    assert [one.name for one in micrographs] == ["job002/a", "job009/a", "b"]
+    assert [one.stem for one in micrographs] == ["a", "a", "b"]
+
+
+def test_marks_before_exported_paths_and_particles_micrographs(project: Path) -> None:
+    columns = [("uid", "<u8"), ("location/micrograph_path", "S60"), ("location/micrograph_psize_A", "<f4")]
+    path = b">MotionCorr/job002/b.mrc"
+    with (project / "particles.cs").open("wb") as file:
+        np.save(file, np.array([(1, path, 0.75), (2, path, 0.75)], dtype=columns))
+    micrographs, problems = open_any([project / "particles.cs"])
+    assert problems == []
+    assert [(one.name, one.pixel_size_angstrom) for one in micrographs] == [("b", 0.75)]
+
+
+def test_a_list_of_movies_is_called_so(project: Path) -> None:
+    (project / "m.star").write_text("data_\nloop_\n_rlnMicrographMovieName\nMovies/a.tiff\n")
+    assert "lists no micrographs but movies" in open_any([project / "m.star"])[1][0]
+
+
+def test_a_flaw_of_many_headers_is_told_once(project: Path) -> None:
+    for name in ("a", "b"):
+        with mrcfile.open(project / "MotionCorr" / "job002" / f"{name}.mrc", "r+") as file:
+            file.voxel_size = (1.5, 1.8, 1)
+    with pytest.warns(
+        MicrographWarning, match=r"a\.mrc and 1 more: the file states 1\.5 A a pixel"
+    ) as caught:
+        micrographs, _ = open_any([project / "MotionCorr" / "job002"])
+    assert len(caught) == 1
+    assert [one.pixel_size_angstrom for one in micrographs] == [None, None]

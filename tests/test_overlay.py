@@ -127,8 +127,11 @@ def test_bad_input_is_refused(tmp_path: Path) -> None:
         draw_overlay(np.zeros((0, 20)), none, 5.0, tmp_path / "a.png")
     with pytest.raises(ParameterError, match="diameter"):
         draw_overlay(FLAT, none, 0.0, tmp_path / "a.png")
+    draw_overlay(FLAT, none, 5.0, tmp_path / "missing" / "a.png")
+    assert (tmp_path / "missing" / "a.png").exists()
+    (tmp_path / "a.txt").touch()
     with pytest.raises(ParameterError, match="cannot be written"):
-        draw_overlay(FLAT, none, 5.0, tmp_path / "missing" / "a.png")
+        draw_overlay(FLAT, none, 5.0, tmp_path / "a.txt" / "a.png")
 
 
 def test_on_a_real_micrograph(shared_data: Path, tmp_path: Path) -> None:

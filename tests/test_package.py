@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import napari_hydrapicker
+from napari_hydrapicker import formats, micrograph_files
 from napari_hydrapicker.cli.main import run
 
 DISTRIBUTION = "napari-hydrapicker"
@@ -68,6 +71,53 @@ def test_napari_finds_the_manifest_through_the_entry_point() -> None:
 def test_manifest_at_the_top_is_the_package_s() -> None:
     inside = ROOT / "src" / "napari_hydrapicker" / "napari.yaml"
     assert (ROOT / "napari.yaml").read_text() == inside.read_text()
+
+
+def test_the_manifest_s_patterns_cover_what_is_read() -> None:
+    npe2 = pytest.importorskip("npe2")
+    manifest = npe2.PluginManifest.from_file(Path(napari_hydrapicker.__file__).parent / "napari.yaml")
+    patterns = {one.command: one.filename_patterns for one in manifest.contributions.readers}
+    images = {f"*{suffix}" for suffix in (*micrograph_files.SCIENTIFIC, *micrograph_files.PICTURES)}
+    assert set(patterns[f"{DISTRIBUTION}.get_reader"]) == images
+    for pattern in patterns[f"{DISTRIBUTION}.get_points_reader"]:
+        assert formats.may_hold_coordinates(Path(pattern.replace("*", "a")))
+    known = {f"*{suffix}" for suffix in formats.EXTENSIONS} | {"*.coord", "*.coords", "*.pos", "*_info.json"}
+    assert set(patterns[f"{DISTRIBUTION}.get_points_reader"]) == known
+
+
+# Modules whose distribution has another name.
+DISTRIBUTION_OF = {"PIL": "pillow", "skimage": "scikit-image", "pydantic_core": "pydantic-core"}
+
+
+def imported(folder: Path) -> set[str]:
+    """Return the distributions that the modules in a folder import, our own and Python's left out."""
+    names: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.partition(".")[0])
+    names -= {*sys.stdlib_module_names, "napari_hydrapicker"}
+    return {DISTRIBUTION_OF.get(name, name) for name in names}
+
+
+def declared(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=!~\[; ]", one)[0] for one in requirements}
+
+
+def test_what_is_imported_is_declared_and_nothing_else() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    package = ROOT / "src" / "napari_hydrapicker"
+    needed = declared(project["dependencies"])
+    # Everything below the window does without napari and Qt.
+    below = set().union(
+        *(imported(one) for one in package.iterdir() if one.is_dir() and one.name != "widgets")
+    )
+    assert below <= needed
+    everywhere = imported(package)
+    assert everywhere <= needed | declared(project["optional-dependencies"]["napari"])
+    assert needed <= everywhere
 
 
 def readme_commands() -> list[str]:

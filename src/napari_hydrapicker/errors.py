@@ -19,6 +19,10 @@ class CoordinateFileError(HydraPickerError):
     """A coordinate file cannot be read or written, or is not what it claims to be."""
 
 
+class NotCoordinatesError(CoordinateFileError):
+    """A file holds no particle positions, as far as is known here."""
+
+
 class WeightsError(HydraPickerError):
     """A network file is not ours, is damaged, or comes from a newer version."""
 

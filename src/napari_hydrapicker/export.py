@@ -12,6 +12,7 @@ from napari_hydrapicker import formats
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 from napari_hydrapicker.formats import WriteOptions
 from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.micrograph_name import distinct_names, micrograph_path
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.relion_names import relion_name, relion_project
 
@@ -112,7 +113,7 @@ def plan(items: Sequence[ExportItem], preset: str, folder: Path, only_complete: 
     Raises
     ------
     ParameterError
-        If there is no such preset, nothing to export, two micrographs share their name, or a format
+        If there is no such preset, nothing to export, two micrographs share folder and name, or a format
         needs box sizes and a pixel size is unknown.
     """
     if preset not in PRESETS:
@@ -121,14 +122,18 @@ def plan(items: Sequence[ExportItem], preset: str, folder: Path, only_complete: 
     if not chosen:
         what = "no micrograph is marked complete" if only_complete and items else "there are no micrographs"
         raise ParameterError(f"nothing to export: {what}")
+    # One file name in two folders is two micrographs, whose names have these folders before them.
+    names = distinct_names([item.micrograph.full_name for item in chosen])
     picks: dict[str, Picks] = {}
-    for item in chosen:
-        if item.micrograph.name in picks:
-            raise ParameterError(f"two micrographs are called {item.micrograph.name}: exclude one of them")
-        picks[item.micrograph.name] = _with_diameter(item)
+    for name, item in zip(names, chosen, strict=True):
+        if name in picks:
+            raise ParameterError(f"two micrographs of one folder are called {name}: exclude one of them")
+        picks[name] = _with_diameter(item)
     options = WriteOptions(
-        shapes={item.micrograph.name: item.micrograph.shape for item in chosen},
-        micrograph_names={item.micrograph.name: relion_name(item.micrograph) for item in chosen},
+        shapes={name: item.micrograph.shape for name, item in zip(names, chosen, strict=True)},
+        micrograph_names={
+            name: _name_for_relion(name, item.micrograph) for name, item in zip(names, chosen, strict=True)
+        },
         project_dir=relion_project(folder.absolute()),
     )
     target = formats.FORMATS[PRESETS[preset].format]
@@ -171,11 +176,13 @@ def _compare(planned: ExportPlan, written: Sequence[Path]) -> None:
     main = [file for file in written if file.name == target.main]
     read: dict[str, Picks] = {}
     for file in main or written:
-        found = formats.read(file, target.name)
+        found = formats.read_paths(file, target.name)
         # The file of one micrograph is named after it, whatever a reader would guess from that name.
-        read.update(found if target.main else zip([file.stem], found.values(), strict=True))
+        own = file.relative_to(planned.folder).with_suffix("").as_posix()
+        read.update(found if target.main else zip([own], found.values(), strict=True))
     for name, picks in planned.picks.items():
-        back = read.get(name, Picks.from_xy([], []))
+        held = micrograph_path(planned.options.name_of(name)) if target.main else name
+        back = read.get(held, read.get(name, Picks.from_xy([], [])))
         if len(back) != len(picks):
             raise CoordinateFileError(
                 f"{planned.folder}: {name} has {len(back)} picks on disk, but {len(picks)} were written; "
@@ -183,6 +190,12 @@ def _compare(planned: ExportPlan, written: Sequence[Path]) -> None:
             )
         if len(picks) and np.abs(back.yx - picks.yx).max() > planned.preset.rounding_px + 1e-6:
             raise CoordinateFileError(f"{planned.folder}: {name} differs from what was written; export again")
+
+
+def _name_for_relion(name: str, micrograph: Micrograph) -> str:
+    """What RELION calls it; outside of its projects the folders that tell it from others stay."""
+    known = relion_name(micrograph)
+    return f"{name.rpartition('/')[0]}/{known}" if "/" in name and "/" not in known else known
 
 
 def _with_diameter(item: ExportItem) -> Picks:

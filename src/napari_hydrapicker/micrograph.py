@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -16,11 +17,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
-from napari_hydrapicker.micrograph_name import micrograph_stem
+from napari_hydrapicker.micrograph_name import distinct_names, micrograph_stem
 from napari_hydrapicker.readers import mrc, raster, tiff
 from napari_hydrapicker.readers.common import FileInfo, MicrographWarning
 
-__all__ = ["Micrograph", "MicrographWarning", "open_micrograph", "open_micrographs"]
+__all__ = ["Micrograph", "MicrographWarning", "open_micrograph", "open_micrographs", "with_distinct_names"]
 
 _TIFF_MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _PICTURE_MAGICS = (b"\x89PNG", b"\xff\xd8\xff")
@@ -42,6 +43,9 @@ class Micrograph:
         Index of the micrograph in a stack, from 0.
     n_frames : int
         Number of micrographs in the file; 1 unless it is an .mrcs stack.
+    folder : str
+        As many of its folders as tell it from other micrographs of its file name: part of its name; "" for
+        none.
     """
 
     path: Path
@@ -49,10 +53,21 @@ class Micrograph:
     pixel_size_angstrom: float | None
     frame: int = 0
     n_frames: int = 1
+    folder: str = ""
 
     @property
     def name(self) -> str:
-        """The file's name without its extensions; in stacks followed by the frame, counted from 1."""
+        """The file's name without its extensions, after `folder`; in stacks followed by the frame, from 1."""
+        return f"{self.folder}/{self.stem}" if self.folder else self.stem
+
+    @property
+    def full_name(self) -> str:
+        """The name after all its folders: what names are matched by."""
+        return "/".join([*_folders(self.path), self.stem])
+
+    @property
+    def stem(self) -> str:
+        """The name without any folder."""
         name = micrograph_stem(self.path.name) or self.path.name
         return f"{name}_{self.frame + 1:04d}" if self.n_frames > 1 else name
 
@@ -83,6 +98,28 @@ class Micrograph:
         return replace(self, pixel_size_angstrom=float(angstrom))
 
 
+def with_distinct_names(micrographs: Iterable[Micrograph]) -> list[Micrograph]:
+    """Return micrographs, each file's once, with as many folders in their names as tell them apart.
+
+    The same file name in two folders is two micrographs. Two files of one folder that differ in their
+    extension alone keep one name.
+    """
+    every: dict[tuple[str, str, int], Micrograph] = {}
+    for one in micrographs:
+        # A link under its own name may be meant as another micrograph; under the same name it is the same
+        # one.
+        every.setdefault((one.stem, os.path.realpath(one.path), one.frame), one)
+    names = distinct_names([one.full_name for one in every.values()])
+    return [
+        replace(one, folder=name.rpartition("/")[0]) for one, name in zip(every.values(), names, strict=True)
+    ]
+
+
+def _folders(path: Path) -> list[str]:
+    """The folders of a file that can stand in a name."""
+    return [part.strip() for part in path.absolute().parent.parts if part.strip(" /\\:.") and ":" not in part]
+
+
 def open_micrographs(path: str | Path) -> list[Micrograph]:
     """Open a file: one micrograph, or one a frame of an .mrcs stack. The content tells the format.
 
@@ -96,14 +133,21 @@ def open_micrographs(path: str | Path) -> list[Micrograph]:
     MicrographWarning
         If the file breaks its format's rules, but can be read.
     """
+    micrographs, problems = open_with_problems(path)
+    for problem in problems:
+        warnings.warn(f"{path}: {problem}", MicrographWarning, stacklevel=2)
+    return micrographs
+
+
+def open_with_problems(path: str | Path) -> tuple[list[Micrograph], tuple[str, ...]]:
+    """Open a file as `open_micrographs` does, and return what is wrong with it in place of warning of it."""
     path = Path(path)
     info, _ = _probe(path)
-    for problem in info.problems:
-        warnings.warn(f"{path}: {problem}", MicrographWarning, stacklevel=2)
-    return [
+    micrographs = [
         Micrograph(path, info.shape, info.pixel_size_angstrom, frame, info.n_frames)
         for frame in range(info.n_frames)
     ]
+    return micrographs, info.problems
 
 
 def open_micrograph(path: str | Path, pixel_size_angstrom: float | None = None) -> Micrograph:

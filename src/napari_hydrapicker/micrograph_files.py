@@ -1,18 +1,31 @@
-"""Which files are meant where micrographs are named by file, folder or pattern."""
+"""Which files are meant where micrographs are named by file, folder or pattern.
+
+A folder may hold more than its micrographs: motion correction leaves power spectra and sums without dose
+weighting beside them, and masks lie there too. These are left out where the micrograph itself is there.
+"""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable
+import re
+import warnings
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from napari_hydrapicker.errors import MicrographError
+from napari_hydrapicker.micrograph_name import micrograph_stem
+from napari_hydrapicker.readers.common import MicrographWarning
 
 _COMPRESSED = (".gz", ".bz2")
 _MRC_SUFFIXES = (".mrc", ".mrcs")
-_SCIENTIFIC = (*_MRC_SUFFIXES, *(m + c for m in _MRC_SUFFIXES for c in _COMPRESSED), ".tif", ".tiff")
-_PICTURES = (".png", ".jpg", ".jpeg")
+SCIENTIFIC = (*_MRC_SUFFIXES, *(m + c for m in _MRC_SUFFIXES for c in _COMPRESSED), ".tif", ".tiff")
+PICTURES = (".png", ".jpg", ".jpeg")
+# Endings of RELION's and MotionCor's side products, of masks, and of thumbnails; and of the micrographs
+# beside them.
+_SIDE_PRODUCT = re.compile(r"_(PS|noDW|DWS|mask|thumb(nail)?|rigid_aligned)$")
+_KIND_OF_MASK = re.compile(r"_[a-zA-Z]+$")  # a_predicted_mask
+_WEIGHTED = ("_DW", "_patch_aligned_doseweighted", "_patch_aligned")
 
 
 def find_micrographs(paths: Iterable[str | Path]) -> list[Path]:
@@ -20,12 +33,18 @@ def find_micrographs(paths: Iterable[str | Path]) -> list[Path]:
 
     A folder stands for the MRC and TIFF files in it, or, if it has none, for its PNG and JPEG files
     (which may otherwise be thumbnails of the others). Links that lead nowhere are listed too, so that
-    opening them says so.
+    opening them says so. Power spectra, masks and the like are left out of folders and patterns where their
+    micrograph is there too.
 
     Raises
     ------
     MicrographError
         If one of the names leads to no file.
+
+    Warns
+    -----
+    MicrographWarning
+        If files were left out.
     """
     found: set[Path] = set()
     for path in paths:
@@ -63,7 +82,32 @@ def _is_file_or_lost_link(path: Path) -> bool:
 def _recognised(files: list[Path]) -> list[Path]:
     """Keep the files whose names are micrographs': scientific formats first, else pictures."""
     visible = [file for file in files if not file.name.startswith(".")]
-    for suffixes in (_SCIENTIFIC, _PICTURES):
+    for suffixes in (SCIENTIFIC, PICTURES):
         if chosen := [file for file in visible if file.name.lower().endswith(suffixes)]:
-            return chosen
+            return _without_side_products(chosen)
     return []
+
+
+def _without_side_products(files: list[Path]) -> list[Path]:
+    """Leave out what was made beside micrographs that are there too, and say so."""
+    stems = {(file.parent, micrograph_stem(file.name)) for file in files}
+    left_out = [file for file in files if _is_side_product(file.parent, micrograph_stem(file.name), stems)]
+    if left_out:
+        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        warnings.warn(
+            f"{left_out[0]}{more}: left out, since a micrograph of the same exposure lies beside it (power "
+            "spectra, "
+            "masks, sums without dose weighting); name the files themselves to take them",
+            MicrographWarning,
+            stacklevel=4,
+        )
+    dropped = set(left_out)
+    return [file for file in files if file not in dropped]
+
+
+def _is_side_product(folder: Path, stem: str, stems: Container[tuple[Path, str]]) -> bool:
+    if (folder, f"{stem}_DW") in stems:  # MotionCor's own sum without dose weighting
+        return True
+    base = _SIDE_PRODUCT.sub("", stem)
+    bases = {base, _KIND_OF_MASK.sub("", base) if stem.endswith("_mask") else base} - {stem}
+    return any((folder, base + ending) in stems for base in bases for ending in ("", *_WEIGHTED))

@@ -5,19 +5,32 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError
 from napari_hydrapicker.formats._records import load_records
-from napari_hydrapicker.formats._star_tables import star_tables
-from napari_hydrapicker.micrograph import Micrograph, MicrographWarning, open_micrographs
+from napari_hydrapicker.formats._star_tables import StarTable, star_tables
+from napari_hydrapicker.micrograph import (
+    Micrograph,
+    MicrographWarning,
+    open_with_problems,
+    with_distinct_names,
+)
 from napari_hydrapicker.micrograph_files import find_micrographs
+from napari_hydrapicker.readers.common import plausible_pixel_size
 
 _LISTS = (".star", ".cs")
-_NAME, _GROUP = "rlnMicrographName", "rlnOpticsGroup"
+_NAME, _GROUP, _MOVIE = "rlnMicrographName", "rlnOpticsGroup", "rlnMicrographMovieName"
 _PIXEL = ("rlnMicrographPixelSize", "rlnImagePixelSize")
-_CS_PATH, _CS_PIXEL = "micrograph_blob/path", "micrograph_blob/psize_A"
+# RELION 3.0 and older state micrometres of the detector and the magnification.
+_DETECTOR, _MAGNIFICATION = "rlnDetectorPixelSize", "rlnMagnification"
+_ANGSTROM_PER_UM = 1e4
+# Exposures, and particles, which name their micrographs too.
+_CS_COLUMNS = (
+    ("micrograph_blob/path", "micrograph_blob/psize_A"),
+    ("location/micrograph_path", "location/micrograph_psize_A"),
+)
 Listed = tuple[str, float | None]
 
 
@@ -34,9 +47,15 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
     -------
     micrographs, problems
         What could be opened, and a line for each thing that could not.
+
+    Warns
+    -----
+    MicrographWarning
+        Once for each flaw of the files' headers.
     """
     micrographs: list[Micrograph] = []
     problems: list[str] = []
+    doubts: dict[str, list[Path]] = {}
     for path in paths:
         try:
             found = list(_named(Path(os.path.expanduser(path))))
@@ -46,10 +65,11 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
         for listing, name, pixel_size in found:
             try:
                 file = name if listing is None else _resolve(listing, str(name))
-                micrographs += _open(file, pixel_size)
+                micrographs += _open(file, pixel_size, doubts)
             except HydraPickerError as error:
                 problems.append(str(error))
-    return micrographs, problems
+    _warn(doubts)
+    return with_distinct_names(micrographs), problems
 
 
 def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:
@@ -63,45 +83,71 @@ def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:
             yield None, file, None
 
 
-def _open(path: Path, pixel_size: float | None) -> list[Micrograph]:
-    with warnings.catch_warnings():
-        # A header's flaws are worth a word when one file is opened, not for thousands.
-        warnings.simplefilter("ignore", MicrographWarning)
-        opened = open_micrographs(path)
+def _open(path: Path, pixel_size: float | None, doubts: dict[str, list[Path]]) -> list[Micrograph]:
+    opened, problems = open_with_problems(path)
+    for problem in problems:
+        doubts.setdefault(problem, []).append(path)
     return opened if pixel_size is None else [one.with_pixel_size(pixel_size) for one in opened]
 
 
+def _warn(doubts: Mapping[str, Sequence[Path]]) -> None:
+    """Say each flaw of the headers once: of thousands of files all may have it."""
+    for doubt, paths in doubts.items():
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        warnings.warn(f"{paths[0]}{more}: {doubt}", MicrographWarning, stacklevel=3)
+
+
 def _from_star(path: Path) -> Iterable[Listed]:
-    """Names in a RELION micrographs STAR, with the pixel size of their optics group."""
+    """Names in a RELION micrographs STAR, with the pixel size of their own row, or of their optics group."""
     sizes: dict[str, float] = {}
-    names: list[tuple[str, str]] = []
+    names: dict[tuple[str, str], float | None] = {}
+    movies = False
     for table in star_tables(path):
-        size = next((table.index(label) for label in _PIXEL if table.index(label) is not None), None)
         group, name = table.index(_GROUP), table.index(_NAME)
+        movies = movies or table.index(_MOVIE) is not None
         for _, values in table.rows:
+            size = _stated_size(table, values, path)
             if name is not None:
-                names.append((values[name], values[group] if group is not None else ""))
+                names.setdefault((values[name], values[group] if group is not None else ""), size)
             elif size is not None and group is not None:
-                sizes[values[group]] = _positive(values[size], path)
+                sizes[values[group]] = size
     if not names:
-        raise CoordinateFileError(f"{path}: lists no micrographs (no column {_NAME})")
-    return [(name, sizes.get(group)) for name, group in dict.fromkeys(names)]
+        what = "but movies: correct their motion first" if movies else f"(no column {_NAME})"
+        raise CoordinateFileError(f"{path}: lists no micrographs {what}")
+    return [(name, size or sizes.get(group)) for (name, group), size in names.items()]
+
+
+def _stated_size(table: StarTable, values: Sequence[str], path: Path) -> float | None:
+    """Angstrom per pixel that a row states, one way or the other."""
+    for label in _PIXEL:
+        column = table.index(label)
+        if column is not None:
+            return _positive(values[column], path)
+    detector, magnification = table.index(_DETECTOR), table.index(_MAGNIFICATION)
+    if detector is None or magnification is None:
+        return None
+    size = _positive(values[detector], path) * _ANGSTROM_PER_UM / _positive(values[magnification], path)
+    return plausible_pixel_size(size)
 
 
 def _from_cs(path: Path) -> Iterable[Listed]:
-    """Paths in a cryoSPARC exposures file."""
+    """Paths in a cryoSPARC exposures file, or of the micrographs that its particles lie on."""
     records = load_records(path)
     columns = records.dtype.names or ()
-    if _CS_PATH not in columns:
-        raise CoordinateFileError(f"{path}: lists no micrographs (no column {_CS_PATH}); choose exposures")
-    for column, kinds in ((_CS_PATH, "S"), (_CS_PIXEL, "f")):
+    found = next(((name, size) for name, size in _CS_COLUMNS if name in columns), None)
+    if found is None:
+        raise CoordinateFileError(
+            f"{path}: lists no micrographs (no column {_CS_COLUMNS[0][0]}); choose exposures"
+        )
+    for column, kinds in zip(found, "Sf", strict=True):
         if column in columns and (records.dtype[column].kind not in kinds or records.dtype[column].shape):
             raise CoordinateFileError(f"{path}: column {column} has the wrong type {records.dtype[column]}")
-    names = [name.decode(errors="replace") for name in records[_CS_PATH].tolist()]
-    if _CS_PIXEL not in columns:
-        return [(name, None) for name in names]
-    sizes = [_positive(size, path) for size in records[_CS_PIXEL].tolist()]
-    return list(zip(names, sizes, strict=True))
+    # Exported groups have a mark before each path.
+    names = [name.decode(errors="replace").lstrip(">") for name in records[found[0]].tolist()]
+    if found[1] not in columns:
+        return [(name, None) for name in dict.fromkeys(names)]
+    sizes = [_positive(size, path) for size in records[found[1]].tolist()]
+    return list(dict(zip(names, sizes, strict=True)).items())
 
 
 def _positive(stated: str | float, path: Path) -> float:

@@ -52,7 +52,7 @@ def draw_overlay(
     diameter_px : float
         Particle diameter in pixels of `image`: that of the circles.
     path_png : str or Path
-        The file to write.
+        The file to write; its folder is made if it is missing.
     truth : Picks, optional
         True particles, in pixels of `image`.
     threshold : float
@@ -83,6 +83,8 @@ def draw_overlay(
     scaled = to_picture(rings, image.shape, (grey.height, grey.width))
     picture = Image.alpha_composite(grey.convert("RGBA"), ring_layer(scaled, grey.size)).convert("RGB")
     try:
+        # Micrographs of one name in two folders have their pictures in folders of the same names.
+        Path(path_png).parent.mkdir(parents=True, exist_ok=True)
         with_legend(picture, legend).save(path_png, format="PNG")
     except OSError as error:
         raise ParameterError(f"{path_png}: cannot be written ({error.strerror or error})") from error

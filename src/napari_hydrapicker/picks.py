@@ -130,6 +130,15 @@ class Picks:
         yx = np.stack([height_px - 1 - self.y, self.x], axis=1)
         return replace(self, yx=yx)
 
+    def joined(self, other: Picks) -> Picks:
+        """Return these picks followed by others of the same micrograph."""
+        return Picks(
+            np.concatenate([self.yx, other.yx]),
+            np.concatenate([self.score, other.score]),
+            np.concatenate([self.source, other.source]),
+            self.diameter_px if self.diameter_px is not None else other.diameter_px,
+        )
+
     def select(self, which: ArrayLike) -> Picks:
         """Return the picks named by a boolean mask or by indices, in that order."""
         index = np.asarray(which)

@@ -14,7 +14,19 @@ _RELION_PROJECT = "default_pipeline.star"
 def relion_name(micrograph: Micrograph) -> str:
     """Name of a micrograph for RELION; a stack's frames, which it knows only as files, get one each."""
     path = micrograph.path
-    return written_name(path.with_name(f"{micrograph.name}.mrc") if micrograph.n_frames > 1 else path)
+    return written_name(path.with_name(f"{micrograph.stem}.mrc") if micrograph.n_frames > 1 else path)
+
+
+def name_here(micrograph: Micrograph) -> str:
+    """Name of a micrograph in files that are written from the current folder.
+
+    That is RELION's name; outside of its projects the path relative to the current folder, where the
+    micrograph lies in that; else the file's name.
+    """
+    name, folder = relion_name(micrograph), micrograph.path.absolute().parent
+    if relion_project(folder) is not None or not folder.is_relative_to(Path.cwd()):
+        return name
+    return (folder.relative_to(Path.cwd()) / name).as_posix()
 
 
 def written_name(path: Path) -> str:

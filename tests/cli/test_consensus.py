@@ -146,7 +146,7 @@ def test_scores_that_are_no_probabilities_are_left_out(
             "--format box needs the particles' size",
         ),
         (["--distance", "5"], ("first", "first"), "given twice"),
-        (["--distance", "5"], ("first", "nowhere"), "nowhere: no such folder"),
+        (["--distance", "5"], ("first", "nowhere"), "nowhere: no such file or folder"),
         (["--distance", "5"], ("first", "elsewhere"), "no micrograph is in all lists"),
         (["--distance", "5"], ("first", "binned"), "128 x 320 in first but 64 x 160 in binned"),
         (["--diameter", "48"], ("plain", "plain.csv"), "pixel size is unknown"),

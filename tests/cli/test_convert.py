@@ -55,7 +55,7 @@ def test_a_folder_of_boxes(stars: Path, tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_one_file_to_one_file_flipped(stars: Path, tmp_path: Path) -> None:
     source, out = stars / "a_autopick.star", tmp_path / "a.box"
-    assert convert(source, out, "--box", "20", "--flip-y", "400") == 0
+    assert convert(source, out, "--box", "20", "--flip-y", "--micrograph-shape", "400x700") == 0
     np.testing.assert_array_equal(formats.read(out)["a"].yx, [[389, 600], [9, 20]])
     assert convert(source, out, "--box", "20") == 2
     assert convert(source, out, "--box", "20", "--overwrite") == 0
@@ -81,8 +81,10 @@ def test_a_micrograph_that_comes_twice_is_told(
 ) -> None:
     formats.write({"a": PICKS["b"]}, stars / "a.star", "star")
     assert convert(stars, tmp_path / "p.csv") == 2
-    assert "a_autopick.star: a was already read from" in capsys.readouterr().err.replace("\n", " ")
-    assert len(formats.read(tmp_path / "p.csv")["a"]) == 1
+    told = capsys.readouterr().err.replace("\n", " ")
+    assert "a.star and " in told
+    assert "a_autopick.star hold different picks of a: keep one of them" in told
+    assert list(formats.read(tmp_path / "p.csv")) == ["b"], "which of them is right cannot be known"
 
 
 def test_of_several_formats_the_most_exact_is_taken(
@@ -160,14 +162,50 @@ def test_micrographs_must_be_the_right_ones(
     stars: Path, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mics = project / "Motion" / "job002"
-    assert convert(stars, tmp_path / "p.star", "--micrographs", mics / "a.mrc") == 2
-    assert "--micrographs: b: not among them" in capsys.readouterr().err
+    assert convert(stars, tmp_path / "p.star", "--micrographs", mics / "spare.mrc") == 2
+    assert (
+        "--micrographs: none of them has the name of picks, which are those of a, b"
+        in capsys.readouterr().err
+    )
     assert convert(stars, tmp_path / "p.star", "--micrographs", mics / "c.mrc") == 2
     assert "c.mrc: no such file" in capsys.readouterr().err
     (project / "a.mrc").write_bytes((mics / "a.mrc").read_bytes())
     assert convert(stars, tmp_path / "p.star", "--micrographs", mics, "--micrographs", project) == 2
-    assert "have one name" in capsys.readouterr().err
+    assert "cannot be told which picks (a) belong to which micrographs (" in capsys.readouterr().err
     assert not (tmp_path / "p.star").exists()
+
+
+def test_what_has_no_partner_is_skipped_and_listed(
+    stars: Path, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mics = project / "Motion" / "job002"
+    options = ("--micrographs", mics / "a.mrc", "--micrographs", mics / "spare.mrc", "--match")
+    assert convert(stars, tmp_path / "p.star", *options) == 0
+    assert len(formats.read(tmp_path / "p.star")["p"]) == 2
+    told = capsys.readouterr()
+    assert "no micrographs for b: skipped" in told.err
+    assert "no picks for spare: skipped" in told.err
+    lines = told.out.splitlines()
+    assert lines[:3] == ["a  =  a", "b  has no micrographs", "spare  has no picks"]
+
+
+def test_scores_and_other_readings(stars: Path, tmp_path: Path) -> None:
+    assert convert(stars, tmp_path / "p.csv", "--scale", "2", "--swap", "--threshold", "0.4") == 0
+    picks = formats.read(tmp_path / "p.csv")
+    assert picks["a"].yx.tolist() == [[1200, 20]]
+    assert picks["b"].yx.tolist() == [[600, 200]]
+
+
+def test_one_name_in_two_folders_stays_two_micrographs(tmp_path: Path) -> None:
+    for folder, name in (("grid1", "a"), ("grid2", "b")):
+        formats.write({"m": PICKS[name]}, tmp_path / "in" / folder, "star")
+    assert convert(tmp_path / "in", tmp_path / "p.star") == 0
+    assert {name: len(one) for name, one in formats.read(tmp_path / "p.star").items()} == {
+        "grid1/m": 2,
+        "grid2/m": 1,
+    }
+    assert convert(tmp_path / "p.star", tmp_path / "out", "--to", "star") == 0
+    assert len(formats.read(tmp_path / "out" / "grid2" / "m_autopick.star")["m"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -175,10 +213,14 @@ def test_micrographs_must_be_the_right_ones(
     [
         (["out"], "does not tell the format to write: give --to"),
         (["out", "--to", "ply"], "--to ply: one of "),
-        (["out.csv", "--from", "ply"], "unknown coordinate format 'ply'"),
+        (["out.csv", "--from", "ply"], "--from ply: unknown coordinate format"),
         (["out.cs"], "needs the micrographs' size"),
         (["out.cs", "--micrograph-shape", "400"], "give ROWSxCOLUMNS"),
-        (["out.csv", "--flip-y", "0"], "--flip-y 0"),
+        (["out.csv", "--flip-y"], "--flip-y needs the height of a: give --micrographs"),
+        (["out.csv", "--scale", "0"], "--scale 0: give a factor"),
+        (["out.csv", "--match"], "give --micrographs too"),
+        (["out.csv", "--threshold", "nan"], "--threshold nan"),
+        (["out.csv", "--to", "cryoppp", "--box", "30"], "needs the micrographs' size"),
         (["out.box", "--box", "-3"], "box size -3 px"),
         (["out.box", "--box", "30"], "holds one micrograph"),
     ],
@@ -204,5 +246,5 @@ def test_a_folder_without_coordinates_and_a_missing_file(
 
 def test_real_boxes_become_a_table(shared_data: Path, tmp_path: Path) -> None:
     source = shared_data / "formats" / "cryolo_box"
-    assert convert(source, tmp_path / "p.star", "--flip-y", "4096") == 0
+    assert convert(source, tmp_path / "p.star", "--flip-y", "--micrograph-shape", "4096x4096") == 0
     assert [len(one) for one in formats.read(tmp_path / "p.star").values()] == [627, 662, 711]

@@ -69,8 +69,8 @@ def test_without_micrographs(folders: Path, capsys: pytest.CaptureFixture[str]) 
     (folders / "truth" / "set_b" / "b_autopick.star").rename(folders / "truth" / "set_b" / "c.star")
     assert cli.run(arguments(folders, "--pixel-size", "4", "--by-micrograph")) == 0
     output = capsys.readouterr().out
-    assert "no picks for set_b/c: left out" in output
-    assert "no true particles for b: left out" in output
+    assert "no picks for c: skipped" in output
+    assert "no true particles for b: skipped" in output
     assert "outermost coordinate" in output
     assert "pooled" not in output
 
@@ -118,8 +118,8 @@ def test_border(folders: Path) -> None:
         (["--pixel-size", "4", "--set", "a"], "give NAME=PATTERN"),
         (["--pixel-size", "4", "--json", "missing/folder/out.json"], "out.json: cannot be written"),
         (["--pixel-size", "4", "--plot", "missing/folder/out.png"], "out.png: the plot cannot be written"),
-        (["--pixel-size", "4", "--truth", "missing"], "missing: no such folder"),
-        (["--picks", "missing"], "missing: no such folder"),
+        (["--pixel-size", "4", "--truth", "missing"], "missing: no such file or folder"),
+        (["--picks", "missing"], "missing: no such file or folder"),
     ],
 )
 def test_errors(more: list[str], message: str, folders: Path, capsys: pytest.CaptureFixture[str]) -> None:

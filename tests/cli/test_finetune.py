@@ -150,10 +150,18 @@ def test_bad_input_exits_with_2_and_one_line(
     assert not user_library().folder.exists()
 
 
-def test_a_micrograph_without_picks_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_micrograph_without_picks_is_skipped_and_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "m3.mrc").write_bytes((folder / "m1.mrc").read_bytes())
-    assert finetune(folder, micrographs=("m1.mrc", "m3.mrc")) == 2
-    assert "no picks for m3" in capsys.readouterr().err
+    (folder / "m1.mrc").rename(folder / "m1_DW.mrc")
+    assert finetune(folder, "--match", micrographs=("m1_DW.mrc", "m3.mrc")) == 0
+    told = capsys.readouterr()
+    assert "no picks for m3: skipped" in told.err
+    assert "m1_DW  =  m1  (without prefixes and suffixes)" in told.out
+    assert "1 micrographs, 12 particles" in told.out
+    assert finetune(folder, micrographs=("m3.mrc",)) == 2
+    assert "no picks for m3; are these the right micrographs?" in capsys.readouterr().err
 
 
 def test_a_micrograph_without_pixel_size_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,7 +190,7 @@ def test_a_micrograph_is_not_trained_on_and_held_out(
     (folder / "copy").mkdir()
     (folder / "copy" / "m1.mrc").write_bytes((folder / "m1.mrc").read_bytes())
     assert finetune(folder, micrographs=("m1.mrc", "copy/m1.mrc")) == 2
-    assert "m1.mrc: shares its name with" in capsys.readouterr().err
+    assert "cannot be told which micrographs (" in capsys.readouterr().err
     (folder / "link").mkdir()
     (folder / "link" / "m1.mrc").symlink_to(folder / "m1.mrc")
     assert finetune(folder, micrographs=("m1.mrc", "link/m1.mrc")) == 0
@@ -194,7 +202,7 @@ def test_picks_of_one_name_are_not_mixed_up(folder: Path, capsys: pytest.Capture
     text = (folder / "picks" / "m1_autopick.star").read_text()
     (folder / "picks" / "old" / "m1_autopick.star").write_text(text)
     assert finetune(folder) == 2
-    assert "picks: holds m1 in several sub-folders" in capsys.readouterr().err
+    assert "which micrographs (m1) belong to which picks in" in capsys.readouterr().err
 
 
 def test_picks_made_on_another_image_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -154,13 +154,21 @@ def test_results_are_not_replaced_unasked(
     assert "precious" not in (out / "b_autopick.star").read_text()
 
 
-def test_micrographs_of_one_name_do_not_overwrite_each_other(
-    folder: Path, out: Path, weights: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_micrographs_of_one_name_do_not_overwrite_each_other(folder: Path, out: Path, weights: Path) -> None:
     twin = write_micrograph(folder / "more" / "a.mrc", 9)
-    assert pick(out, weights, folder, twin) == 2
-    assert "shares its name" in capsys.readouterr().err
-    assert len(summary(out)) == 3
+    options = ("--overlay", "--format", "csv,box,star")
+    assert pick(out, weights, folder, twin, *options) == 0
+    names = ["in/a", "b", "more/a"]
+    assert [row["micrograph"] for row in summary(out)] == names
+    assert list(formats.read(out / "picks.csv")) == names
+    before = formats.read(out / "picks.csv")
+    for name in names:
+        [alone] = formats.read(out / f"{name}_autopick.star").values()
+        np.testing.assert_allclose(alone.yx, before[name].yx, atol=1e-4)
+        assert (out / f"{name}_overlay.png").exists()
+    assert pick(out, weights, folder, twin, *options, "--resume") == 0
+    after = formats.read(out / "picks.csv")
+    assert {name: len(one) for name, one in after.items()} == {name: len(one) for name, one in before.items()}
 
 
 def test_a_folder_that_grows_is_picked_again_and_again(

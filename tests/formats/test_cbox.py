@@ -74,7 +74,7 @@ TABLE = "data_cryolo\nloop_\n_CoordinateX\n_CoordinateY\n_CoordinateZ\n_Width\n_
     ("text", "problem"),
     [
         (TABLE + "1 2 0 9 9\n1 2 1 9 9\n", "line 9: boxes in several slices"),
-        (TABLE + "1 2 <NA> <NA> 9\n", "line 8: '<NA>' is no usable size"),
+        (TABLE + "1 2 <NA> <NA> 9\n", "line 8: crYOLO gives no width"),
         ("data_cryolo\nloop_\n_CoordinateX\n1\n", "line 2: the table has no column _CoordinateY"),
         ("data_global\n_cbox_format_version 1.0\n", "no data_cryolo table"),
     ],

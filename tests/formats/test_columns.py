@@ -48,9 +48,9 @@ def test_a_table_keeps_micrographs_in_the_order_of_the_file_and_x_apart_from_y()
     table.add(2, "a.mrc", "3", "4", math.nan)
     table.add(3, "MotionCorr/b.mrc", "601", "21", 0.25)
     picks = table.picks()
-    assert list(picks) == ["b", "a"]
-    assert picks["b"].yx.tolist() == [[20, 600], [21, 601]]
-    assert picks["b"].score.tolist() == [0.5, 0.25]
+    assert list(picks) == ["MotionCorr/b", "a"]
+    assert picks["MotionCorr/b"].yx.tolist() == [[20, 600], [21, 601]]
+    assert picks["MotionCorr/b"].score.tolist() == [0.5, 0.25]
     assert picks["a"].yx.tolist() == [[4, 3]]
     assert math.isnan(picks["a"].score[0])
 

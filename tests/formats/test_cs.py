@@ -64,6 +64,22 @@ def test_a_short_number_is_part_of_the_name(save: Save) -> None:
     assert list(formats.read(save("a.cs", saved(records)))) == ["20240131_a"]
 
 
+def test_one_name_imported_twice_is_two_micrographs(save: Save) -> None:
+    other = f"J1/imported/{UID[::-1]}_b_1.mrc".encode()
+    path = save("a.cs", changed("location/micrograph_path", other))
+    assert {name: len(one) for name, one in formats.read(path).items()} == {
+        f"{UID}_b_1": 2,
+        f"{UID[::-1]}_b_1": 1,
+    }
+    path = save("b.cs", changed("location/micrograph_path", f"J2/imported/{UID}_b_1.mrc".encode()))
+    assert list(formats.read(path)) == ["J1/imported/b_1", "J2/imported/b_1"]
+
+
+def test_marks_before_exported_paths_make_no_other_micrograph(save: Save) -> None:
+    path = save("a.cs", changed("location/micrograph_path", f">J1/imported/{UID}_b_1.mrc".encode()))
+    assert {name: len(one) for name, one in formats.read(path).items()} == {"b_1": 3}
+
+
 def test_scores_may_be_missing(save: Save) -> None:
     records = particles()[[field[0] for field in FIELDS[:-1]]]
     packed = recfunctions.repack_fields(records)
@@ -137,7 +153,7 @@ def changed(field: str, value: object) -> bytes:
         (changed("pick_stats/ncc_score", np.inf), "record 2: the score"),
         (changed("location/micrograph_path", b"\xff.mrc"), "not UTF-8"),
         (changed("location/micrograph_path", b"x\0y"), "record 2: .* is not a micrograph"),
-        (changed("location/micrograph_path", f"J2/{UID}_b_1.mrc".encode()), "two micrographs"),
+        (changed("location/micrograph_path", f"J1/imported/{UID}_b_1.tif".encode()), "two micrographs"),
     ],
 )
 def test_damage_is_named(content: bytes, problem: str, save: Save) -> None:

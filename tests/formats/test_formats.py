@@ -35,7 +35,7 @@ def test_other_programs_files_are_read(file: str, shared_data: Path) -> None:
     path = shared_data / "formats" / file
     format, count = PICKS_OF[file]
     assert formats.detect(path) == format
-    picks = formats.read(path)
+    picks = formats.read(path, shape_of=lambda _: (4096, 4096))
     assert list(picks) == [path.stem]
     assert len(picks[path.stem]) == count
 
@@ -58,9 +58,7 @@ def test_an_empty_file_is_an_empty_box_list_or_damage(save: Save) -> None:
         formats.read(save("a.star", ""))
 
 
-@pytest.mark.parametrize(
-    "content", [b"hello\n", b"\x00\x01\x02", b"1 2\n3 4\n", b"a,b,c\n1,2,3\n", b"\xff\xfe1\x00"]
-)
+@pytest.mark.parametrize("content", [b"hello\n", b"\x00\x01\x02", b"a,b,c\n1,2,3\n", b"\xff\xfe1\x00"])
 def test_other_content_is_refused(content: bytes, save: Save) -> None:
     with pytest.raises(CoordinateFileError, match=r"x\.star: not a coordinate file"):
         formats.read(save("x.star", content))
@@ -119,13 +117,31 @@ def test_a_box_size_is_asked_for(format: str, tmp_path: Path) -> None:
     picks = {"a": Picks(np.array([[50.0, 60.0]]))}
     with pytest.raises(ParameterError, match="needs a box size in pixels, and a has none"):
         formats.write(picks, tmp_path, format)
-    (path,) = formats.write(picks, tmp_path, format, box_px=40)
-    assert formats.read(path)["a"].diameter_px == 40
+    (path,) = formats.write(picks, tmp_path, format, box_px=40, shapes={"a": (90, 100)})
+    assert formats.read(path, shape_of=lambda _: (90, 100))["a"].diameter_px == 40
     with pytest.raises(ParameterError, match="box size 0 px"):
         formats.write(picks, tmp_path, format, box_px=0)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "..", "a\nb", "a\\b", " a", "a\udc80"])
+@pytest.mark.parametrize("format", formats.FORMATS)
+def test_one_name_in_two_folders_is_two_micrographs(format: str, tmp_path: Path, three_picks: Picks) -> None:
+    two = {"grid1/a": three_picks, "grid2/a": three_picks.select([0])}
+    shapes = dict.fromkeys(two, (400, 700))
+    written = formats.write(two, tmp_path, format, shapes=shapes)
+    main = formats.FORMATS[format].main
+    if main is None:
+        assert [path.parent.name for path in written] == ["grid1", "grid2"]
+        back = {
+            f"{path.parent.name}/{name}": one
+            for path in written
+            for name, one in formats.read(path, shape_of=lambda _: (400, 700)).items()
+        }
+    else:
+        back = formats.read(tmp_path / main)
+    assert {name: len(one) for name, one in back.items()} == {"grid1/a": 3, "grid2/a": 1}
+
+
+@pytest.mark.parametrize("name", ["", "../b", "/b", "..", "a\nb", "a\\b", " a", "a\udc80"])
 @pytest.mark.parametrize("format", formats.FORMATS)
 def test_names_that_no_file_can_have_are_refused(name: str, format: str, tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="cannot name a micrograph"):

@@ -138,7 +138,7 @@ def read_or_refuse(path: Path, format: str | None) -> bool:
     """Tell whether the file was read; raise unless it was read well or refused as it should be."""
     start = time.perf_counter()
     try:
-        picks = formats.read(path, format)
+        picks = formats.read(path, format, lambda _: (900, 1300))
     except CoordinateFileError as error:
         assert path.name in str(error)
         assert len(str(error)) < 2000

@@ -62,12 +62,12 @@ picks_by_name = st.dictionaries(
 )
 
 
-def read_all(paths: list[Path], format: str) -> dict[str, Picks]:
+def read_all(paths: list[Path], format: str, shape: tuple[int, int] = SHAPE) -> dict[str, Picks]:
     if formats.FORMATS[format].main is not None:
         main = next(path for path in paths if path.name == formats.FORMATS[format].main)
         assert formats.detect(main) == format
-        return formats.read(main)
-    return {name: one for path in paths for name, one in formats.read(path).items()}
+        return formats.read(main, shape_of=lambda _: shape)
+    return {name: one for path in paths for name, one in formats.read(path, shape_of=lambda _: shape).items()}
 
 
 def test_every_format_is_tested() -> None:
@@ -101,7 +101,7 @@ def test_rows_and_columns_are_not_mixed_up(format: str, tmp_path: Path) -> None:
     # On 300 rows by 900 columns a swap shows as a pick outside, a flip as a wrong row.
     picks = Picks(np.array([[20.0, 850.0], [290.0, 40.0]]), diameter_px=30)
     paths = formats.write({"wide": picks}, tmp_path, format, shapes={"wide": (300, 900)})
-    np.testing.assert_allclose(read_all(paths, format)["wide"].yx, picks.yx, atol=1e-3)
+    np.testing.assert_allclose(read_all(paths, format, (300, 900))["wide"].yx, picks.yx, atol=1e-3)
 
 
 @pytest.mark.parametrize("format", [name for name, kept in EXPECTED.items() if kept.empty])

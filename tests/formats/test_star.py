@@ -127,7 +127,7 @@ LIST = "data_coordinate_files\nloop_\n_rlnMicrographName #1\n_rlnMicrographCoord
         (HEADER + "-inf 3\n", "line 5: '-inf' is no usable coordinate"),
         (HEADER + "1_0 3\n", "line 5: '1_0' is no usable coordinate"),
         (HEADER + "_rlnAutopickFigureOfMerit\n1 2 inf\n", "line 6: 'inf' is no usable score"),
-        (HEADER + "_rlnMicrographName\n1 2 a/m.mrc\n1 2 b/m.mrc\n", "line 7: b/m.mrc and a/m.mrc are two"),
+        (HEADER + "_rlnMicrographName\n1 2 a/m.mrc\n1 2 a/m.tif\n", "line 7: a/m.tif and a/m.mrc are two"),
         (HEADER + "_rlnMicrographName\n1 2 folder/\n3 4 .mrc\n", "line 7: '.mrc' is not a micrograph"),
         (HEADER + "_rlnCoordinateZ\n1 2 3\n4 5 6\n", "line 7: positions in a tomogram"),
         (HEADER + "_rlnTomoName\n1 2 TS_01\n", "line 6: positions in a tomogram"),

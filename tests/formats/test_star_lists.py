@@ -33,7 +33,7 @@ def test_files_are_found_from_the_project_that_the_list_is_in(save: Save) -> Non
         + "MotionCorr/raw/a.mrc AutoPick/job006/raw/a_autopick.star\n"
         + "MotionCorr/raw/c.mrc Import/c.box\n",
     )
-    assert listed_files(path) == {"a": star, "c": box}
+    assert listed_files(path) == {"MotionCorr/raw/a": star, "MotionCorr/raw/c": box}
 
 
 def test_the_nearest_file_is_taken(save: Save) -> None:
@@ -52,9 +52,9 @@ def test_other_tables_list_nothing(save: Save) -> None:
     [
         ("a.mrc none.star\n", "line 5: none.star is neither beside"),
         ("a.mrc list.star\n", "line 5: list.star is neither beside"),
-        ("a.mrc x.star\na.mrc x.star\n", "line 6: micrograph a is listed twice"),
+        ("a.mrc x.star\na.mrc x.star\n", "line 6: micrograph a.mrc is listed twice"),
         (f"a.mrc {'n' * 300}\n", "line 5: 'n.* is not a file's name"),
-        ("m/a.mrc x.star\nn/a.mrc x.star\n", "line 6: n/a.mrc and m/a.mrc are two micrographs"),
+        ("m/a.mrc x.star\nm/a.tif x.star\n", "line 6: m/a.tif and m/a.mrc are two micrographs"),
     ],
 )
 def test_damage_is_named_with_its_line(rows: str, problem: str, save: Save) -> None:

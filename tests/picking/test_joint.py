@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
-from napari_hydrapicker.evaluation.loading import Key
+from napari_hydrapicker.formats.folder import Key
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, consensus
 from napari_hydrapicker.picking.imported import ImportedPicks

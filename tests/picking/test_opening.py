@@ -26,10 +26,19 @@ def test_what_cannot_be_opened_has_a_row(tmp_path: Path) -> None:
     assert all(str(tmp_path / row.name) in row.error for row in bad)
 
 
-def test_of_one_name_the_second_is_refused(tmp_path: Path) -> None:
+def test_the_same_name_in_two_folders_is_two_micrographs(tmp_path: Path) -> None:
     first, second = write(tmp_path / "one" / "a.mrc"), write(tmp_path / "two" / "a.mrc")
+    micrographs, bad = open_all([first, write(tmp_path / "two" / "b.mrc")], open_all([second])[0])
+    assert [one.name for one in micrographs] == ["one/a", "b", "two/a"]
+    assert [one.path.parent.name for one in micrographs] == ["one", "two", "two"]
+    assert bad == []
+
+
+def test_of_one_name_in_one_folder_the_second_is_refused(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "one" / "a.mrc"), write(tmp_path / "one" / "a.mrcs")
     micrographs, bad = open_all([first, second])
     assert [one.path for one in micrographs] == [first]
+    assert micrographs[0].name == "a"
     assert str(second) in bad[0].error
     assert str(first) in bad[0].error
 

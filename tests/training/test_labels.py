@@ -1,4 +1,4 @@
-"""Labels from coordinate files, and whether they belong to a micrograph."""
+"""Whether labels belong to a micrograph."""
 
 from __future__ import annotations
 
@@ -7,25 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.training.labels import check_inside, read_labels
+from napari_hydrapicker.training.labels import check_inside
 
 MICROGRAPH = Micrograph(Path("m.mrc"), (100, 300), 1.0)
 CORNERS = [[-0.5, -0.5], [99.5, 299.5], [0, 299], [99, 0]]
-
-
-def test_files_and_folders_are_read(tmp_path: Path) -> None:
-    written = Picks(np.array([[1.0, 2.0]]))
-    formats.write({"m": written, "n": written}, tmp_path, "star")
-    (tmp_path / "summary.csv").write_text("micrograph,picks\n")
-    assert set(read_labels(tmp_path)) == {"m", "n"}
-    np.testing.assert_array_equal(read_labels(tmp_path / "m_autopick.star")["m"].yx, written.yx)
-    formats.write({"m": written}, tmp_path / "old", "star")
-    with pytest.raises(ParameterError, match="holds m in several sub-folders"):
-        read_labels(tmp_path)
 
 
 def test_labels_up_to_the_edges_belong_to_it() -> None:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_hydrapicker.cli.coordinate_reading import ShowMatch, open_known, warn_of_frame
 from napari_hydrapicker.cli.pick import parse_formats
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.cli.pick_lists import Reach, Shared
+    from napari_hydrapicker.cli.pick_lists import PickList, Reach, Shared
+    from napari_hydrapicker.micrograph import Micrograph
     from napari_hydrapicker.picking.consensus import Consensus
 
 _LISTED = 50
@@ -48,6 +50,11 @@ def consensus(
     format: Annotated[
         str, typer.Option(help="One or more of star,box,cbox,topaz,csv, comma separated.")
     ] = "star",
+    micrographs: Annotated[
+        list[str] | None,
+        typer.Option(help="The micrographs, for sizes and to check the positions; repeatable."),
+    ] = None,
+    match: ShowMatch = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
     """Join several lists of picks by distance, with votes and a joint score.
@@ -60,10 +67,16 @@ def consensus(
     chosen = parse_formats(format)
 
     from napari_hydrapicker.cli.pick_lists import Reach, join, read_lists
+    from napari_hydrapicker.formats.folder import ShapeIndex
 
-    lists = read_lists(picks)
+    known = open_known(micrographs) if micrographs else []
+    lists = read_lists(picks, ShapeIndex({one.full_name: one.shape for one in known}))
     weights = dict(zip([one.name for one in lists], weight or [1.0] * len(lists), strict=True))
     shared, missing = join(lists)
+    for one in shared if match else []:
+        typer.echo("  =  ".join(key.path for key in one.keys))
+    for path, own in zip(picks, lists, strict=True):
+        _doubt(path, own, known)
     reach = Reach(distance, diameter, pixel_size)
     joined = [_join_one(one, reach, weights) for one in shared]
     kept = [one.select((one.votes >= votes) & (one.picks.score >= threshold)) for one in joined]
@@ -71,7 +84,21 @@ def consensus(
     _report(shared, kept, out, chosen)
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        typer.echo(f"Note: not every list has {missing[0]}{more}: left out")
+        typer.echo(f"Note: not every list has {missing[0]}{more}: skipped")
+
+
+def _doubt(path: Path, own: PickList, known: Sequence[Micrograph]) -> None:
+    """Hold a list's positions against the micrographs, if there are some."""
+    from napari_hydrapicker.micrograph_name import match_names
+
+    found = match_names(
+        {key: key.path for key in own.picks}, {i: one.full_name for i, one in enumerate(known)}
+    )
+    warn_of_frame(
+        path,
+        [(known[i], own.picks[key]) for key, i in found.pairs],
+        how=f"convert them first: hydrapicker convert {path} OUT --micrographs ... {{options}}",
+    )
 
 
 def _check(

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, ParameterError
+from napari_hydrapicker.cli.coordinate_reading import (
+    FlipY,
+    Scale,
+    Shape,
+    ShowMatch,
+    Swap,
+    open_known,
+    parse_reading,
+    parse_shape,
+    show_match,
+    warn_of_frame,
+)
+from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 
 if TYPE_CHECKING:
+    from napari_hydrapicker.formats.folder import Key
+    from napari_hydrapicker.formats.frame_check import Reading
+    from napari_hydrapicker.micrograph import Micrograph
     from napari_hydrapicker.picks import Picks
 
 _FORMAT_OF = {".star": "star", ".box": "box", ".cbox": "cbox", ".txt": "topaz", ".csv": "csv", ".cs": "cs"}
@@ -36,82 +52,127 @@ def convert(
     box: Annotated[
         int | None, typer.Option("--box", metavar="PX", help="Box size to write, micrograph pixels.")
     ] = None,
-    flip_y: Annotated[
-        int | None,
-        typer.Option("--flip-y", metavar="HEIGHT", help="Mirror the rows of micrographs HEIGHT pixels high."),
+    flip_y: FlipY = False,
+    swap: Swap = False,
+    scale: Scale = 1.0,
+    threshold: Annotated[
+        float | None, typer.Option(help="Leave out picks of a lower score; those without one stay.")
     ] = None,
     micrographs: Annotated[
         list[str] | None,
-        typer.Option(help="The micrographs, for the names that RELION knows and for sizes; repeatable."),
+        typer.Option(
+            help="The micrographs, for RELION's names, for sizes, and to check positions; repeatable."
+        ),
     ] = None,
-    micrograph_shape: Annotated[
-        str | None,
-        typer.Option("--micrograph-shape", metavar="ROWSxCOLS", help="Micrographs' size in pixels, for cs."),
-    ] = None,
+    micrograph_shape: Shape = None,
+    match: ShowMatch = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
     """Convert coordinate files between formats.
 
     star-combined and star-particles name the micrographs. RELION finds them by their paths within its
     project, which --micrographs tells: files, folders, patterns, or a list such as micrographs_ctf.star.
+    Picks and micrographs are matched by name; what has no partner is skipped and listed.
     """
     from napari_hydrapicker import formats
-    from napari_hydrapicker.cli.known_micrographs import known_micrographs
+    from napari_hydrapicker.formats.folder import ShapeIndex, scan_folder
 
     if to is not None and to not in formats.FORMATS:
         raise ParameterError(f"--to {to}: one of {', '.join(formats.FORMATS)}")
-    if flip_y is not None and flip_y < 1:
-        raise ParameterError(f"--flip-y {flip_y}: give the micrographs' height in pixels")
-    shape = _parse_shape(micrograph_shape)
-    picks, bad, files = _read_all(source, from_)
-    names, shapes = known_micrographs(micrographs, list(picks)) if micrographs else ({}, {})
-    if shape is not None:
-        shapes = dict.fromkeys(picks, shape)
-    if flip_y is not None:
-        picks = {name: one.flipped_y(flip_y) for name, one in picks.items()}
+    if from_ is not None and from_ not in {**formats.FORMATS, **formats.READ_ONLY}:
+        known_formats = ", ".join([*formats.FORMATS, *formats.READ_ONLY])
+        raise ParameterError(f"--from {from_}: unknown coordinate format; one of {known_formats}")
+    if threshold is not None and not math.isfinite(threshold):
+        raise ParameterError(f"--threshold {threshold:g}: give a number")
+    if match and not micrographs:
+        raise ParameterError("--match shows which picks belong to which micrographs: give --micrographs too")
+    reading, shape = parse_reading(flip_y, swap, scale), parse_shape(micrograph_shape)
+    known = open_known(micrographs) if micrographs else []
+    sizes = ShapeIndex({one.full_name: one.shape for one in known})
+    content = scan_folder(source, from_, lambda name: sizes(name) or shape)
     try:
-        _write(picks, out, to, overwrite=overwrite, box_px=box, shapes=shapes, micrograph_names=names)
+        work = _named(content.picks, known, match) if known else _unnamed(content.picks, shape)
+        if known:
+            samples = [(work.micrographs[name], one) for name, one in work.picks.items()]
+            warn_of_frame(source, samples, reading)
+        work.picks = _read_as(work, reading, threshold)
+        _write(work, out, to, overwrite=overwrite, box_px=box)
     finally:  # what could not be read is said even if the rest cannot be written
-        for error in bad:
-            typer.echo(f"not converted: {error}", err=True)
-    if bad:
-        raise CoordinateFileError(f"{len(bad)} of {files} files in {source} were not converted (see above)")
+        _report_files(content.problems, content.left_out, content.spare)
+    if content.problems:
+        raise CoordinateFileError(
+            f"{len(content.problems)} of {content.n_files} files in {source} were not converted (see above)"
+        )
 
 
-def _write(
-    picks: dict[str, Picks],
-    out: Path,
-    to: str | None,
-    *,
-    overwrite: bool,
-    box_px: int | None,
-    shapes: Mapping[str, tuple[int, int]],
-    micrograph_names: Mapping[str, str],
-) -> None:
+@dataclass
+class _Work:
+    """What is to be written, by the name that each micrograph goes by."""
+
+    picks: dict[str, Picks]
+    shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    micrographs: Mapping[str, Micrograph] = field(default_factory=dict)
+
+
+def _unnamed(picks: Mapping[Key, Picks], shape: tuple[int, int] | None) -> _Work:
+    """Name micrographs as the files do, with as many folders as tell those of one name apart."""
+    from napari_hydrapicker.micrograph_name import distinct_names
+
+    names = distinct_names([key.label for key in picks])
+    named = dict(zip(names, picks.values(), strict=True))
+    return _Work(named, dict.fromkeys(named, shape) if shape is not None else {})
+
+
+def _named(picks: Mapping[Key, Picks], known: Sequence[Micrograph], show: bool) -> _Work:
+    """Name micrographs as they are called themselves; skip and list what has no partner."""
+    from napari_hydrapicker.micrograph_name import match_names
+    from napari_hydrapicker.relion_names import name_here
+
+    found = match_names({key: key.path for key in picks}, {i: one.full_name for i, one in enumerate(known)})
+    found.check_unambiguous("picks", "micrographs")
+    show_match(found, "picks", "micrographs", show)
+    if picks and not found.pairs:
+        raise ParameterError(
+            f"--micrographs: none of them has the name of picks, which are those of "
+            f"{', '.join([key.label for key in picks][:3])}{' and others' if len(picks) > 3 else ''}; "
+            f"they are {', '.join([one.name for one in known][:3])}{' and others' if len(known) > 3 else ''}"
+        )
+    chosen = {known[i].name: (picks[key], known[i]) for key, i in found.pairs}
+    return _Work(
+        {name: one for name, (one, _) in chosen.items()},
+        {name: one.shape for name, (_, one) in chosen.items()},
+        {name: name_here(one) for name, (_, one) in chosen.items()},
+        {name: one for name, (_, one) in chosen.items()},
+    )
+
+
+def _read_as(work: _Work, reading: Reading, threshold: float | None) -> dict[str, Picks]:
+    unsized = [name for name in work.picks if name not in work.shapes]
+    if reading.flip_y and unsized:
+        raise ParameterError(
+            f"--flip-y needs the height of {unsized[0]}: give --micrographs or --micrograph-shape"
+        )
+    read = {name: reading.apply(one, work.shapes.get(name, (0, 0))) for name, one in work.picks.items()}
+    return read if threshold is None else {name: one.above(threshold) for name, one in read.items()}
+
+
+def _write(work: _Work, out: Path, to: str | None, *, overwrite: bool, box_px: int | None) -> None:
     from napari_hydrapicker import formats
     from napari_hydrapicker.relion_names import relion_project
 
-    if not picks:
+    if not work.picks:
         typer.echo("no picks to write")
         return
-    target = to or _format_by_extension(out, len(picks))
-    unsized = [name for name, one in picks.items() if len(one) and one.diameter_px is None]
+    target = to or _format_by_extension(out, len(work.picks))
+    unsized = [name for name, one in work.picks.items() if len(one) and one.diameter_px is None]
     if formats.FORMATS[target].needs_box and box_px is None and unsized:
         raise ParameterError(f"{target} needs a box size in pixels, and {unsized[0]} has none: give --box PX")
     written = formats.write(
-        picks, out, target, overwrite=overwrite, box_px=box_px, shapes=shapes,
-        micrograph_names=micrograph_names, project_dir=relion_project(out.absolute()),
+        work.picks, out, target, overwrite=overwrite, box_px=box_px, shapes=work.shapes,
+        micrograph_names=work.names, project_dir=relion_project(out.absolute()),
     )  # fmt: skip
-    _report(picks, target, written, out)
-
-
-def _parse_shape(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d{1,6})[x,](\d{1,6})", text.lower(), re.ASCII)
-    if match is None or "0" in match.groups():
-        raise ParameterError(f"--micrograph-shape {text}: give ROWSxCOLUMNS in pixels, e.g. 4092x5760")
-    return int(match[1]), int(match[2])
+    _report(work.picks, target, written, out)
 
 
 def _format_by_extension(out: Path, micrographs: int) -> str:
@@ -121,54 +182,14 @@ def _format_by_extension(out: Path, micrographs: int) -> str:
     return "star-particles" if name == "star" and micrographs > 1 else name
 
 
-def _read_all(source: Path, format: str | None) -> tuple[dict[str, Picks], list[str], int]:
-    """Return the picks by micrograph, the errors of bad files in a folder, and the number of files."""
-    from napari_hydrapicker import formats
-
-    if not os.path.isdir(source):
-        return formats.read(source, format), [], 1
-    files = sorted(_files_in(source), key=formats.exactness)
-    picks: dict[str, Picks] = {}
-    origin: dict[str, Path] = {}
-    bad: list[str] = []
-    spare: list[Path] = []
-    for file in files:
-        try:
-            found = formats.read(file, format)
-            for name in found.keys() & picks.keys():
-                if formats.exactness(origin[name]) == formats.exactness(file):
-                    raise CoordinateFileError(f"{file}: {name} was already read from {origin[name]}")
-        except CoordinateFileError as error:
-            bad.append(str(error))
-            continue
-        new = {name: one for name, one in found.items() if name not in picks}
-        picks |= new
-        origin |= dict.fromkeys(new, file)
-        if found and not new:
-            spare.append(file)
+def _report_files(problems: Sequence[str], left_out: Sequence[str], spare: Sequence[Path]) -> None:
+    for problem in problems:
+        typer.echo(f"not converted: {problem}", err=True)
+    for line in left_out:
+        typer.echo(f"left out: {line}", err=True)
     if spare:
         more = f" and {len(spare) - 1} more" if len(spare) > 1 else ""
         typer.echo(f"left out {spare[0]}{more}: other files hold more of the same micrographs", err=True)
-    return picks, bad, len(files)
-
-
-def _files_in(folder: Path) -> list[Path]:
-    """List the coordinate files of a folder, without those that a combined STAR in it lists."""
-    from napari_hydrapicker import formats
-    from napari_hydrapicker.formats._star_lists import listed_files
-
-    candidates = sorted(folder.iterdir())
-    files = [file for file in candidates if formats.may_hold_coordinates(file) and file.is_file()]
-    if not files:
-        raise CoordinateFileError(f"{folder}: no coordinate files ({', '.join(sorted(formats.EXTENSIONS))})")
-    listed: set[Path] = set()
-    for file in files:
-        try:
-            if file.suffix.lower() == ".star" and formats.detect(file) == "star-combined":
-                listed |= {one.resolve() for one in listed_files(file).values()}
-        except HydraPickerError:
-            continue  # reported when it is read
-    return [file for file in files if file.resolve() not in listed]
 
 
 def _report(picks: dict[str, Picks], target: str, written: list[Path], out: Path) -> None:

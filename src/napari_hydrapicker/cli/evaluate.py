@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import fnmatch
 import json as json_writer
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from napari_hydrapicker.cli.coordinate_reading import (
+    Shape,
+    ShowMatch,
+    parse_shape,
+    warn_of_frame,
+)
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.evaluation.loading import Key, Pairing, pair, read_folder
+from napari_hydrapicker.evaluation.frame_notes import frame_notes
 from napari_hydrapicker.evaluation.matching import Criterion
 from napari_hydrapicker.evaluation.report import evaluate_sets, pr_plot
 from napari_hydrapicker.evaluation.results import Evaluation, Sample
 from napari_hydrapicker.evaluation.scale import Scales
 from napari_hydrapicker.evaluation.summary import read_summaries
 from napari_hydrapicker.evaluation.table import LABELS, headline_rows, number, scores_table
+from napari_hydrapicker.formats.folder import Key, read_folder
+from napari_hydrapicker.micrograph_name import match_names
+from napari_hydrapicker.picks import Picks
 
 _LISTED = 5
 _ANY_COLUMNS = 10_000
@@ -43,6 +52,8 @@ def evaluate(
     border: Annotated[float, typer.Option(help="Ignore what lies this near to an edge, Angstrom.")] = 0.0,
     plot: Annotated[Path | None, typer.Option(help="Draw the precision-recall curves here (PNG).")] = None,
     json: Annotated[Path | None, typer.Option(help="Write all numbers here, by micrograph too.")] = None,
+    micrograph_shape: Shape = None,
+    match: ShowMatch = False,
     by_micrograph: Annotated[bool, typer.Option("--by-micrograph", help="List every micrograph.")] = False,
 ) -> None:
     """Score picks against known particle positions: AP, AROC, F1, offset, calibration.
@@ -51,24 +62,39 @@ def evaluate(
     confidence: pick with --threshold 0.
     """
     set_of = _set_namer(set_ or [])
-    picked, known = read_folder(picks), read_folder(truth)
-    scales = Scales(micrographs or [], pixel_size, read_summaries(picks))
+    for path in (picks, truth):
+        if not path.exists():
+            raise ParameterError(f"{path}: no such file or folder")
+    scales = Scales(micrographs or [], pixel_size, read_summaries(picks), parse_shape(micrograph_shape))
     if border and not scales.knows_shapes:
         raise ParameterError("--border needs the micrographs' sizes: give --micrographs too")
-    pairing = pair(picked, known)
+    picked, known = read_folder(picks, scales.shape_of), read_folder(truth, scales.shape_of)
+    pairing = match_names({key: key.path for key in picked}, {key: key.path for key in known})
+    pairing.check_unambiguous("picks", "true particles")
     if not pairing.pairs:
         raise ParameterError(
             f"no micrograph has both picks and truth: {picks} has those of {_names(list(picked))}; "
             f"{truth} those of {_names(list(known))}"
         )
+    for line in pairing.lines("picks", "true particles") if match else []:
+        typer.echo(line)
+    lacking = [pair for pair in pairing.pairs if scales.lacks(pair)]
+    pairs = [pair for pair in pairing.pairs if pair not in lacking]
+    if not pairs:
+        raise ParameterError(
+            f"--micrographs: none is called {_names([theirs for _, theirs in lacking])}: check what it names"
+        )
     samples = []
-    for ours, theirs in pairing.pairs:
+    for ours, theirs in pairs:
         shape, size = scales.of((theirs, ours), picked[ours], known[theirs])
-        set_name = set_of(theirs.name, theirs.folder or ours.folder)
+        set_name = set_of(theirs.name, theirs.data_set or ours.data_set)
         sample = Sample(theirs.name, set_name, picked[ours], known[theirs], shape, size, diameter, border)
         samples.append(sample)
+    _doubt(scales, pairs, picked, known, picks, truth)
     evaluation = evaluate_sets(samples)
-    _print(evaluation, by_micrograph, _notes(pairing, scales))
+    notes = [f"no micrograph for {_names([key for key, _ in lacking])}: skipped"] if lacking else []
+    notes += pairing.skipped("picks", "true particles") + frame_notes(samples, scales.knows_shapes)
+    _print(evaluation, by_micrograph, notes + _notes(scales))
     if plot is not None:
         _plot(evaluation, plot)
     if json is not None:
@@ -93,19 +119,33 @@ def _set_namer(options: Sequence[str]) -> Callable[[str, str], str]:
     return set_of
 
 
-def _notes(pairing: Pairing, scales: Scales) -> list[str]:
-    notes = [
-        f"there are no {what} for {_names(keys)}: left out"
-        for what, keys in (("picks", pairing.without_picks), ("true particles", pairing.without_truth))
-        if keys
-    ]
-    if not scales.knows_shapes:
-        notes.append("for AROC a micrograph ends at its outermost coordinate, unless you give --micrographs")
-    return notes
+def _doubt(
+    scales: Scales,
+    pairs: Sequence[tuple[Key, Key]],
+    picked: Mapping[Key, Picks],
+    known: Mapping[Key, Picks],
+    picks: Path,
+    truth: Path,
+) -> None:
+    """Hold both sides against the micrographs, if there are some."""
+    found = [(scales.micrograph((theirs, ours)), ours, theirs) for ours, theirs in pairs]
+    opened = [(one, ours, theirs) for one, ours, theirs in found if one is not None]
+    how = "convert them first: hydrapicker convert {path} OUT --micrographs ... {{options}}"
+    for path, samples in (
+        (picks, [(one, picked[ours]) for one, ours, _ in opened]),
+        (truth, [(one, known[theirs]) for one, _, theirs in opened]),
+    ):
+        warn_of_frame(path, samples, how=how.format(path=path))
+
+
+def _notes(scales: Scales) -> list[str]:
+    if scales.knows_shapes:
+        return []
+    return ["for AROC a micrograph ends at its outermost coordinate, unless you give --micrographs"]
 
 
 def _names(keys: Sequence[Key]) -> str:
-    names = [f"{key.folder}/{key.name}" if key.folder else key.name for key in keys[:_LISTED]]
+    names = [key.label for key in keys[:_LISTED]]
     more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
     return (", ".join(names) or "nothing") + more
 

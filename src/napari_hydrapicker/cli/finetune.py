@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_hydrapicker.cli.coordinate_reading import FlipY, Scale, ShowMatch, Swap, parse_reading
 from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.errors import ParameterError
 
@@ -41,6 +42,10 @@ def finetune(
     threshold: Annotated[
         float, typer.Option(help="Leave out picks whose figure of merit is lower than this.")
     ] = 0.0,
+    flip_y: FlipY = False,
+    swap: Swap = False,
+    scale: Scale = 1.0,
+    match: ShowMatch = False,
     pixel_size: Annotated[
         float | None, typer.Option(help="Angstrom per pixel; default: what the files state.")
     ] = None,
@@ -56,9 +61,10 @@ def finetune(
 ) -> None:
     """Train a head for one protein on a few corrected micrographs.
 
-    The micrographs' particles are read from --picks. They count as complete, all else as background, unless
-    --partial is given. With two or more micrographs one in five, at least one, is held out, and decides when
-    to stop. `hydrapicker pick --head NAME` then picks with the head.
+    The micrographs' particles are read from --picks, matched by name; a micrograph without any is skipped.
+    They count as complete, all else as background, unless --partial is given. With two or more micrographs
+    one in five, at least one, is held out, and decides when to stop. `hydrapicker pick --head NAME` then
+    picks with the head.
     """
     _check(diameter, pixel_size, threshold, seed)
     from napari_hydrapicker.cli.finetune_examples import read_examples
@@ -71,8 +77,9 @@ def finetune(
     check_not_own(name, weights)
     kept = user_library() if library is None else HeadLibrary(library)
     examples = read_examples(
-        [*micrographs, *(more or [])], picks, rejected, threshold, not partial, pixel_size
-    )
+        [*micrographs, *(more or [])], picks, rejected, threshold, not partial, pixel_size,
+        parse_reading(flip_y, swap, scale), match,
+    )  # fmt: skip
     if not overwrite and name in kept.names():
         raise ParameterError(
             f"there is a head called {name!r} already; choose another --name, or --overwrite"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from napari_hydrapicker.cli.coordinate_reading import open_known, show_match, warn_of_frame
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.micrograph import Micrograph, open_micrographs
-from napari_hydrapicker.micrograph_files import find_micrographs
+from napari_hydrapicker.formats.folder import read_matched
+from napari_hydrapicker.formats.frame_check import Reading
+from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.training.finetune import Example
-from napari_hydrapicker.training.labels import check_inside, read_labels
+from napari_hydrapicker.training.labels import check_inside
 
 _LISTED = 3
 
@@ -24,13 +26,15 @@ def read_examples(
     threshold: float,
     complete: bool,
     pixel_size_angstrom: float | None,
+    reading: Reading | None = None,
+    show: bool = False,
 ) -> list[Example]:
-    """Join micrographs with their picks, by name.
+    """Join micrographs with their picks, by name; those without picks are skipped and listed.
 
     Parameters
     ----------
     paths : sequence of str
-        Micrographs: files, folders or patterns.
+        Micrographs: files, folders, patterns or other programs' lists.
     picks, rejected : Path
         File or folder with the particles, and with what is no particle.
     threshold : float
@@ -39,61 +43,72 @@ def read_examples(
         Whether all particles are among the picks.
     pixel_size_angstrom : float or None
         Overrides what the files state.
+    reading : Reading, optional
+        How the positions in both files are meant.
+    show : bool
+        Print what was matched with what.
 
     Raises
     ------
     MicrographError, CoordinateFileError
         If a file is missing or damaged.
     ParameterError
-        If two micrographs or two sets of picks have one name, a micrograph has no picks or no pixel size, or
-        picks lie outside of it.
+        If it cannot be told which picks belong to which micrograph, no micrograph has picks, one has no pixel
+        size, or picks lie outside of it.
     """
-    particles = read_labels(picks)
-    negative = {} if rejected is None else read_labels(rejected)
     opened = _open(paths)
-    _check_known(opened, picks, particles)
-    if rejected is not None:
-        _check_rejected(opened, rejected, negative)
-    sizeless = [one.path for one in opened if (pixel_size_angstrom or one.pixel_size_angstrom) is None]
+    raw, match = read_matched(picks, opened)
+    # That there are picks of other micrographs is no surprise: few are corrected.
+    show_match(match, "micrographs", "picks", show, both=False)
+    chosen = [(one, own) for one, own in zip(opened, raw, strict=True) if own is not None]
+    if not chosen:
+        names = ", ".join(one.name for one in opened[:_LISTED]) + (
+            " and others" if len(opened) > _LISTED else ""
+        )
+        raise ParameterError(f"{picks}: no picks for {names}; are these the right micrographs?")
+    reading = reading or Reading()
+    warn_of_frame(picks, chosen, reading)
+    particles = [_read_as(own, one, picks, reading) for one, own in chosen]
+    kept = [one for one, _ in chosen]
+    negative = [None] * len(kept) if rejected is None else _rejected(kept, rejected, reading)
+    sizeless = [one.path for one in kept if (pixel_size_angstrom or one.pixel_size_angstrom) is None]
     if sizeless:
         raise ParameterError(f"{sizeless[0]}: the file states no pixel size; give it with --pixel-size")
     nothing = np.empty((0, 2))
     return [
         Example(
             one,
-            particles[one.name].above(threshold).yx if threshold else particles[one.name].yx,
-            negative[one.name].yx if one.name in negative else nothing,
+            own.above(threshold).yx if threshold else own.yx,
+            nothing if no_particles is None else no_particles.yx,
             complete,
             pixel_size_angstrom,
         )
-        for one in opened
+        for one, own, no_particles in zip(kept, particles, negative, strict=True)
     ]
 
 
-def _check_known(opened: Sequence[Micrograph], picks: Path, particles: Mapping[str, Picks]) -> None:
-    unknown = [one.name for one in opened if one.name not in particles]
-    if unknown:
-        names = ", ".join(unknown[:_LISTED]) + (" and others" if len(unknown) > _LISTED else "")
-        raise ParameterError(f"{picks}: no picks for {names}; add them, or leave the micrograph out")
-    for one in opened:
-        check_inside(particles[one.name], one, picks)
+def _read_as(picks: Picks, micrograph: Micrograph, origin: Path, reading: Reading) -> Picks:
+    read = reading.apply(picks, micrograph.shape)
+    check_inside(read, micrograph, origin)
+    return read
 
 
-def _check_rejected(opened: Sequence[Micrograph], rejected: Path, negative: Mapping[str, Picks]) -> None:
-    concerned = [one for one in opened if one.name in negative]
-    if not concerned:
-        raise ParameterError(f"--rejected {rejected}: no picks for any of the micrographs; leave it out")
-    for one in concerned:
-        check_inside(negative[one.name], one, rejected)
+def _rejected(micrographs: Sequence[Micrograph], path: Path, reading: Reading) -> list[Picks | None]:
+    found, match = read_matched(path, micrographs)
+    if not match.pairs:
+        raise ParameterError(f"--rejected {path}: no picks for any of the micrographs; leave it out")
+    return [
+        None if own is None else _read_as(own, one, path, reading)
+        for one, own in zip(micrographs, found, strict=True)
+    ]
 
 
 def _open(paths: Sequence[str]) -> list[Micrograph]:
-    opened: dict[str, Micrograph] = {}
-    for path in find_micrographs(paths):
-        for one in open_micrographs(path):
-            other = opened.setdefault(one.name, one)
-            if other is one or (one.frame == other.frame and one.path.samefile(other.path)):
-                continue
+    opened = open_known(paths)
+    seen: dict[str, Micrograph] = {}
+    for one in opened:
+        other = seen.setdefault(one.name, one)
+        if other is not one:
             # One of them might be trained on and the other held out, with the same picks.
             raise ParameterError(f"{one.path}: shares its name with {other.path}; leave one of them out")
-    return list(opened.values())
+    return opened

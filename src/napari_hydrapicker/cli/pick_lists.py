@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.evaluation.loading import Key, read_folder
 from napari_hydrapicker.evaluation.summary import Scale, read_summaries
+from napari_hydrapicker.formats import ShapeOf
+from napari_hydrapicker.formats.folder import Key, ShapeIndex, read_folder
+from napari_hydrapicker.micrograph_name import match_names
 from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, are_probabilities
 from napari_hydrapicker.picks import Picks
 
@@ -34,16 +36,25 @@ class PickList:
 class Shared:
     """A micrograph that all lists hold: where its results go, its picks by list, its size if known.
 
-    ``key.folder`` is the sub-folder where all lists have it in one of that name, else "".
+    ``key.folder`` is the sub-folder where all lists have it in one of that name, else ""; ``keys`` are its
+    names in the lists.
     """
 
     key: Key
     picks: dict[str, Picks]
     scale: Scale | None
+    keys: tuple[Key, ...] = ()
 
 
-def read_lists(paths: Sequence[Path]) -> list[PickList]:
+def read_lists(paths: Sequence[Path], shape_of: ShapeOf | None = None) -> list[PickList]:
     """Read folders or files of picks; a list whose scores are no probabilities loses them all.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The lists.
+    shape_of : callable, optional
+        Returns a micrograph's rows and columns by its name; by default what picking noted of any list.
 
     Raises
     ------
@@ -61,9 +72,15 @@ def read_lists(paths: Sequence[Path]) -> list[PickList]:
     for place, path in enumerate(paths):
         if resolved[place] in resolved[:place]:
             raise ParameterError(f"{path}: is given twice; it would vote twice")
+    scales = [read_summaries(path) for path in paths]
+    noted = ShapeIndex({key.path: scale[0] for one in scales for key, scale in one.items()})
+
+    def shape(name: str) -> tuple[int, int] | None:
+        return (shape_of(name) if shape_of is not None else None) or noted(name)
+
     return [
-        PickList(name, _with_probabilities(path, read_folder(path)), read_summaries(path))
-        for name, path in zip(_names(resolved), paths, strict=True)
+        PickList(name, _with_probabilities(path, read_folder(path, shape)), own)
+        for name, path, own in zip(_names(resolved), paths, scales, strict=True)
     ]
 
 
@@ -88,32 +105,29 @@ def _with_probabilities(path: Path, picks: dict[Key, Picks]) -> dict[Key, Picks]
 def join(lists: Sequence[PickList]) -> tuple[list[Shared], list[str]]:
     """Join lists by micrograph; return what all of them hold, and the names that some lack, sorted.
 
-    A name that every list holds once is one micrograph, whatever sub-folders it is in; else the same
-    sub-folder and name are.
+    Every list is matched with the first by the rule of `match_names`.
 
     Raises
     ------
     ParameterError
-        If no micrograph is in all lists, or two lists' micrographs of one name differ in size.
+        If no micrograph is in all lists, it cannot be told which belong together, or two lists' micrographs
+        of one name differ in size.
     """
-    names = sorted({key.name for one in lists for key in one.picks})
-    found: list[Shared] = []
-    missing: list[str] = []
-    for name in names:
-        keys = [[key for key in one.picks if key.name == name] for one in lists]
-        if all(len(own) == 1 for own in keys):
-            rows = [[own[0] for own in keys]]
-        else:
-            rows = [[key] * len(lists) for key in sorted(set(keys[0]).intersection(*keys[1:]))]
-        found += [_shared(lists, row) for row in rows]
-        if not rows:
-            missing.append(name)
-    if not found:
+    first, *others = lists
+    rows = {key: [key] for key in sorted(first.picks)}
+    missing: set[str] = set()
+    for other in others:
+        match = match_names({key: key.path for key in first.picks}, {key: key.path for key in other.picks})
+        match.check_unambiguous(f"picks in {first.name}", f"picks in {other.name}")
+        partners = dict(match.pairs)
+        missing.update(key.label for key in (*match.left_only, *match.right_only))
+        rows = {key: [*row, partners[key]] for key, row in rows.items() if key in partners}
+    if not rows:
         raise ParameterError(
             "no micrograph is in all lists: "
             + "; ".join(f"{one.name} has {_some(sorted({key.name for key in one.picks}))}" for one in lists)
         )
-    return found, missing
+    return [_shared(lists, row) for row in rows.values()], sorted(missing)
 
 
 def _some(names: Sequence[str], listed: int = 3) -> str:
@@ -131,7 +145,7 @@ def _shared(lists: Sequence[PickList], keys: Sequence[Key]) -> Shared:
             raise ParameterError(f"{keys[0].name}: {shapes} pixels: pick the same files in each")
     folder = keys[0].folder if len({key.folder for key in keys}) == 1 else ""
     picks = {one.name: one.picks[key] for one, key in zip(lists, keys, strict=True)}
-    return Shared(Key(folder, keys[0].name), picks, scales[0][1] if scales else None)
+    return Shared(Key(folder, keys[0].name), picks, scales[0][1] if scales else None, tuple(keys))
 
 
 @dataclass(frozen=True)

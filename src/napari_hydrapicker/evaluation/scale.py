@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.evaluation.loading import Key
+from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.evaluation.summary import Scale
-from napari_hydrapicker.micrograph import Micrograph, open_micrographs
-from napari_hydrapicker.micrograph_files import find_micrographs
+from napari_hydrapicker.formats.folder import Key, ShapeIndex
+from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.micrograph_lists import open_any
+from napari_hydrapicker.micrograph_name import NameFinder
 from napari_hydrapicker.picks import Picks
 
 
@@ -23,12 +23,14 @@ class Scales:
     Parameters
     ----------
     micrographs : sequence of str
-        Files, folders or patterns; a folder that holds only folders stands for these. If there are
-        none, a micrograph is taken to end at its outermost coordinate.
+        Files, folders, patterns or other programs' lists; a folder that holds only folders stands for these.
+        If there are none, a micrograph is taken to end at its outermost coordinate.
     pixel_size_angstrom : float or None
         Overrides what files state.
     summaries : mapping, optional
         What picking has noted of the micrographs, keyed as the picks; asked if there are no micrographs.
+    shape : (int, int), optional
+        Rows and columns of all micrographs, pixels, where nothing else tells them.
 
     Raises
     ------
@@ -43,6 +45,7 @@ class Scales:
         micrographs: Sequence[str],
         pixel_size_angstrom: float | None,
         summaries: Mapping[Key, Scale] | None = None,
+        shape: tuple[int, int] | None = None,
     ) -> None:
         self._summaries = summaries or {}
         if pixel_size_angstrom is None and not (micrographs or self._summaries):
@@ -50,15 +53,32 @@ class Scales:
                 "the pixel size is unknown: give --pixel-size, or --micrographs to read it from"
             )
         self._pixel_size = pixel_size_angstrom
-        self._by_name: dict[str, list[Micrograph]] = defaultdict(list)
-        for path in find_micrographs(_with_sub_folders(micrographs)) if micrographs else []:
-            for micrograph in open_micrographs(path):
-                self._by_name[micrograph.name].append(micrograph)
+        self._shape = shape
+        opened, problems = open_any(_with_sub_folders(micrographs))
+        if problems:
+            raise MicrographError(problems[0] + (f" (and {len(problems) - 1} more)" if problems[1:] else ""))
+        self._micrographs = {one.full_name: one for one in opened}
+        self._finder = NameFinder({name: name for name in self._micrographs})
+        noted = {key.path: scale[0] for key, scale in self._summaries.items()}
+        self._shapes = ShapeIndex({name: one.shape for name, one in self._micrographs.items()} or noted)
 
     @property
     def knows_shapes(self) -> bool:
         """Whether shapes are the micrographs' own, not guessed from coordinates."""
-        return bool(self._by_name or self._summaries)
+        return bool(self._micrographs or self._summaries or self._shape)
+
+    def shape_of(self, name: str) -> tuple[int, int] | None:
+        """Return the rows and columns of a micrograph by a coordinate file's name for it; None if not "
+        "known."""
+        return self._shapes(name) or self._shape
+
+    def lacks(self, keys: Sequence[Key]) -> bool:
+        """Whether micrographs were given, and none of them has one of these names."""
+        return bool(self._micrographs) and not any(self._finder.candidates(key.path) for key in keys)
+
+    def micrograph(self, keys: Sequence[Key]) -> Micrograph | None:
+        """Return the micrograph of these keys; None if no micrographs were given. Raises as `of`."""
+        return self._find(keys) if self._micrographs else None
 
     def of(self, keys: Sequence[Key], picks: Picks, truth: Picks) -> tuple[tuple[int, int], float]:
         """Return one micrograph's shape, pixels, and its pixel size, Angstrom.
@@ -66,8 +86,8 @@ class Scales:
         Parameters
         ----------
         keys : sequence of Key
-            The folders that its coordinates were found in, and its name: of two micrographs of one
-            name, that in a folder of the same name is meant.
+            What its coordinates were found under: of two micrographs of one name, that in folders of the same
+            names is meant.
         picks, truth : Picks
             Its coordinates, to guess the shape from if nothing better is known.
 
@@ -76,25 +96,24 @@ class Scales:
         ParameterError
             If the micrograph is missing or ambiguous, or its pixel size unknown.
         """
-        if not self._by_name:
-            noted = next((self._summaries[key] for key in keys if key in self._summaries), None)
-            if noted is not None:
-                return noted[0], self._size(noted[1], keys[0].name)
-            rows, cols = np.concatenate([picks.yx, truth.yx, [[0.0, 0.0]]]).max(axis=0).tolist()
-            return (math.floor(rows) + 1, math.floor(cols) + 1), self._size(None, keys[0].name)
-        micrograph = self._find(keys)
-        return micrograph.shape, self._size(micrograph.pixel_size_angstrom, str(micrograph.path))
+        if self._micrographs:
+            micrograph = self._find(keys)
+            return micrograph.shape, self._size(micrograph.pixel_size_angstrom, str(micrograph.path))
+        noted = next((self._summaries[key] for key in keys if key in self._summaries), None)
+        if noted is not None:
+            return noted[0], self._size(noted[1], keys[0].name)
+        if self._shape is not None:
+            return self._shape, self._size(None, keys[0].name)
+        rows, cols = np.concatenate([picks.yx, truth.yx, [[0.0, 0.0]]]).max(axis=0).tolist()
+        return (math.floor(rows) + 1, math.floor(cols) + 1), self._size(None, keys[0].name)
 
     def _find(self, keys: Sequence[Key]) -> Micrograph:
-        name = keys[0].name
-        candidates = self._by_name.get(name, [])
-        if len(candidates) > 1:
-            folders = {key.folder for key in keys}
-            candidates = [m for m in candidates if m.path.parent.name in folders] or candidates
-        if len(candidates) != 1:
-            problem = "is not among" if not candidates else f"is the name of {len(candidates)} of"
-            raise ParameterError(f"{name} {problem} the micrographs: check what --micrographs names")
-        return candidates[0]
+        found = [self._finder.candidates(key.path) for key in keys]
+        fewest = min(found, key=lambda names: len(names) or len(self._micrographs) + 1)
+        if len(fewest) != 1:
+            problem = "is not among" if not fewest else f"is the name of {len(fewest)} of"
+            raise ParameterError(f"{keys[0].label} {problem} the micrographs: check what --micrographs names")
+        return self._micrographs[fewest[0]]
 
     def _size(self, own: float | None, where: str) -> float:
         size = own if self._pixel_size is None else self._pixel_size

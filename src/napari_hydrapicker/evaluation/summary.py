@@ -7,8 +7,8 @@ import math
 from pathlib import Path
 
 from napari_hydrapicker.errors import CoordinateFileError
-from napari_hydrapicker.evaluation.loading import Key
 from napari_hydrapicker.formats import PICKING_SUMMARY
+from napari_hydrapicker.formats.folder import Key
 
 Scale = tuple[tuple[int, int], float]
 
@@ -26,9 +26,11 @@ def read_summaries(folder: str | Path) -> dict[Key, Scale]:
     folder = Path(folder)
     found: dict[Key, Scale] = {}
     for path in sorted(folder.rglob(PICKING_SUMMARY)) if folder.is_dir() else []:
-        inner = path.relative_to(folder).parts
+        inner = path.relative_to(folder).parts[:-1]
         for name, scale in _read(path).items():
-            found[Key(inner[0] if len(inner) > 1 else "", name)] = scale
+            # Micrographs of one name in several folders are picked into folders of the same names.
+            *folders, stem = name.split("/")
+            found[Key("/".join([*inner, *folders]), stem)] = scale
     return found
 
 

@@ -1,6 +1,7 @@
-"""Coordinate files: recognise, read and write the formats of the programs that come after us.
+"""Coordinate files: recognise, read and write the formats of the programs that come before and after us.
 
-`read` returns picks keyed by the micrograph's name (file name without folder and extension);
+`read` returns picks keyed by the micrograph's name (file name without folder and extension), `read_paths` by
+all that the file says of where the micrograph lies;
 `detect` tells a file's format by its content; `write` writes picks in a format named in `FORMATS`.
 """
 
@@ -10,22 +11,27 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from napari_hydrapicker.errors import CoordinateFileError, ParameterError
-from napari_hydrapicker.formats import box, cbox, cs, csv_table, star, topaz
+from napari_hydrapicker.errors import CoordinateFileError, NotCoordinatesError, ParameterError
+from napari_hydrapicker.formats import box, cbox, cs, csv_table, foreign, other, star, topaz
 from napari_hydrapicker.formats._files import read_head, write_files
-from napari_hydrapicker.formats._format import CoordinateFormat, WriteOptions
+from napari_hydrapicker.formats._format import CoordinateFormat, ReadOnlyFormat, ShapeOf, WriteOptions
+from napari_hydrapicker.micrograph_name import distinct_names, without_prefix
 from napari_hydrapicker.picks import Picks
 
 __all__ = [
     "EXTENSIONS",
     "FORMATS",
     "PICKING_SUMMARY",
+    "READ_ONLY",
     "CoordinateFormat",
+    "ReadOnlyFormat",
+    "ShapeOf",
     "WriteOptions",
     "detect",
     "exactness",
     "may_hold_coordinates",
     "read",
+    "read_paths",
     "write",
 ]
 
@@ -37,16 +43,23 @@ FORMATS: dict[str, CoordinateFormat] = {
         *(csv_table.OURS, csv_table.CRYOPPP, topaz.TOPAZ, box.BOX),
     )
 }
+# What else is read, asked for after those: some of them are nothing but numbers, too.
+READ_ONLY: dict[str, ReadOnlyFormat] = {
+    known.name: known for known in (csv_table.NAPARI, other.XMIPP, other.EMAN2_INFO, other.CENTRES)
+}
 # The table that picking leaves beside its coordinates: it holds none.
 PICKING_SUMMARY = "summary.csv"
 EXTENSIONS = frozenset({known.extension for known in FORMATS.values()} | {".tsv"})
+_MORE_EXTENSIONS = frozenset({".coord", ".coords", ".pos"})
+_EMAN2_INFO = "_info.json"
 # Those first that keep floats and scores.
 _BY_EXACTNESS = (".star", ".cbox", ".csv", ".cs", ".txt", ".tsv", ".box")
 
 
 def may_hold_coordinates(path: Path) -> bool:
     """Whether a file in a folder is worth asking: a known extension, and not picking's summary table."""
-    return path.suffix.lower() in EXTENSIONS and path.name != PICKING_SUMMARY
+    known = path.suffix.lower() in EXTENSIONS | _MORE_EXTENSIONS or path.name.endswith(_EMAN2_INFO)
+    return known and path.name != PICKING_SUMMARY
 
 
 def exactness(path: Path) -> int:
@@ -61,13 +74,23 @@ def _format(name: str) -> CoordinateFormat:
     return FORMATS[name]
 
 
+def _readable_formats() -> list[CoordinateFormat | ReadOnlyFormat]:
+    return [*FORMATS.values(), *READ_ONLY.values()]
+
+
+def _readable(name: str) -> CoordinateFormat | ReadOnlyFormat:
+    return READ_ONLY[name] if name in READ_ONLY else _format(name)
+
+
 def detect(path: Path) -> str:
-    """Return the name of a coordinate file's format, recognised by its content.
+    """Return the name of a coordinate file's format, recognised by its content: of `FORMATS` or `READ_ONLY`.
 
     Raises
     ------
+    NotCoordinatesError
+        If the file is empty, or in none of the known formats.
     CoordinateFileError
-        If the file cannot be read or is in none of the known formats.
+        If the file cannot be read, or holds positions that are not read here.
     """
     path = Path(path)
     head = read_head(path)
@@ -75,15 +98,19 @@ def detect(path: Path) -> str:
         # Nothing but the extension tells an empty list of boxes from a file that was cut short.
         if path.suffix.lower() == ".box":
             return box.BOX.name
-        raise CoordinateFileError(f"{path}: is empty")
-    for known in FORMATS.values():
+        raise NotCoordinatesError(f"{path}: is empty")
+    for known in _readable_formats():
         if known.sniff(head):
             return known.name
-    labels = ", ".join(known.label for known in FORMATS.values())
-    raise CoordinateFileError(f"{path}: not a coordinate file that is known here ({labels})")
+    unread = foreign.recognise(head)
+    if unread is not None:
+        kind = CoordinateFileError if unread.positions else NotCoordinatesError
+        raise kind(f"{path}: {unread.reason}")
+    labels = ", ".join(known.label for known in _readable_formats())
+    raise NotCoordinatesError(f"{path}: not a coordinate file that is known here ({labels})")
 
 
-def read(path: Path, format: str | None = None) -> dict[str, Picks]:
+def read(path: Path, format: str | None = None, shape_of: ShapeOf | None = None) -> dict[str, Picks]:
     """Read a coordinate file.
 
     Parameters
@@ -91,24 +118,70 @@ def read(path: Path, format: str | None = None) -> dict[str, Picks]:
     path : Path
         The file.
     format : str, optional
-        One of `FORMATS`; by default recognised by content.
+        One of `FORMATS` or `READ_ONLY`; by default recognised by content.
+    shape_of : callable, optional
+        Returns the rows and columns, pixels, of a micrograph by its path as of `read_paths`, or None where
+        they are not known. Only formats that count y from the other edge (CryoPPP's) ask.
 
     Returns
     -------
     dict of micrograph name to Picks
-        Centres in micrograph pixels. Files of one micrograph that do not name it give it the name of
-        the file without extension and the endings that programs add (``_autopick``, ``_manualpick``,
-        ``_topazpicks``, ``_pick``, ``_picks``).
+        Centres in micrograph pixels. A name is the file's without extension, and without the number that
+        cryoSPARC puts in front in its .cs files; where one file names two micrographs of one name, preceded
+        by as many folders as tell them apart. Files of one micrograph that do not name it give it the name of
+        the file without extension and the endings that programs add (``_autopick``, ``_automatch``,
+        ``_manualpick``, ``_topazpicks``, ``_pick``, ``_picks``).
 
     Raises
     ------
     CoordinateFileError
-        If the file cannot be read or is not what it claims to be; names the line.
+        If the file cannot be read or is not what it claims to be (names the line), or if it needs the size of
+        a micrograph that is not known.
     ParameterError
         If there is no such format.
     """
     path = Path(path)
-    return _format(detect(path) if format is None else format).read(path)
+    kind = detect(path) if format is None else format
+    found = read_paths(path, kind, shape_of)
+    return dict(zip(short_names(list(found), kind), found.values(), strict=True))
+
+
+def read_paths(path: Path, format: str | None = None, shape_of: ShapeOf | None = None) -> dict[str, Picks]:
+    """Read a coordinate file; as `read`, but keyed by all that it says of each micrograph.
+
+    Returns
+    -------
+    dict of micrograph path to Picks
+        Folders as the file gives them, without image extension: what `micrograph_name.match_names` compares.
+    """
+    path = Path(path)
+    known = _readable(detect(path) if format is None else format)
+    found = known.read(path)
+    if not known.upside_down:
+        return found
+    return {name: _upright(path, name, picks, shape_of) for name, picks in found.items()}
+
+
+def short_names(paths: list[str], format: str) -> list[str]:
+    """Return the names of the micrographs that a file of this format calls so: as few folders as tell them "
+    "apart."""
+    if format == cs.CS.name:
+        plain = ["/".join(map(without_prefix, path.split("/"))) for path in paths]
+        if len(set(plain)) == len(set(paths)):
+            paths = plain
+    return distinct_names(paths)
+
+
+def _upright(path: Path, name: str, picks: Picks, shape_of: ShapeOf | None) -> Picks:
+    if not len(picks):
+        return picks
+    shape = None if shape_of is None else shape_of(name)
+    if shape is None:
+        raise CoordinateFileError(
+            f"{path}: CryoPPP counts y from the lower edge, and the height of {name} is not known; give the "
+            "micrographs, or their size (--micrographs or --micrograph-shape)"
+        )
+    return picks.flipped_y(shape[0] + 1)  # row = height - y
 
 
 def write(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.formats._files import bad_line
-from napari_hydrapicker.formats._names import StemIndex
+from napari_hydrapicker.formats._names import NameIndex
 from napari_hydrapicker.picks import Picks
 
 MAX_COORDINATE_PX = 1e6  # ten times the widest montage; beyond it a number is damage
@@ -72,23 +72,27 @@ class PickTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stems = StemIndex(path)
+        self._names = NameIndex(path)
         self._columns: dict[str, PickColumns] = {}
         self._count = 0
 
-    def columns_of(self, micrograph: str, line: int) -> PickColumns:
-        """Return the columns of a micrograph, given by its name or path as the file writes it."""
-        stem = self._stems.stem(micrograph, f"line {line}")
-        return self._columns.setdefault(stem, PickColumns())
+    def open(self, micrograph: str, line: int) -> str:
+        """Return the path of a micrograph, given by its name as the file writes it; from now on it has picks.
+
+        They may be none: an empty list is a list too.
+        """
+        path = self._names.path(micrograph, f"line {line}")
+        self._columns.setdefault(path, PickColumns())
+        return path
 
     def add(self, line: int, micrograph: str, x: str, y: str, score: float) -> None:
         """Append one row: the centre as text, the score as a number."""
         self._count += 1
         if self._count > MAX_PICKS:
             raise CoordinateFileError(f"{self._path}: more than {MAX_PICKS} picks; split the file")
-        columns = self.columns_of(micrograph, line)
+        columns = self._columns[self.open(micrograph, line)]
         columns.add(parse_coordinate(self._path, line, x), parse_coordinate(self._path, line, y), score)
 
     def picks(self) -> dict[str, Picks]:
-        """Return the picks of each micrograph, in the order of the file."""
-        return {stem: columns.picks() for stem, columns in self._columns.items()}
+        """Return the picks of each micrograph by its path, in the order of the file."""
+        return {name: columns.picks() for name, columns in self._columns.items()}

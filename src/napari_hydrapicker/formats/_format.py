@@ -12,6 +12,8 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picks import Picks
 
 MAX_BOX_PX = 100_000
+MAX_SIDE_PX = 1_000_000
+ShapeOf = Callable[[str], "tuple[int, int] | None"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class WriteOptions:
     box_px : int or None
         Box side in micrograph pixels; by default the picks' diameter, rounded.
     shapes : mapping of micrograph name to (rows, columns)
-        Sizes of the micrographs in pixels (cs).
+        Sizes of the micrographs in pixels (cs, cryoppp).
     micrograph_names : mapping of micrograph name to the name to write
         E.g. the path in the RELION project; by default ``<name>.mrc``.
     project_dir : Path or None
@@ -56,25 +58,62 @@ class WriteOptions:
             )
         return max(1, int(np.rint(diameter)))
 
+    def shape_of(self, micrograph: str) -> tuple[int, int]:
+        """Return the rows and columns of one micrograph.
+
+        Raises
+        ------
+        ParameterError
+            If they are not known.
+        """
+        shape = self.shapes.get(micrograph)
+        if shape is None or min(shape) < 1 or max(shape) > MAX_SIDE_PX:
+            raise ParameterError(
+                f"this format needs the micrographs' size in pixels, and that of {micrograph} is not known: "
+                "give "
+                "the micrographs, or their size (--micrographs or --micrograph-shape)"
+            )
+        return shape
+
     def name_of(self, micrograph: str) -> str:
         """Return the name or path to write for a micrograph in tables that hold it with extension."""
         return self.micrograph_names.get(micrograph, f"{micrograph}.mrc")
 
 
 @dataclass(frozen=True)
-class CoordinateFormat:
-    """One coordinate file format.
+class ReadOnlyFormat:
+    """A coordinate file format that is read and never written.
 
     Attributes
     ----------
     name, label : str
         The name in our interfaces, and what a person calls it.
-    extension : str
-        Of the files that it writes, with the dot.
     sniff : callable
         Tells by the first bytes of a file whether it is of this format.
     read : callable
-        Returns the picks of each micrograph in a file, keyed by the micrograph's name.
+        Returns the picks of each micrograph in a file, keyed by the micrograph's path without image
+        extension.
+    upside_down : bool
+        Whether y counts from the other edge: row = height - y. `formats.read` turns it.
+    """
+
+    name: str
+    label: str
+    sniff: Callable[[bytes], bool]
+    read: Callable[[Path], dict[str, Picks]]
+    upside_down: bool = False
+
+
+@dataclass(frozen=True)
+class CoordinateFormat:
+    """A coordinate file format that is read and written.
+
+    Attributes
+    ----------
+    name, label, sniff, read, upside_down
+        As of `ReadOnlyFormat`.
+    extension : str
+        Of the files that it writes, with the dot.
     encode : callable
         Returns the content of each file to write, keyed by its name; given the folder it will be in.
     main : str or None
@@ -91,3 +130,4 @@ class CoordinateFormat:
     encode: Callable[[dict[str, Picks], Path, WriteOptions], dict[str, bytes]]
     main: str | None = None
     needs_box: bool = False
+    upside_down: bool = False

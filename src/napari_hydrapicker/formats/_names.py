@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
-from napari_hydrapicker.micrograph_name import IMAGE_ENDING, micrograph_stem
+from napari_hydrapicker.micrograph_name import IMAGE_ENDING, micrograph_path
 
-_PICKS_ENDING = re.compile(r"_(autopick|manualpick|topazpicks|picks?)$")
+_PICKS_ENDING = re.compile(r"_(autopick|manualpick|topazpicks|automatch|picks?)$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f/\\]")
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 def stem_of_picks_file(path: Path) -> str:
@@ -20,16 +20,18 @@ def stem_of_picks_file(path: Path) -> str:
 
 
 def check_writable_name(micrograph: str) -> str:
-    """Return `micrograph` if it can be a file's name and a table's value.
+    """Return `micrograph` if it can be a file's name and a table's value, folders before it included.
 
     Raises
     ------
     ParameterError
-        If it is empty, has a folder or a control character in it, or is not encodable.
+        If it is empty, leads out of the folder to write to, has a control character in it, or is not
+        encodable.
     """
-    bad = micrograph in ("", ".", "..") or _UNWRITABLE.search(micrograph) or micrograph != micrograph.strip()
-    if bad or not _encodable(micrograph):
-        raise ParameterError(f"{micrograph!r} cannot name a micrograph: give its file name without folders")
+    parts = micrograph.split("/")
+    bad = any(part in ("", ".", "..") or part != part.strip() for part in parts)
+    if bad or _UNWRITABLE.search(micrograph) or not _encodable(micrograph):
+        raise ParameterError(f"{micrograph!r} cannot name a micrograph: give its file name")
     return micrograph
 
 
@@ -41,32 +43,34 @@ def _encodable(text: str) -> bool:
     return True
 
 
-class StemIndex:
-    """Maps the micrograph names of one file to stems, and refuses two names with one stem.
+class NameIndex:
+    """The micrographs that one file names: keyed by path, so that one name in two folders is two of them."""
 
-    What `prefix` matches at a stem's start is dropped.
-    """
-
-    def __init__(self, path: Path, prefix: re.Pattern[str] | None = None) -> None:
-        self._path, self._prefix = path, prefix
-        self._stem_of: dict[str, str] = {}
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._path_of: dict[str, str] = {}
         self._name_of: dict[str, str] = {}
 
-    def stem(self, name: str, where: str) -> str:
-        """Return the stem of `name`; `where` ("line 7") stands in the error's text."""
-        known = self._stem_of.get(name)
+    def path(self, name: str, where: str) -> str:
+        """Return the micrograph's path without image extension; `where` ("line 7") stands in the error's
+        text.
+
+        Raises
+        ------
+        CoordinateFileError
+            If it is no name, or another file of the same folder and name was named before.
+        """
+        known = self._path_of.get(name)
         if known is not None:
             return known
-        stem = micrograph_stem(name)
-        if self._prefix is not None and (start := self._prefix.match(stem)):
-            stem = stem[start.end() :]
-        if not stem or _CONTROL.search(stem):
+        path = micrograph_path(name)
+        if not path.rpartition("/")[2] or _CONTROL.search(path):
             raise CoordinateFileError(f"{self._path}, {where}: {name!r:.80} is not a micrograph's name")
-        other = self._name_of.setdefault(stem, name)
-        if other != name:
+        other = self._name_of.setdefault(path, name)
+        if Path(other).suffix != Path(name).suffix:
             raise CoordinateFileError(
                 f"{self._path}, {where}: {name} and {other} are two micrographs of the same file name; "
                 "convert them in two separate files"
             )
-        self._stem_of[name] = stem
-        return stem
+        self._path_of[name] = path
+        return path

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_hydrapicker.formats._files import bad_line
-from napari_hydrapicker.formats._names import StemIndex
+from napari_hydrapicker.formats._names import NameIndex
 from napari_hydrapicker.formats._star_tables import StarTable, star_tables
 
 MICROGRAPH, LISTED = "rlnMicrographName", "rlnMicrographCoordinates"
@@ -26,14 +26,14 @@ def listed_in(path: Path, star: StarTable) -> Iterator[tuple[str, Path]]:
         If a listed file does not exist, or a micrograph is listed twice; names the line.
     """
     name, file = star.columns.index(MICROGRAPH), star.columns.index(LISTED)
-    stems = StemIndex(path)
+    names = NameIndex(path)
     seen: set[str] = set()
     for line, row in star.rows:
-        stem = stems.stem(row[name], f"line {line}")
-        if stem in seen:
-            raise bad_line(path, line, f"micrograph {stem} is listed twice")
-        seen.add(stem)
-        yield stem, _find(path, line, row[file])
+        micrograph = names.path(row[name], f"line {line}")
+        if micrograph in seen:
+            raise bad_line(path, line, f"micrograph {row[name]} is listed twice")
+        seen.add(micrograph)
+        yield micrograph, _find(path, line, row[file])
 
 
 def _find(path: Path, line: int, name: str) -> Path:
@@ -59,4 +59,4 @@ def listed_files(path: Path) -> dict[str, Path]:
         If the file is not STAR, or a listed file does not exist.
     """
     tables = (star for star in star_tables(path) if is_list(star))
-    return {stem: file for star in tables for stem, file in listed_in(path, star)}
+    return {name: file for star in tables for name, file in listed_in(path, star)}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.formats._files import bad_line, read_lines
+from napari_hydrapicker.micrograph_name import IMAGE_ENDING
 
 Row = tuple[int, list[str]]
 
@@ -47,22 +48,29 @@ class _Lines:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lines = read_lines(path)
-        self._back: tuple[int, str] | None = None
+        self._back: list[tuple[int, str]] = []
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
         return self
 
     def __next__(self) -> tuple[int, str]:
-        if self._back is not None:
-            line, self._back = self._back, None
-            return line
+        if self._back:
+            return self._back.pop()
         for line in self._lines:
             if line[1] and line[1][0] != "#":
                 return line
         raise StopIteration
 
     def put_back(self, line: tuple[int, str]) -> None:
-        self._back = line
+        self._back.append(line)
+
+    def peek(self) -> str | None:
+        """Return the text of the next line, None at the end; it stays to be read."""
+        line = next(self, None)
+        if line is None:
+            return None
+        self.put_back(line)
+        return line[1]
 
 
 def star_tables(path: Path) -> Iterator[StarTable]:
@@ -132,12 +140,20 @@ def _loop(lines: _Lines, block: str, start: int) -> StarTable:
 def _rows(lines: _Lines, width: int) -> Iterator[Row]:
     for number, text in lines:
         values = _values(text)
-        if len(values) == 1 and (values[0] == "loop_" or values[0].startswith("data_")):
+        if _is_loop(text) or (_starts_block(text) and (width > 1 or _is_block(values[0], lines.peek()))):
             lines.put_back((number, text))
             return
         if len(values) != width:
             raise bad_line(lines.path, number, f"{len(values)} values in a table of {width} columns")
         yield number, values
+
+
+def _is_block(text: str, following: str | None) -> bool:
+    """Tell in a table of one column a block's name from a value that begins like one, as "
+    "``data_0001.mrc``."""
+    if following is None:
+        return IMAGE_ENDING.search(text) is None
+    return _is_loop(following) or following[0] == "_"
 
 
 def _pairs(lines: _Lines, block: str, start: int) -> StarTable:

@@ -6,6 +6,7 @@ Written with integers, since RELION's reader truncates floats; a fifth column ho
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,10 @@ from napari_hydrapicker.formats._files import bad_line, head_lines, read_lines
 from napari_hydrapicker.formats._format import CoordinateFormat, WriteOptions
 from napari_hydrapicker.formats._names import check_writable_name, stem_of_picks_file
 from napari_hydrapicker.picks import Picks
+
+# What EMAN1's boxer writes into the fifth column is no score: -3 for a box, -1 and -2 for the ends of a
+# helix.
+_BOX_FLAG, _HELIX_FLAGS = -3.0, {-1.0, -2.0}
 
 
 class BoxColumns:
@@ -47,7 +52,10 @@ class BoxColumns:
 
 
 def _is_box(head: bytes) -> bool:
-    values = next(iter(head_lines(head)), "").split()
+    lines = head_lines(head)
+    if any(line.replace(" ", "").startswith("#helix:") for line in lines):
+        return False
+    values = next((line for line in lines if not line.startswith("#")), "").split()
     return len(values) in (4, 5) and all(_is_number(v) for v in values if v not in MISSING)
 
 
@@ -59,18 +67,20 @@ def _is_number(token: str) -> bool:
 
 
 def read(path: Path) -> dict[str, Picks]:
-    """Read a .box file: four or five columns, tabs or spaces, integers or floats.
+    """Read a .box file: four or five columns, tabs or spaces, integers or floats; ``#`` begins a comment.
 
     Raises
     ------
     CoordinateFileError
-        If a line does not hold four or five numbers, or not as many as the first.
+        If a line does not hold four or five numbers, or not as many as the first, or if its fifth column says
+        that the boxes are ends of helices.
     """
     boxes = BoxColumns()
     width = 0
+    flags: set[float] = set()
     for line, text in read_lines(path):
         values = text.split()
-        if not values:
+        if not values or text.startswith("#"):
             continue
         width = width or len(values)
         if len(values) not in (4, 5):
@@ -79,8 +89,19 @@ def read(path: Path) -> dict[str, Picks]:
             )
         if len(values) != width:
             raise bad_line(path, line, f"{len(values)} values where the lines above have {width}: cut short?")
-        boxes.add(path, line, values[:4], parse_score(path, line, values[4]) if width == 5 else math.nan)
-    return {stem_of_picks_file(path): boxes.picks()}
+        score = parse_score(path, line, values[4]) if width == 5 else math.nan
+        flags.add(score)
+        boxes.add(path, line, values[:4], score)
+    picks = boxes.picks()
+    if flags <= {_BOX_FLAG, *_HELIX_FLAGS} and flags:
+        if flags & _HELIX_FLAGS:
+            raise CoordinateFileError(
+                f"{path}: the fifth column marks the ends of helices (-1 and -2), as EMAN and RELION write "
+                "them; "
+                "filaments are not picked here, export single particles"
+            )
+        picks = replace(picks, score=np.full(len(picks), np.nan, np.float32))
+    return {stem_of_picks_file(path): picks}
 
 
 def _lines(picks: Picks, box_px: int) -> list[str]:

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from napari_hydrapicker.errors import CoordinateFileError
-from napari_hydrapicker.formats._columns import parse_score
+from napari_hydrapicker.formats._columns import MISSING, parse_score
 from napari_hydrapicker.formats._files import bad_line
 from napari_hydrapicker.formats._format import CoordinateFormat, WriteOptions
 from napari_hydrapicker.formats._names import check_writable_name, stem_of_picks_file
@@ -54,7 +54,17 @@ def _read_boxes(path: Path, table: StarTable) -> BoxColumns:
     where = [table.columns.index(label) for label in _BOX]
     confidence, z = table.index("Confidence"), table.index("CoordinateZ")
     boxes, slices = BoxColumns(), set[str]()
+    filament = table.index("filamentid")
     for line, row in table.rows:
+        if any(row[where[side]] in MISSING for side in (2, 3)):
+            raise bad_line(
+                path,
+                line,
+                "crYOLO gives no width to this box, so that its centre is not known; "
+                "export .box or STAR from crYOLO",
+            )
+        if filament is not None and row[filament] not in MISSING:
+            raise bad_line(path, line, "a filament of crYOLO; filaments are not picked here")
         score = math.nan if confidence is None else parse_score(path, line, row[confidence])
         boxes.add(path, line, [row[i] for i in where], score)
         if z is not None and row[z] not in slices:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 from pathlib import Path
 
 import numpy as np
@@ -17,25 +16,28 @@ from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 from napari_hydrapicker.formats._columns import MAX_COORDINATE_PX, MAX_SCORE
 from napari_hydrapicker.formats._files import read_head
 from napari_hydrapicker.formats._format import CoordinateFormat, WriteOptions
-from napari_hydrapicker.formats._names import StemIndex, check_writable_name
+from napari_hydrapicker.formats._names import NameIndex, check_writable_name
 from napari_hydrapicker.formats._records import NUMPY_MAGIC, load_records
 from napari_hydrapicker.picks import Picks
 
 _CSDAT_MAGIC = b"\x94CSDAT"
 _MAX_PATH_BYTES = 4096
-_UID_PREFIX = re.compile(r"^\d{18,21}_")
 _X, _Y = "location/center_x_frac", "location/center_y_frac"
 _PATH, _SHAPE, _SCORE = "location/micrograph_path", "location/micrograph_shape", "pick_stats/ncc_score"
 
 
 def _is_cs(head: bytes) -> bool:
-    return head.startswith((NUMPY_MAGIC, _CSDAT_MAGIC))
+    return head.startswith((NUMPY_MAGIC, _CSDAT_MAGIC)) and not is_without_positions(head)
+
+
+def is_without_positions(head: bytes) -> bool:
+    """Tell a .cs file of exposures, or one passed through, by its whole header: its rows are no particles."""
+    whole = head.startswith(NUMPY_MAGIC) and b"'shape':" in head and b"O'" not in head
+    return whole and b"'uid'" in head and _X.encode() not in head
 
 
 def read(path: Path) -> dict[str, Picks]:
     """Read the particle positions of a .cs file; centre = fraction times the micrograph's size.
-
-    Micrographs are named without the unique number that cryoSPARC puts before an import's name.
 
     Raises
     ------
@@ -55,12 +57,14 @@ def read(path: Path) -> dict[str, Picks]:
     names, member = np.unique(array[_PATH], return_inverse=True)
     order = np.argsort(member, kind="stable")
     groups = np.split(order, np.cumsum(np.bincount(member, minlength=len(names)))[:-1])
-    stems = StemIndex(path, _UID_PREFIX)
-    picks = {}
+    paths = NameIndex(path)
+    picks: dict[str, Picks] = {}
     # np.unique sorts; the micrographs come in the order of the file, as in every other format.
     for name, rows in sorted(zip(names.tolist(), groups, strict=True), key=lambda pair: int(pair[1][0])):
-        stem = stems.stem(_decoded(path, name), f"record {rows[0] + 1}")
-        picks[stem] = Picks.from_xy(yx[rows, 1], yx[rows, 0], score[rows])
+        micrograph = paths.path(_decoded(path, name), f"record {rows[0] + 1}")
+        one = Picks.from_xy(yx[rows, 1], yx[rows, 0], score[rows])
+        # With and without a mark before it a path is one and the same.
+        picks[micrograph] = picks[micrograph].joined(one) if micrograph in picks else one
     return picks
 
 
@@ -112,7 +116,8 @@ def _scores(path: Path, array: NDArray[np.void]) -> NDArray[np.float64]:
         raise CoordinateFileError(
             f"{path}, record {int(np.argmin(usable)) + 1}: the score is no usable number"
         )
-    return score
+    # No picker gives every particle exactly 0: it stands for no score, as after picking by hand.
+    return score if score.any() else np.full(len(array), np.nan)
 
 
 def _uids(text: str, n: int) -> NDArray[np.uint64]:
@@ -122,12 +127,7 @@ def _uids(text: str, n: int) -> NDArray[np.uint64]:
 
 
 def _records(name: str, picks: Picks, options: WriteOptions, path_width: int) -> NDArray[np.void]:
-    shape = options.shapes.get(name)
-    if shape is None or min(shape) < 1 or max(shape) > MAX_COORDINATE_PX:
-        raise ParameterError(
-            f"a .cs file needs the micrographs' size in pixels, and that of {name} is not known: give it "
-            "(--micrographs or --micrograph-shape)"
-        )
+    shape = options.shape_of(name)
     fields = [
         *[
             ("uid", "<u8"),

@@ -1,7 +1,9 @@
-"""Comma-separated tables: ours, which keeps everything, and CryoPPP's ground truth.
+"""Comma-separated tables: ours, which keeps everything, CryoPPP's ground truth, and napari's points.
 
 Ours: ``micrograph,y_px,x_px,score,source,diameter_px``; a row with a micrograph alone says that it
-has no picks. CryoPPP's: ``X-Coordinate,Y-Coordinate,Diameter``, one file a micrograph, integers.
+has no picks. CryoPPP's: ``X-Coordinate,Y-Coordinate,Diameter``, one file a micrograph, or a table of a data
+set with the column ``Micrographs Filename``; integers, and y counts on pictures that are upside down against
+the micrographs: row = height - y. napari's: ``index,axis-0,axis-1``, rows before columns.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ import csv
 import io
 import math
 from array import array
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +28,14 @@ from napari_hydrapicker.formats._columns import (
     parse_size,
 )
 from napari_hydrapicker.formats._files import bad_line, head_lines, read_lines
-from napari_hydrapicker.formats._format import CoordinateFormat, WriteOptions
+from napari_hydrapicker.formats._format import CoordinateFormat, ReadOnlyFormat, WriteOptions
 from napari_hydrapicker.formats._names import check_writable_name, stem_of_picks_file
 from napari_hydrapicker.picks import Picks, Source
 
 _OURS = ("micrograph", "y_px", "x_px", "score", "source", "diameter_px")
 _CRYOPPP = ("X-Coordinate", "Y-Coordinate", "Diameter")
+_CRYOPPP_MICROGRAPH = ("Micrographs Filename", "Micrograph Filename", "Micrographs", "Micrograph")
+_NAPARI = ("axis-0", "axis-1")
 _SOURCES = {source.name.lower(): source for source in Source}
 
 Row = tuple[int, dict[str, str]]
@@ -99,17 +105,15 @@ def read(path: Path) -> dict[str, Picks]:
     extras: dict[str, _Extras] = {}
     for line, row in _rows(path, _OURS[:3]):
         name = row["micrograph"]
-        table.columns_of(name, line)
-        extra = extras.setdefault(name, _Extras())
+        extra = extras.setdefault(table.open(name, line), _Extras())
         extra.set_diameter(path, line, row.get("diameter_px", ""))
         if not row["x_px"] and not row["y_px"]:
             continue
         table.add(line, name, row["x_px"], row["y_px"], parse_score(path, line, row.get("score", "")))
         extra.source.append(_source(path, line, row.get("source", "")))
-    pairs = zip(table.picks().items(), extras.values(), strict=True)
     return {
-        stem: Picks(one.yx, one.score, np.asarray(extra.source, np.int8), extra.diameter)
-        for (stem, one), extra in pairs
+        name: Picks(one.yx, one.score, np.asarray(extras[name].source, np.int8), extras[name].diameter)
+        for name, one in table.picks().items()
     }
 
 
@@ -137,33 +141,72 @@ def _encode(picks: dict[str, Picks], folder: Path, options: WriteOptions) -> dic
 
 
 def read_cryoppp(path: Path) -> dict[str, Picks]:
-    """Read CryoPPP's table of one micrograph; the diameter is the median of its column.
+    """Read CryoPPP's table of one micrograph or of a data set; y is left as the file counts it.
+
+    The diameter is the median of a micrograph's.
 
     Raises
     ------
     CoordinateFileError
         If a column is missing or a value is unusable.
     """
-    columns, diameters = PickColumns(), array("d")
+    table = PickTable(path)
+    diameters: defaultdict[str, list[float]] = defaultdict(list)
+    lone = stem_of_picks_file(path)
+    rows = 0
     for line, row in _rows(path, _CRYOPPP[:2]):
-        x, y = (parse_coordinate(path, line, row[label]) for label in _CRYOPPP[:2])
-        columns.add(x, y, math.nan)
+        rows += 1
+        column = next((label for label in _CRYOPPP_MICROGRAPH if label in row), None)
+        name = lone if column is None else row[column]
+        table.add(line, name, row[_CRYOPPP[0]], row[_CRYOPPP[1]], math.nan)
         if row.get("Diameter"):
-            diameters.append(parse_size(path, line, row["Diameter"]))
-    return {stem_of_picks_file(path): columns.picks(float(np.median(diameters)) if diameters else None)}
+            diameters[table.open(name, line)].append(parse_size(path, line, row["Diameter"]))
+    if not rows:
+        table.open(lone, 1)  # an empty list of picks
+    return {
+        name: replace(one, diameter_px=float(np.median(diameters[name])) if diameters[name] else None)
+        for name, one in table.picks().items()
+    }
 
 
 def _encode_cryoppp(picks: dict[str, Picks], folder: Path, options: WriteOptions) -> dict[str, bytes]:
     files = {}
     for name, one in picks.items():
         diameter = options.box_of(name, one) if len(one) else 0
-        xy = np.rint(one.yx[:, ::-1]).astype(np.int64).tolist()
+        # CryoPPP counts y from the other edge: height - row, not height - 1 - row.
+        y = options.shape_of(name)[0] - one.y if len(one) else one.y
+        xy = np.rint(np.stack([one.x, y], axis=1)).astype(np.int64).tolist()
         lines = [",".join(_CRYOPPP), *(f"{x},{y},{diameter}" for x, y in xy), ""]
         files[f"{check_writable_name(name)}.csv"] = "\n".join(lines).encode()
     return files
 
 
+def _is_napari(head: bytes) -> bool:
+    return set(_NAPARI) <= set(_first_row(head))
+
+
+def read_napari(path: Path) -> dict[str, Picks]:
+    """Read the points of one micrograph as napari saves a points layer.
+
+    Raises
+    ------
+    CoordinateFileError
+        If a value is unusable, or the points have more than two dimensions.
+    """
+    columns = PickColumns()
+    for line, row in _rows(path, _NAPARI):
+        if "axis-2" in row:
+            raise bad_line(
+                path, line, "napari points with three axes; save the points of each micrograph as a 2-D layer"
+            )
+        y, x = (parse_coordinate(path, line, row[label]) for label in _NAPARI)
+        columns.add(x, y, math.nan)
+    return {stem_of_picks_file(path): columns.picks()}
+
+
 OURS = CoordinateFormat("csv", "CSV table", ".csv", _is_ours, read, _encode, main="picks.csv")
 CRYOPPP = CoordinateFormat(
-    "cryoppp", "CryoPPP CSV", ".csv", _is_cryoppp, read_cryoppp, _encode_cryoppp, needs_box=True
-)
+    "cryoppp", "CryoPPP CSV", ".csv", _is_cryoppp, read_cryoppp, _encode_cryoppp, needs_box=True,
+    upside_down=True,
+)  # fmt: skip
+NAPARI = ReadOnlyFormat("napari-points", "napari points CSV", _is_napari, read_napari)

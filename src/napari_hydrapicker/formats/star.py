@@ -76,7 +76,7 @@ def _read_picks(path: Path, star: StarTable, table: PickTable) -> None:
     fom, micrograph = star.index(_FOM), star.index(MICROGRAPH)
     guessed = stem_of_picks_file(path)
     if micrograph is None:
-        table.columns_of(guessed, star.line)  # an empty table is an empty list of picks
+        table.open(guessed, star.line)  # an empty table is an empty list of picks
     slices: set[str] = set()
     for line, row in star.rows:
         slices.add("" if z is None else row[z])
@@ -90,7 +90,7 @@ def _read_picks(path: Path, star: StarTable, table: PickTable) -> None:
 def _read_listed(path: Path, listed: dict[str, Path]) -> dict[str, Picks]:
     picks: dict[str, Picks] = {}
     total = 0
-    for stem, file in listed.items():
+    for micrograph, file in listed.items():
         head = read_head(file)
         if _is_combined(head):
             raise CoordinateFileError(f"{path}: lists {file}, which is itself a list; convert that one")
@@ -98,7 +98,7 @@ def _read_listed(path: Path, listed: dict[str, Path]) -> dict[str, Picks]:
         total += len(lone)
         if total > MAX_PICKS:
             raise CoordinateFileError(f"{path}: more than {MAX_PICKS} picks; split the list")
-        picks[stem] = lone
+        picks[micrograph] = lone
     return picks
 
 

@@ -1,4 +1,4 @@
-"""Topaz's coordinate tables: tab-separated, many micrographs a file, integer centres."""
+"""Topaz's coordinate tables: separated by tabs (or commas), many micrographs a file, integer centres."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ from napari_hydrapicker.picks import Picks
 _NEEDED = ("image_name", "x_coord", "y_coord")
 
 
-def _split(text: str, tabs: bool) -> list[str]:
-    return [value.strip() for value in text.split("\t")] if tabs else text.split()
+def _separator(header: str) -> str | None:
+    """Return what separates the values of a table with this header; None: white space."""
+    return next((separator for separator in ("\t", ",") if separator in header), None)
+
+
+def _split(text: str, separator: str | None) -> list[str]:
+    return [value.strip() for value in text.split(separator)]
 
 
 def _is_topaz(head: bytes) -> bool:
     lines = head_lines(head)
-    return bool(lines) and set(_NEEDED) <= set(lines[0].split())
+    return bool(lines) and set(_NEEDED) <= set(_split(lines[0], _separator(lines[0])))
 
 
 def read(path: Path) -> dict[str, Picks]:
@@ -36,17 +41,17 @@ def read(path: Path) -> dict[str, Picks]:
     """
     table = PickTable(path)
     header: list[str] = []
-    tabs = True
+    separator: str | None = None
     for line, text in read_lines(path):
         if not text:
             continue
         if not header:
-            tabs = "\t" in text
-            header = _header(path, line, _split(text, tabs))
+            separator = _separator(text)
+            header = _header(path, line, _split(text, separator))
             name, x, y = (header.index(label) for label in _NEEDED)
             score = header.index("score") if "score" in header else None
             continue
-        row = _split(text, tabs)
+        row = _split(text, separator)
         if len(row) == len(header) - 1 and score == len(row):
             row.append("")  # an empty last value went with the white space at the line's end
         if len(row) != len(header):

@@ -65,7 +65,7 @@ class Earlier:
         return replace(found, source=np.full(len(found), Source.PICKER, np.int8), diameter_px=diameter_px)
 
     def _table(self, kind: str) -> dict[str, Picks]:
-        found = formats.read(self._main(kind), kind)
+        found = formats.read_paths(self._main(kind), kind)
         return {name: picks for name, picks in found.items() if name in self._done}
 
     def _from_files(self, name: str) -> Picks | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from napari_hydrapicker.errors import MicrographError
-from napari_hydrapicker.evaluation.loading import EvaluationWarning, Key, read_folder
+from napari_hydrapicker.formats.folder import Key, LeftOutWarning, read_folder
+from napari_hydrapicker.micrograph_name import NameFinder, micrograph_path
 from napari_hydrapicker.picking.consensus import are_probabilities
 from napari_hydrapicker.picks import Picks
 
@@ -28,11 +28,18 @@ class ImportedPicks:
         Scores are probabilities or absent.
     remark : str
         What the user should know of it; "" for nothing.
+    from_lower_edge : frozenset of str
+        Paths of the micrographs whose rows count from the lower edge (row - height), until that is known.
     """
 
     path: Path
     picks: dict[Key, Picks]
     remark: str = ""
+    from_lower_edge: frozenset[str] = frozenset()
+    _finder: NameFinder[Key] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_finder", NameFinder({key: key.path for key in self.picks}))
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -45,34 +52,58 @@ class ImportedPicks:
         CoordinateFileError
             If it is missing, damaged or without coordinates.
         """
+        asked: set[str] = set()
+
+        def no_height(name: str) -> tuple[int, int]:
+            asked.add(name)
+            return 0, 0
+
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", EvaluationWarning)  # of other files that happen to be there
-            picks = read_folder(path)
+            warnings.simplefilter("ignore", LeftOutWarning)  # of other files that happen to be there
+            picks = read_folder(path, no_height)
+        turned = frozenset(asked)
         if all(are_probabilities(one) for one in picks.values()):
-            return cls(path, picks)
+            return cls(path, picks, from_lower_edge=turned)
         without = {
             key: replace(one, score=np.full(len(one), np.nan, np.float32)) for key, one in picks.items()
         }
-        return cls(path, without, f"{path}: its scores are no probabilities: each of its picks counts as 1")
+        remark = f"{path}: its scores are no probabilities: each of its picks counts as 1"
+        return cls(path, without, remark, turned)
 
-    def of(self, name: str) -> Picks:
+    def of(self, name: str, shape: tuple[int, int] | None = None) -> Picks:
         """Return the picks of a micrograph.
+
+        Parameters
+        ----------
+        name : str
+            Its name, or all of its path (`Micrograph.full_name`).
+        shape : (int, int), optional
+            Its rows and columns, for files that count y from the lower edge.
 
         Raises
         ------
         MicrographError
-            If there are none, or several sub-folders have some.
+            If there are none, several sub-folders have some, or the height is needed and not given.
         """
-        by_name: defaultdict[str, list[Key]] = defaultdict(list)
-        for key in self.picks:
-            by_name[key.name].append(key)
-        keys = by_name[name]
+        keys = self._finder.candidates(name)
+        short = micrograph_path(name).rpartition("/")[2]
         if not keys:
-            some = ", ".join(sorted(by_name)[:3])
+            some = ", ".join(sorted({key.name for key in self.picks})[:3])
             raise MicrographError(
-                f"{name}: the imported picks in {self.path} have no such micrograph ({some} …)"
+                f"{short}: the imported picks in {self.path} have no such micrograph ({some} …)"
             )
         if len(keys) > 1:
             folders = " and ".join(sorted(key.folder or "." for key in keys)[:2])
-            raise MicrographError(f"{name}: {self.path} has it in {folders}: choose one of these sub-folders")
-        return self.picks[keys[0]]
+            raise MicrographError(
+                f"{short}: {self.path} has it in {folders}: choose one of these sub-folders"
+            )
+        picks = self.picks[keys[0]]
+        if not any(
+            keys[0].path == path or keys[0].path.endswith(f"/{path}") for path in self.from_lower_edge
+        ):
+            return picks
+        if shape is None:
+            raise MicrographError(
+                f"{short}: {self.path} counts y from the lower edge, and its height is not known"
+            )
+        return replace(picks, yx=picks.yx + np.array([shape[0], 0]))

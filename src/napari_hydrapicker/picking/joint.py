@@ -68,7 +68,7 @@ class JointPicker:
         pixel_size = pixel_angstrom(micrograph, pixel_size_angstrom)
         lists: dict[str, Picks] = {}
         if self.imported is not None:  # first, for it is done in no time where the micrograph is missing
-            lists["imported"] = self.imported.of(micrograph.name)
+            lists["imported"] = self.imported.of(micrograph.full_name, micrograph.shape)
         for name, picker in self.pickers.items():
             found = picker.pick_micrograph(
                 micrograph, diameter_angstrom, pixel_size, border_angstrom, use_mask,

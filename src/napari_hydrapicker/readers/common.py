@@ -47,6 +47,15 @@ def plausible_pixel_size(angstrom: float) -> float | None:
     return float(f"{angstrom:.6g}") if math.isfinite(angstrom) and low <= angstrom <= high else None
 
 
+def unlike_pixels(x: float, y: float) -> str:
+    """Say that pixels are not square: their sides along x and y, Angstrom."""
+    return (
+        f"the file states {x:g} A a pixel along x, but {y:g} A along y, so that neither is taken; correct "
+        "the "
+        "image's distortion, or give the pixel size"
+    )
+
+
 def check_shape(path: Path, rows: int, cols: int) -> None:
     """Refuse images too large to be micrographs, before anything is allocated for them.
 

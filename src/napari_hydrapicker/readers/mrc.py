@@ -21,6 +21,7 @@ from napari_hydrapicker.readers.common import (
     check_shape,
     movie_error,
     plausible_pixel_size,
+    unlike_pixels,
 )
 from napari_hydrapicker.readers.compressed import is_compressed, read_part, read_start
 
@@ -34,15 +35,21 @@ _REFUSED_MODES = {
 }
 _IMOD_STAMP = 1146047817
 _MAX_EXTENDED_BYTES = 2**26
+_ROWS_LOOKED_AT = 256
+_CLEARLY_SMOOTHER = 0.8
 
 
 @dataclass(frozen=True)
 class MrcLayout:
-    """Where the pixels of an MRC file lie: see `FileInfo` for the rest."""
+    """Where the pixels of an MRC file lie: see `FileInfo` for the rest.
+
+    ``sign_unknown``: the bytes may be unsigned, though the header does not say so.
+    """
 
     info: FileInfo
     dtype: np.dtype[Any]
     offset: int
+    sign_unknown: bool = False
 
     @property
     def frame_bytes(self) -> int:
@@ -79,12 +86,23 @@ def read(path: Path, frame: int) -> NDArray[Any]:
     offset = layout.offset + frame * layout.frame_bytes
     if is_compressed(path):
         data = read_part(path, offset, layout.frame_bytes)
-        return np.frombuffer(data, layout.dtype).reshape(layout.info.shape)
-    try:
-        mapped = np.memmap(path, layout.dtype, "r", offset, layout.info.shape)
-    except (OSError, ValueError) as error:
-        raise MicrographError(f"{path}: cannot be read ({error})") from error
-    return mapped.view(np.ndarray)
+        pixels = np.frombuffer(data, layout.dtype).reshape(layout.info.shape)
+    else:
+        try:
+            pixels = np.memmap(path, layout.dtype, "r", offset, layout.info.shape).view(np.ndarray)
+        except (OSError, ValueError) as error:
+            raise MicrographError(f"{path}: cannot be read ({error})") from error
+    return pixels.view(np.uint8) if layout.sign_unknown and _is_torn(pixels) else pixels
+
+
+def _is_torn(pixels: NDArray[np.int8]) -> bool:
+    """Tell whether signed bytes were meant as unsigned: then neighbours jump between 127 and -128."""
+    rows = pixels[:: max(1, len(pixels) // _ROWS_LOOKED_AT)]
+    steps = [
+        float(np.abs(np.diff(rows.view(dtype).astype(np.int16), axis=1)).sum())
+        for dtype in (np.int8, np.uint8)
+    ]
+    return steps[1] < _CLEARLY_SMOOTHER * steps[0]
 
 
 def _layout(path: Path) -> MrcLayout:
@@ -102,8 +120,10 @@ def _layout(path: Path) -> MrcLayout:
     dtype = np.dtype("u1" if _has_unsigned_bytes(header, order, mode) else f"{order}{_DTYPES[mode]}")
     data_bytes = n_frames * rows * cols * dtype.itemsize
     offset = _data_offset(path, header, order, data_bytes, file_bytes, problems)
-    pixel_size = _pixel_size(header, order)
-    return MrcLayout(FileInfo((rows, cols), pixel_size, n_frames, tuple(problems)), dtype, offset)
+    pixel_size = _pixel_size(header, order, problems)
+    info = FileInfo((rows, cols), pixel_size, n_frames, tuple(problems))
+    sign_unknown = dtype == np.int8 and struct.unpack_from(f"{order}i", header, 152)[0] != _IMOD_STAMP
+    return MrcLayout(info, dtype, offset, sign_unknown)
 
 
 def _byte_order(path: Path, header: bytes) -> str:
@@ -179,11 +199,16 @@ def _data_offset(
     return HEADER_BYTES + int(extended)
 
 
-def _pixel_size(header: bytes, order: str) -> float | None:
+def _pixel_size(header: bytes, order: str, problems: list[str]) -> float | None:
     """Cell size over sampling, Angstrom; None where it is absent, absurd or unlike in x and y."""
     samples_x, samples_y = struct.unpack_from(f"{order}2i", header, 28)
     cell_x, cell_y = struct.unpack_from(f"{order}2f", header, 40)
     if samples_x < 1 or samples_y < 1:
         return None
     x, y = plausible_pixel_size(cell_x / samples_x), plausible_pixel_size(cell_y / samples_y)
-    return x if x is not None and y is not None and abs(x - y) <= 0.01 * x else None
+    if x is None or y is None:
+        return None
+    if abs(x - y) > 0.01 * x:
+        problems.append(unlike_pixels(x, y))
+        return None
+    return x

@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.formats.folder import read_matched
 from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.normalise import clean, normalise
 from napari_hydrapicker.imaging.prepare import prepare
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.micrograph import open_micrograph, with_distinct_names
 from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.simulation.cloud import PointCloud
 from napari_hydrapicker.simulation.procedural import procedural_complex, with_micelle
 from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
-from napari_hydrapicker.training.labels import check_inside, read_labels
+from napari_hydrapicker.training.labels import check_inside
 from napari_hydrapicker.training.sources import (
     Crop,
     LabelledMicrograph,
@@ -106,16 +107,18 @@ def labelled_micrographs(
     ParameterError
         If a micrograph has no labels, they do not lie on it, or no particle is on any.
     """
-    labels = read_labels(coordinates)
+    opened = with_distinct_names(open_micrograph(path) for path in find_micrographs(micrographs))
+    labels, _ = read_matched(coordinates, opened)
     made = {}
-    for path in find_micrographs(micrographs):
-        micrograph = open_micrograph(path)
-        if micrograph.name not in labels:
-            raise ParameterError(f"{path}: no labels for it in {coordinates}; leave it out or add them")
-        check_inside(labels[micrograph.name], micrograph, coordinates)
+    for micrograph, own in zip(opened, labels, strict=True):
+        if own is None:
+            raise ParameterError(
+                f"{micrograph.path}: no labels for it in {coordinates}; leave it out or add them"
+            )
+        check_inside(own, micrograph, coordinates)
         prepared = prepare(micrograph, diameter_angstrom)
         shift = np.array(shift_angstrom) / prepared.pixel_size_angstrom
-        made[micrograph.name] = LabelledMicrograph.from_prepared(prepared, labels[micrograph.name].yx + shift)
+        made[micrograph.name] = LabelledMicrograph.from_prepared(prepared, own.yx + shift)
     if not any(len(one.yx) for one in made.values()):
         raise ParameterError(f"{coordinates}: no particle on any of the micrographs; give their labels")
     return made

@@ -1,4 +1,4 @@
-"""Labels from coordinate files: by micrograph, and whether they belong to it as far as its size tells."""
+"""Whether labels belong to a micrograph, as far as its size tells."""
 
 from __future__ import annotations
 
@@ -7,29 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.evaluation.loading import read_folder
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
 
 _MOST_OUTSIDE = 0.1  # a few may be boxes of particles that an edge cuts
-
-
-def read_labels(path: Path) -> dict[str, Picks]:
-    """Read a coordinate file, or all in a folder and its sub-folders; by the micrograph's name.
-
-    Raises
-    ------
-    CoordinateFileError
-        If it is missing, damaged or without coordinates.
-    ParameterError
-        If two sub-folders have picks of one name.
-    """
-    found: dict[str, Picks] = {}
-    for key, one in read_folder(path).items():
-        if key.name in found:
-            raise ParameterError(f"{path}: holds {key.name} in several sub-folders; give one of these")
-        found[key.name] = one
-    return found
 
 
 def check_inside(labels: Picks, micrograph: Micrograph, origin: Path) -> None:
