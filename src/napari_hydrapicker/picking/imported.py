@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -55,6 +56,13 @@ class ImportedPicks:
         }
         return cls(path, without, f"{path}: its scores are no probabilities: each of its picks counts as 1")
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[Key]]:
+        by_name: defaultdict[str, list[Key]] = defaultdict(list)
+        for key in self.picks:
+            by_name[key.name].append(key)
+        return dict(by_name)
+
     def of(self, name: str) -> Picks:
         """Return the picks of a micrograph.
 
@@ -63,12 +71,9 @@ class ImportedPicks:
         MicrographError
             If there are none, or several sub-folders have some.
         """
-        by_name: defaultdict[str, list[Key]] = defaultdict(list)
-        for key in self.picks:
-            by_name[key.name].append(key)
-        keys = by_name[name]
+        keys = self._by_name.get(name, [])
         if not keys:
-            some = ", ".join(sorted(by_name)[:3])
+            some = ", ".join(sorted(self._by_name)[:3])
             raise MicrographError(
                 f"{name}: the imported picks in {self.path} have no such micrograph ({some} …)"
             )
