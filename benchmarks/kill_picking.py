@@ -28,6 +28,7 @@ import numpy as np
 from napari_hydrapicker.cli import pick_loading
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.picking.manifest import Manifest
 from napari_hydrapicker.picking.run_config import NetworkFile
 from napari_hydrapicker.picks import Picks
 
@@ -36,6 +37,7 @@ _ATTEMPTS = 3  # each of them may be killed; the last is not
 _SIGNALS = (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL, None)
 _A_RESULT = 200  # bytes of a line, at least
 _LONGEST_SECONDS = 0.3  # from one kill to the next
+_LINGER_SECONDS = 0.02
 _OWN = (".lock", "picking.jsonl")  # neither is told by the other runs' files
 
 
@@ -145,7 +147,22 @@ def _contents(folder: Path) -> dict[str, str]:
     return found
 
 
+def _linger() -> None:
+    """Wait between a micrograph's files and its line in the manifest: most kills then fall in between.
+
+    Without this they hardly ever do, and neither do two runs' lines meet: a folder without a lock would pass.
+    """
+    append = Manifest._append
+
+    def slow(self: Manifest, lines: Any) -> None:
+        time.sleep(_LINGER_SECONDS)
+        append(self, lines)
+
+    Manifest._append = slow  # type: ignore[method-assign]
+
+
 def _run_stand_in(arguments: list[str]) -> int:
+    _linger()
     own = NetworkFile(name="stand-in")
     pick_loading.Choice.load = lambda self: (StandIn(), own, own)  # type: ignore[assignment,method-assign]
     return run(arguments)

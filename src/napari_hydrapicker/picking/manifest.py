@@ -248,7 +248,7 @@ class Manifest:
                 damaged += 1
             self._size += len(line)
         if damaged:
-            logger.warning("%d lines are damaged, what they tell of is picked again: %s", damaged, self.path)
+            logger.warning("damaged lines, what they tell of is picked again: %d in %s", damaged, self.path)
 
     def _take(self, line: _Line, offset: int) -> None:
         if line.format_version > _FORMAT_VERSION:

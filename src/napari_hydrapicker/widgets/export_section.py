@@ -37,9 +37,7 @@ class ExportSection(Section):
     def __init__(self, items: Callable[[], list[ExportItem]], tasks: Tasks) -> None:
         super().__init__("Export", open=False)
         self._items, self._tasks = items, tasks
-        self._last: tuple[ExportPlan, ExportReport] | None = (
-            None  # until something changes
-        )
+        self._last: tuple[ExportPlan, ExportReport] | None = None  # until something changes
         form = self.form()
         self.preset = choice("What opens the coordinates next")
         for name, preset in PRESETS.items():
