@@ -74,15 +74,6 @@ class ExportPlan:
         """Number of picks on all micrographs."""
         return sum(len(picks) for picks in self.picks.values())
 
-    def writes_as(self, other: ExportPlan) -> bool:
-        """Whether another plan writes the same picks into the same files."""
-        same = (self.preset, self.files, self.options) == (other.preset, other.files, other.options)
-        return (
-            same
-            and self.picks.keys() == other.picks.keys()
-            and all(_same(one, other.picks[name]) for name, one in self.picks.items())
-        )
-
     def summary(self) -> str:
         """Say in a line what would be written."""
         n = len(self.existing)
@@ -105,15 +96,6 @@ class ExportReport:
     def summary(self) -> str:
         """Say it, and where that is."""
         return f"{self.outcome()}: {self.files[0].parent if self.files else 'nowhere'}"
-
-
-def _same(a: Picks, b: Picks) -> bool:
-    return (
-        a.diameter_px == b.diameter_px
-        and np.array_equal(a.yx, b.yx)
-        and np.array_equal(a.score, b.score, equal_nan=True)
-        and np.array_equal(a.source, b.source)
-    )
 
 
 def _counts(n_picks: int, n_micrographs: int) -> str:

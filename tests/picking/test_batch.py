@@ -320,6 +320,49 @@ def test_a_pixel_size_that_is_not_said_again_is_the_one_before(settings: Setting
     assert (picker.names, done[0].error) == ([], "")
 
 
+def test_one_name_in_two_folders_is_not_one_micrograph(settings: Settings, tmp_path: Path) -> None:
+    resuming = replace(settings, resume=True)
+    first, second = write(tmp_path / "one" / "a.mrc"), write(tmp_path / "two" / "a.mrc", seed=1)
+    os.utime(second, ns=(5, 5))
+    pick([first], resuming)
+    picker, (done,) = pick([second], resuming)
+    assert picker.names == []
+    assert f"shares its name with {first}, which is picked into" in done.error
+    assert [(name, bool(row["error"])) for name, row in summary(settings.out).items()] == [
+        ("a", False), ("a.mrc", True),
+    ]  # fmt: skip
+    _, results, _ = begin([second], replace(resuming, out=tmp_path / "at once"))
+    pick([first], replace(resuming, out=tmp_path / "at once"))
+    assert "shares its name" in next(results).error
+    assert pick([second], replace(settings, overwrite=True))[0].names == ["a"]
+
+
+def test_a_folder_of_micrographs_may_be_moved(settings: Settings, tmp_path: Path) -> None:
+    resuming = replace(settings, resume=True)
+    path = write(tmp_path / "one" / "a.mrc")
+    pick([path], resuming)
+    path.parent.rename(tmp_path / "two")
+    assert pick([tmp_path / "two" / "a.mrc"], resuming)[0].names == []
+
+
+def test_a_micrograph_keeps_its_first_name(
+    settings: Settings, abc: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resuming = replace(settings, resume=True, overlay=True)
+    pick(abc, resuming)
+    # In another list its name may need a folder before it.
+    monkeypatch.setattr(Micrograph, "name", property(lambda self: f"folder_{self.path.stem}"))
+    assert pick(abc, resuming)[0].names == []
+    assert set(summary(settings.out)) == {"a", "b", "c"}
+    os.utime(abc[0], ns=(5, 5))
+    pick(abc, resuming)
+    pick(abc[:1], replace(settings, overwrite=True, overlay=True))
+    assert set(summary(settings.out)) == {"a", "b", "c"}
+    assert names_in(settings.out) == {
+        f"{name}_{kind}" for name in "abc" for kind in ("autopick.star", "overlay.png")
+    } | {"summary.csv"}
+
+
 def test_files_that_were_lost_are_written_anew_without_picking(settings: Settings, abc: list[Path]) -> None:
     both = replace(settings, formats=ALL, overlay=True, resume=True)
     pick(abc, both)

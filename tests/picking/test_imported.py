@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 
 from napari_hydrapicker import formats
 from napari_hydrapicker.errors import CoordinateFileError, MicrographError
-from napari_hydrapicker.evaluation.loading import Key
 from napari_hydrapicker.picking.imported import ImportedPicks
 from napari_hydrapicker.picks import Picks
 
@@ -34,20 +32,6 @@ def test_scores_that_are_no_probabilities_are_left_out_of_all(tmp_path: Path) ->
     assert np.isnan(read.of("m2").score).all()
     assert "no probabilities" in read.remark
     assert str(tmp_path) in read.remark
-
-
-def test_many_micrographs_are_looked_through_once() -> None:
-    class Counted(dict[Key, Picks]):
-        times = 0
-
-        def __iter__(self) -> Iterator[Key]:
-            self.times += 1
-            return super().__iter__()
-
-    picks = Counted({Key("", f"m{i}"): Picks(YX) for i in range(50)})
-    imported = ImportedPicks(Path("in"), picks)
-    assert [len(imported.of(f"m{i}")) for i in range(50)] == [2] * 50
-    assert picks.times == 1
 
 
 def test_a_micrograph_that_is_missing_is_named(tmp_path: Path) -> None:

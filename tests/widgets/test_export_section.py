@@ -62,42 +62,10 @@ def test_after_writing_it_says_what_was_written(picked: Any, tmp_path: Path, wai
     wait(lambda: told)
     assert section.preview.text() == "2 picks on 3 micrographs written, read back and found the same"
     assert told == [f"{section.preview.text()}: {tmp_path / 'out'}"]
-    section.refresh()  # as one that comes late, of a change before
-    assert section.preview.text() == "2 picks on 3 micrographs written, read back and found the same"
     section.preset.setCurrentIndex(list(PRESETS).index("csv"))
     assert section.preview.text() == "2 picks on 3 micrographs, 1 file"
     section.preset.setCurrentIndex(list(PRESETS).index("relion-job"))
     assert section.preview.text() == "2 picks on 3 micrographs, 4 files; 4 exist already"
-
-
-def test_what_was_written_is_said_as_long_as_it_is_so(picked: Any, tmp_path: Path, wait: Any) -> None:
-    section, told = picked.export, []
-    section.done.disconnect()
-    section.done.connect(told.append)
-    section.set_open(True)
-    section.folder.setText(str(tmp_path / "out"))
-    section.export()
-    wait(lambda: told)
-    session = picked.session
-    session.add(session.current, [[50.0, 70.0]])
-    section.refresh()
-    assert section.preview.text() == "3 picks on 3 micrographs, 4 files; 4 exist already"
-    session.undo(session.current)
-    section.refresh()
-    assert section.preview.text() == "2 picks on 3 micrographs, 4 files; 4 exist already"
-
-
-def test_files_that_are_gone_are_not_said_to_be_written(picked: Any, tmp_path: Path, wait: Any) -> None:
-    section, told = picked.export, []
-    section.done.disconnect()
-    section.done.connect(told.append)
-    section.set_open(True)
-    section.folder.setText(str(tmp_path / "out"))
-    section.export()
-    wait(lambda: told)
-    (tmp_path / "out" / "autopick.star").unlink()
-    section.refresh()
-    assert section.preview.text() == "2 picks on 3 micrographs, 4 files; 3 exist already"
 
 
 def test_without_micrographs_there_is_nothing_to_export(picked: Any) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from napari_hydrapicker.errors import HydraPickerError, MicrographError
 from napari_hydrapicker.micrograph import Micrograph, open_micrographs
 from napari_hydrapicker.picking.manifest import MicrographResult, OutputFolderError
-from napari_hydrapicker.picking.outputs import OutputFolder
+from napari_hydrapicker.picking.outputs import NameTakenError, OutputFolder
 from napari_hydrapicker.picking.picker import Picker
 
 logger = logging.getLogger(__name__)
@@ -64,14 +64,15 @@ def pick_all(
         If the disk is full or the folder is lost: then the others would only be picked in vain.
     """
     for micrograph in micrographs:
-        result = folder.done(micrograph)
-        yield _pick(picker, micrograph, folder) if result is None else result
+        yield _pick(picker, micrograph, folder)
 
 
 def _pick(picker: Picker, micrograph: Micrograph, folder: OutputFolder) -> MicrographResult:
     begun, start = folder.start(micrograph), time.perf_counter()
     settings = folder.settings
     try:
+        if (done := folder.done(micrograph)) is not None:
+            return done
         if begun.pixel_size_angstrom is None:
             raise MicrographError(
                 f"{micrograph.path}: the file states no pixel size; give it with --pixel-size"
@@ -83,6 +84,8 @@ def _pick(picker: Picker, micrograph: Micrograph, folder: OutputFolder) -> Micro
         result = folder.record(micrograph, replace(begun, seconds=time.perf_counter() - start), picks)
     except OutputFolderError:
         raise
+    except NameTakenError as error:
+        return folder.fail(MicrographResult.failure(micrograph.path, str(error)))
     except HydraPickerError as error:
         return folder.fail(replace(begun, seconds=time.perf_counter() - start).failed(str(error)))
     logger.debug("%s: %d picks in %.1f s", result.name, result.n_picks, result.seconds or 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -56,13 +55,6 @@ class ImportedPicks:
         }
         return cls(path, without, f"{path}: its scores are no probabilities: each of its picks counts as 1")
 
-    @cached_property
-    def _by_name(self) -> dict[str, list[Key]]:
-        by_name: defaultdict[str, list[Key]] = defaultdict(list)
-        for key in self.picks:
-            by_name[key.name].append(key)
-        return dict(by_name)
-
     def of(self, name: str) -> Picks:
         """Return the picks of a micrograph.
 
@@ -71,9 +63,12 @@ class ImportedPicks:
         MicrographError
             If there are none, or several sub-folders have some.
         """
-        keys = self._by_name.get(name, [])
+        by_name: defaultdict[str, list[Key]] = defaultdict(list)
+        for key in self.picks:
+            by_name[key.name].append(key)
+        keys = by_name[name]
         if not keys:
-            some = ", ".join(sorted(self._by_name)[:3])
+            some = ", ".join(sorted(by_name)[:3])
             raise MicrographError(
                 f"{name}: the imported picks in {self.path} have no such micrograph ({some} …)"
             )

@@ -92,15 +92,12 @@ class MicrographResult:
         return cls(_printable(path.name), _printable(os.path.abspath(path)), _printable(error))
 
     @classmethod
-    def of(cls, micrograph: Micrograph, **values: Any) -> MicrographResult:
+    def of(cls, micrograph: Micrograph, name: str | None = None, **values: Any) -> MicrographResult:
         """Return a result of a micrograph, with its file's size and time as they are now."""
-        source = _printable(os.path.abspath(micrograph.path))
-        if micrograph.n_frames > 1:
-            source = f"{micrograph.frame + 1}@{source}"
         size, mtime = _size_and_time(micrograph.path)
         return cls(
-            _printable(micrograph.name), source, shape=micrograph.shape, size_bytes=size, mtime_ns=mtime,
-            **values,
+            _printable(name or micrograph.name), source_of(micrograph), shape=micrograph.shape,
+            size_bytes=size, mtime_ns=mtime, **values,
         )  # fmt: skip
 
     def failed(self, error: str) -> MicrographResult:
@@ -110,6 +107,12 @@ class MicrographResult:
     def is_outdated(self, micrograph: Micrograph) -> bool:
         """Whether the micrograph's file has changed since: another size or another time."""
         return (self.size_bytes, self.mtime_ns) != _size_and_time(micrograph.path)
+
+
+def source_of(micrograph: Micrograph) -> str:
+    """Return what tells a micrograph from all others: its file, and the frame of a stack."""
+    path = _printable(os.path.abspath(micrograph.path))
+    return f"{micrograph.frame + 1}@{path}" if micrograph.n_frames > 1 else path
 
 
 def _printable(text: str) -> str:
@@ -264,7 +267,8 @@ class Manifest:
             self._take_result(_RESULT.validate_python(line.result), offset)
         elif line.forget is not None:
             for name in line.forget:
-                self._drop(name)
+                self.picked.pop(name, None)
+                self._offsets.pop(name, None)
             forgotten = set(line.forget)
             self.failed = {key: one for key, one in self.failed.items() if one.name not in forgotten}
 
@@ -281,9 +285,13 @@ class Manifest:
 
     def _drop(self, name: str) -> None:
         result = self.picked.pop(name, None)
+        self._offsets.pop(name, None)
         if result is not None:
             self._names.pop(result.source, None)
-            del self._offsets[name]
+
+    def name_of(self, source: str) -> str | None:
+        """Return the name under which a micrograph has been picked into the folder; None if it has not."""
+        return self._names.get(source)
 
     def is_made_with(self, result: MicrographResult, config: RunConfig) -> bool:
         """Whether a result was made with options; not if nobody can tell any more."""

@@ -26,7 +26,7 @@ from napari_hydrapicker.formats import WriteOptions
 from napari_hydrapicker.formats._files import write_files
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.overlay import draw_overlay
-from napari_hydrapicker.picking.manifest import Manifest, MicrographResult, OutputFolderError
+from napari_hydrapicker.picking.manifest import Manifest, MicrographResult, OutputFolderError, source_of
 from napari_hydrapicker.picking.run_config import RunConfig
 from napari_hydrapicker.picks import Picks
 
@@ -68,6 +68,10 @@ class Settings:
     def pixel_size(self, micrograph: Micrograph) -> float | None:
         """Return Angstrom per pixel: what is given for all, else what the file states."""
         return self.pixel_size_angstrom or micrograph.pixel_size_angstrom
+
+
+class NameTakenError(MicrographError):
+    """Results go by the micrographs' names, and another micrograph has this one."""
 
 
 class OutputFolder:
@@ -116,14 +120,14 @@ class OutputFolder:
         if unknown or not self.settings.formats:
             raise ParameterError(f"--format {','.join(unknown)}: choose from {', '.join(formats.FORMATS)}")
         self._make()
-        good, bad = self._nameable(micrographs)
         with self.manifest.locked():
+            good, bad = self._nameable(micrographs)
             if not self.settings.overwrite:
                 self._check_may_join(good)
             for file in self.settings.out.iterdir():
                 if _UNFINISHED.fullmatch(file.name):
                     file.unlink(missing_ok=True)
-            replaced = [one.name for one in good] if self.settings.overwrite else None
+            replaced = [self._name(one) for one in good] if self.settings.overwrite else None
             try:
                 self._run = self.manifest.begin(self._config, replaced)
                 for failure in (*unopened, *bad):
@@ -148,7 +152,8 @@ class OutputFolder:
         bad: list[MicrographResult] = []
         for one in micrographs:
             try:
-                if any(len(os.fsencode(name)) > longest for name in self._file_names(one)):
+                parts = [part for name in self._file_names(one) for part in name.split("/")]
+                if any(len(os.fsencode(part)) > longest for part in parts):
                     raise MicrographError("its results' names would be too long: rename it")
                 good.append(one)
             except HydraPickerError as problem:
@@ -156,8 +161,9 @@ class OutputFolder:
         return good, bad
 
     def _file_names(self, micrograph: Micrograph) -> list[str]:
-        """Names of the files that hold one micrograph's results."""
-        nothing = {micrograph.name: _NOTHING}
+        """Names of the files that hold one micrograph's results, in the folder."""
+        own = self._name(micrograph)
+        nothing = {own: _NOTHING}
         each = (formats.FORMATS[name] for name in self.settings.formats)
         names = [
             name
@@ -165,18 +171,32 @@ class OutputFolder:
             if one.main is None
             for name in one.encode(nothing, self.settings.out, WriteOptions())
         ]
-        return [*names, overlay_name(micrograph)] if self.settings.overlay else names
+        return [*names, overlay_name(own)] if self.settings.overlay else names
+
+    def _name(self, micrograph: Micrograph) -> str:
+        """The micrograph's name here: it keeps the one under which it was picked first.
+
+        In another list it may have another, with more or fewer of its folders.
+        """
+        return self.manifest.name_of(source_of(micrograph)) or micrograph.name
 
     def _check_may_join(self, micrographs: Sequence[Micrograph]) -> None:
         """Refuse to mix results, and to replace any that this run may not replace."""
         out, manifest = self.settings.out, self.manifest
         there = set(os.listdir(out))
-        present = next((name for one in micrographs for name in self._file_names(one) if name in there), None)
+
+        def is_there(name: str) -> bool:
+            return name in there or ("/" in name and (out / name).exists())
+
+        present = next(
+            (name for one in micrographs for name in self._file_names(one) if is_there(name)), None
+        )
         if not manifest.exists:
             tables = [formats.FORMATS[name].main for name in self.settings.formats]
             known = [formats.PICKING_SUMMARY, *(name for name in tables if name is not None)]
             present = present or next((name for name in known if name in there), None)
-        done = [manifest.picked[one.name] for one in micrographs if one.name in manifest.picked]
+        names = [self._name(one) for one in micrographs]
+        done = [manifest.picked[name] for name in names if name in manifest.picked]
         if self.settings.resume:
             if present is not None and not manifest.exists:
                 raise CoordinateFileError(
@@ -213,7 +233,7 @@ class OutputFolder:
 
     def _pixel_sizes(self, micrographs: Sequence[Micrograph]) -> list[str]:
         for one in micrographs:
-            result, now = self.manifest.picked.get(one.name), self.settings.pixel_size(one)
+            result, now = self.manifest.picked.get(self._name(one)), self.settings.pixel_size(one)
             was = None if result is None else result.pixel_size_angstrom
             if result is None or not was or not now or math.isclose(was, now, rel_tol=_SAME_SIZE):
                 continue
@@ -223,7 +243,7 @@ class OutputFolder:
 
     def n_done(self, micrographs: Sequence[Micrograph]) -> int:
         """Return how many of some micrographs are picked, as far as is known here."""
-        found = (self.manifest.picked.get(one.name) for one in micrographs)
+        found = (self.manifest.picked.get(self._name(one)) for one in micrographs)
         return sum(one is not None and self.manifest.is_made_with(one, self._config) for one in found)
 
     def done(self, micrograph: Micrograph) -> MicrographResult | None:
@@ -236,29 +256,39 @@ class OutputFolder:
         ------
         OutputFolderError
             If the folder is gone, or cannot be written any more.
+        NameTakenError
+            If another micrograph of this name is in the folder.
         """
         self.manifest.refresh()
         found = self._valid(micrograph)
         if found is not None:
             self._restore(micrograph, found)
+        elif self._name(micrograph) in self.manifest.picked:
+            logger.info("%s has changed since it was picked: it is picked again", self._name(micrograph))
         return found
 
     def _valid(self, micrograph: Micrograph) -> MicrographResult | None:
-        found = self.manifest.picked.get(micrograph.name)
-        if found is None or not self.manifest.is_made_with(found, self._config):
+        """The micrograph's result, if it is this run's options' and its file's as it is now."""
+        found = self.manifest.picked.get(self._name(micrograph))
+        if found is None:
             return None
-        if found.is_outdated(micrograph):
-            logger.info("%s has changed since it was picked: it is picked again", micrograph.name)
-            return None
-        return replace(found, earlier=True)
+        outdated = found.is_outdated(micrograph)
+        if outdated and found.source != source_of(micrograph):  # one that was moved is the same still
+            raise NameTakenError(
+                f"{micrograph.path}: shares its name with {found.source}, which is picked into "
+                f"{self.settings.out} already: pick it into another folder, or, if it is the same, give "
+                "--overwrite"
+            )
+        same = not outdated and self.manifest.is_made_with(found, self._config)
+        return replace(found, earlier=True) if same else None
 
     def _restore(self, micrograph: Micrograph, result: MicrographResult) -> None:
         lost = [name for name in self._file_names(micrograph) if self._is_lost(name, result)]
         if lost:
-            picks = self.manifest.picks([micrograph.name])[micrograph.name]
+            picks = self.manifest.picks([result.name])[result.name]
             files = self._contents(micrograph, picks, result)
             with self.manifest.locked():
-                self._write({path: content for path, content in files.items() if path.name in lost})
+                self._write({self.settings.out / name: files[self.settings.out / name] for name in lost})
 
     def _is_lost(self, name: str, result: MicrographResult) -> bool:
         try:
@@ -270,7 +300,10 @@ class OutputFolder:
     def start(self, micrograph: Micrograph) -> MicrographResult:
         """Return the beginnings of a micrograph's result, before its file is read."""
         return MicrographResult.of(
-            micrograph, pixel_size_angstrom=self.settings.pixel_size(micrograph), run=self._run
+            micrograph,
+            self._name(micrograph),
+            pixel_size_angstrom=self.settings.pixel_size(micrograph),
+            run=self._run,
         )
 
     def record(self, micrograph: Micrograph, result: MicrographResult, picks: Picks) -> MicrographResult:
@@ -321,16 +354,17 @@ class OutputFolder:
 
     def _contents(self, micrograph: Micrograph, picks: Picks, result: MicrographResult) -> dict[Path, bytes]:
         out = self.settings.out
+        options = WriteOptions(shapes={result.name: micrograph.shape})
         files: dict[Path, bytes] = {}
         for name in self.settings.formats:
             if formats.FORMATS[name].main is None:
-                encoded = formats.FORMATS[name].encode({micrograph.name: picks}, out, WriteOptions())
+                encoded = formats.FORMATS[name].encode({result.name: picks}, out, options)
                 files |= {out / file: content for file, content in encoded.items()}
         if self.settings.overlay and result.pixel_size_angstrom is not None:
             picture = io.BytesIO()
             diameter_px = self.settings.diameter_angstrom / result.pixel_size_angstrom
             draw_overlay(micrograph.pixels(), picks, diameter_px, picture)
-            files[out / overlay_name(micrograph)] = picture.getvalue()
+            files[out / overlay_name(result.name)] = picture.getvalue()
         return files
 
     def _write(self, files: Mapping[Path, bytes]) -> None:
@@ -388,9 +422,9 @@ class OutputFolder:
         return problems
 
 
-def overlay_name(micrograph: Micrograph) -> str:
+def overlay_name(micrograph: str) -> str:
     """Return the name of a micrograph's picture."""
-    return f"{micrograph.name}_overlay.png"
+    return f"{micrograph}_overlay.png"
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -37,7 +37,6 @@ class ExportSection(Section):
     def __init__(self, items: Callable[[], list[ExportItem]], tasks: Tasks) -> None:
         super().__init__("Export", open=False)
         self._items, self._tasks = items, tasks
-        self._last: tuple[ExportPlan, ExportReport] | None = None  # until something changes
         form = self.form()
         self.preset = choice("What opens the coordinates next")
         for name, preset in PRESETS.items():
@@ -64,18 +63,9 @@ class ExportSection(Section):
         """Count again what would be written; a folded section counts nothing."""
         if self.is_open:
             try:
-                self.preview.setText(self._preview(self._plan()))
+                self.preview.setText(self._plan().summary())
             except HydraPickerError as error:
                 self.preview.setText(str(error))
-
-    def _preview(self, planned: ExportPlan) -> str:
-        """Say what would be written, or, as long as that is all there, that it has been written."""
-        if self._last is not None:
-            plan, report = self._last
-            if planned.writes_as(plan) and len(planned.existing) == len(planned.files):
-                return report.outcome()
-            self._last = None
-        return planned.summary()
 
     def export(self) -> None:
         """Write; files that exist are replaced only if the user says so."""
@@ -91,10 +81,7 @@ class ExportSection(Section):
         if overwrite and not self._confirm(planned):
             return
         self.write.setEnabled(False)
-        self._last = None
-        self._tasks.run(
-            "export", lambda: _attempt(planned, overwrite), lambda result: self._written(planned, result)
-        )
+        self._tasks.run("export", lambda: _attempt(planned, overwrite), self._written)
 
     def _plan(self) -> ExportPlan:
         folder = Path(self.folder.text().strip() or ".").expanduser()
@@ -106,14 +93,13 @@ class ExportSection(Section):
         answer = QMessageBox.question(self, "Replace files?", f"{first}{more} exist already. Replace?")
         return bool(answer == QMessageBox.StandardButton.Yes)
 
-    def _written(self, planned: ExportPlan, result: ExportReport | HydraPickerError) -> None:
+    def _written(self, result: ExportReport | HydraPickerError) -> None:
         self.write.setEnabled(True)
-        if not isinstance(result, HydraPickerError):
-            self._last = planned, result
         self.refresh()
         if isinstance(result, HydraPickerError):
             self.problem.emit(str(result))
         else:
+            self.preview.setText(result.outcome())  # not that the files are there, until something changes
             self.done.emit(result.summary())
 
     def _choose(self) -> None:
