@@ -26,7 +26,7 @@ class FolderLock:
     refusal
         Makes the error of what is wrong with it.
     busy, advice
-        What is wrong where another program holds it, and what to do where it cannot be written.
+        What is wrong where another program holds it, and what to do where it cannot be written, if anything.
     """
 
     def __init__(
@@ -50,7 +50,8 @@ class FolderLock:
         except Timeout as error:  # the system frees the lock of a program that dies
             raise self._refusal(self._busy) from error
         except OSError as error:
-            raise self._refusal(f"cannot be written ({error.strerror or error}); {self._advice}") from error
+            advice = f"; {self._advice}" if self._advice else ""
+            raise self._refusal(f"cannot be written ({error.strerror or error}){advice}") from error
         try:
             yield
         finally:

@@ -138,6 +138,24 @@ def test_one_bad_micrograph_does_not_stop_the_others(settings: Settings, tmp_pat
     }  # fmt: skip
 
 
+def test_a_fault_of_the_program_does_not_stop_the_others(
+    settings: Settings, abc: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Faulty(Fixed):
+        def pick_micrograph(self, micrograph: Micrograph, *arguments: Any) -> Picks:
+            if micrograph.name == "b":
+                raise ZeroDivisionError("by nothing")
+            return super().pick_micrograph(micrograph, *arguments)
+
+    caplog.set_level("DEBUG", "napari_hydrapicker")
+    folder = output(settings)
+    micrographs, _ = folder.begin(open_all(abc)[0])
+    results = list(pick_all(Faulty(), micrographs, folder))  # type: ignore[arg-type]
+    assert "b.mrc: internal error: ZeroDivisionError: by nothing; please report" in results[1].error
+    assert [one.error for one in (results[0], results[2])] == ["", ""]
+    assert "Traceback" in caplog.text
+
+
 def test_names_that_cannot_be_files_names_do_not_stop_the_others(settings: Settings, tmp_path: Path) -> None:
     paths = [write(tmp_path / f"{name}.mrc") for name in ("a", "new\nline", "x" * 249, "ß" * 124, "z")]
     unicode = paths[0].with_name(os.fsdecode(b"caf\xe9.mrc"))

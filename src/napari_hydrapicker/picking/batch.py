@@ -88,5 +88,13 @@ def _pick(picker: Picker, micrograph: Micrograph, folder: OutputFolder) -> Micro
         return folder.fail(MicrographResult.failure(micrograph.path, str(error)))
     except HydraPickerError as error:
         return folder.fail(replace(begun, seconds=time.perf_counter() - start).failed(str(error)))
+    except Exception as error:  # one micrograph must not stop five thousand; the trace is for a bug report
+        logger.debug("%s cannot be picked", micrograph.path, exc_info=True)
+        return folder.fail(
+            begun.failed(
+                f"{micrograph.path}: internal error: {type(error).__name__}: {error}; please report it with "
+                "what --verbose prints"
+            )
+        )
     logger.debug("%s: %d picks in %.1f s", result.name, result.n_picks, result.seconds or 0)
     return result

@@ -175,9 +175,9 @@ class Manifest:
         self._identity: tuple[int, int] | None = None
         self._lock = FolderLock(
             folder,
-            lambda what: OutputFolderError(f"{folder}: {what}"),
-            f"another run has not let go of it for {_WAIT_SECONDS:g} s; end that run, then try again",
-            "choose another folder",
+            lambda what: OutputFolderError(f"{what}: {folder}"),
+            f"another run has not let go of the folder for {_WAIT_SECONDS:g} s; end that run, then try again",
+            "",
         )
 
     @property
