@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -71,7 +70,7 @@ with signals_interrupt(), interruptible(lambda: "all"):
 
 
 def test_a_terminal_that_is_closed_ends_nothing_halfway(tmp_path: os.PathLike[str]) -> None:
-    ours, theirs = pty.openpty()
+    ours, theirs = pytest.importorskip("pty").openpty()
     kept = os.path.join(tmp_path, "kept")
     process = subprocess.Popen(
         [sys.executable, "-c", TERMINAL, kept], stdin=theirs, stdout=theirs, stderr=theirs,

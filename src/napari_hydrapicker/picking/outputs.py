@@ -124,17 +124,23 @@ class OutputFolder:
             good, bad = self._nameable(micrographs)
             if not self.settings.overwrite:
                 self._check_may_join(good)
-            for file in self.settings.out.iterdir():
-                if _UNFINISHED.fullmatch(file.name):
-                    file.unlink(missing_ok=True)
             replaced = [self._name(one) for one in good] if self.settings.overwrite else None
             try:
+                self._clear(good)
                 self._run = self.manifest.begin(self._config, replaced)
                 for failure in (*unopened, *bad):
                     self.manifest.add(failure)
             except OSError as error:
                 raise self._cannot_note(error) from error
         return good, [*unopened, *bad]
+
+    def _clear(self, micrographs: Sequence[Micrograph]) -> None:
+        """Remove what runs that were killed had begun to write."""
+        inner = {Path(name).parent for one in micrographs for name in self._file_names(one) if "/" in name}
+        for folder in (self.settings.out, *(self.settings.out / one for one in inner)):
+            for file in folder.iterdir() if folder.is_dir() else ():
+                if _UNFINISHED.fullmatch(file.name):
+                    file.unlink(missing_ok=True)
 
     def _make(self) -> None:
         out = self.settings.out
