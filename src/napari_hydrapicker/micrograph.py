@@ -171,6 +171,8 @@ def _probe(path: Path) -> tuple[FileInfo, ModuleType]:
     """Read a file's header, and return it with the reader for its pixels."""
     if os.path.isdir(path):
         raise MicrographError(f"{path}: a folder, not a micrograph")
+    if os.path.exists(path) and not os.path.isfile(path):  # to open a pipe would be to wait for ever
+        raise MicrographError(f"{path}: a pipe or device, not a micrograph")
     if path.suffix.lower() == ".eer":
         raise tiff.eer_error(path)
     try:

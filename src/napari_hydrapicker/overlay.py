@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ def draw_overlay(
     image: NDArray[np.generic],
     picks: Picks,
     diameter_px: float,
-    path_png: str | Path,
+    path_png: str | Path | BinaryIO,
     truth: Picks | None = None,
     threshold: float = 0.0,
     max_side: int = 1600,
@@ -51,7 +52,7 @@ def draw_overlay(
         Picks in pixels of `image`.
     diameter_px : float
         Particle diameter in pixels of `image`: that of the circles.
-    path_png : str or Path
+    path_png : str, Path or binary file
         The file to write; its folder is made if it is missing.
     truth : Picks, optional
         True particles, in pixels of `image`.
@@ -84,7 +85,8 @@ def draw_overlay(
     picture = Image.alpha_composite(grey.convert("RGBA"), ring_layer(scaled, grey.size)).convert("RGB")
     try:
         # Micrographs of one name in two folders have their pictures in folders of the same names.
-        Path(path_png).parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(path_png, str | Path):
+            Path(path_png).parent.mkdir(parents=True, exist_ok=True)
         with_legend(picture, legend).save(path_png, format="PNG")
     except OSError as error:
         raise ParameterError(f"{path_png}: cannot be written ({error.strerror or error})") from error

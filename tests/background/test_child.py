@@ -94,7 +94,7 @@ def test_cancelling_breaks_off_the_micrograph_under_way(
         start = time.monotonic()
         child.cancel(job)
         assert _until(child, Finished)[-1] == Finished(job, cancelled=True)
-        assert time.monotonic() - start < 1.2  # the deadline, and what a busy test machine adds
+        assert time.monotonic() - start < 5  # about a second; a busy machine adds, the job would take minutes
         assert child.job is None
         child.send(request_of(job + 1, [simulated[0]] * 500))
         _until(child, Ready)
@@ -108,7 +108,7 @@ def test_cancelling_a_stuck_process_ends_it(child: Child, request_of: Make) -> N
     start = time.monotonic()
     child.cancel(6)
     assert _until(child, Finished, 10) == [Finished(6, cancelled=True)]
-    assert time.monotonic() - start < 1.2
+    assert time.monotonic() - start < 5
     assert not child.running
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,7 +43,23 @@ def test_a_request_that_is_none_counts_for_nothing(request_made: MakeRequest, co
     assert unfinished.begun(folder) is None
 
 
+def test_a_full_disk_leaves_the_request_that_was_there(
+    request_made: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(request_made.work)
+    unfinished.begin(request_made)
+    (folder / unfinished.CHECKPOINT).touch()
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ProjectError, match="No space left"):
+        unfinished.begin(replace(request_made, name="other"))
+    assert unfinished.begun(folder) == request_made
+
+
 def test_a_folder_that_cannot_be_made_is_named(request_made: MakeRequest, tmp_path: Path) -> None:
     (tmp_path / "lib").write_text("a file is in the way")
-    with pytest.raises(ProjectError, match=r"mine\.unfinished: cannot be written"):
+    with pytest.raises(ProjectError, match=r"mine\.unfinished/request: cannot be written"):
         unfinished.begin(request_made)

@@ -117,13 +117,13 @@ class _Faulty:
 
 
 def test_an_unforeseen_fault_stops_one_micrograph_only(
-    request_of: Make, capsys: pytest.CaptureFixture[str]
+    request_of: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     request = request_of(1)
     answer = pick_one(_Faulty(), request.micrographs[0], request)  # type: ignore[arg-type]
     assert isinstance(answer, Failed)
     assert answer.error.endswith("m1.mrc: ZeroDivisionError: deep inside")
-    assert "Traceback" in capsys.readouterr().err
+    assert "Traceback" in caplog.text
 
 
 class _Large:
@@ -226,7 +226,7 @@ def test_what_cannot_be_trained_is_said(train_request: TrainRequest) -> None:
 
 
 def test_an_unforeseen_fault_is_said_and_noted(
-    train_request: TrainRequest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    train_request: TrainRequest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def faulty(*args: object, **kwargs: object) -> object:
         raise ZeroDivisionError("deep inside")
@@ -235,7 +235,7 @@ def test_an_unforeseen_fault_is_said_and_noted(
     answers = _Open()
     (broken,) = _told(Worker(io.BytesIO(), answers), train_request, answers)
     assert broken == Broken("ZeroDivisionError: deep inside")
-    assert "Traceback" in capsys.readouterr().err
+    assert "Traceback" in caplog.text
     note = NoteFile(Path(train_request.note)).read()
     assert note is not None
     assert note.problem == broken.text

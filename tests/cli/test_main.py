@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import signal
 import subprocess
 import sys
 import warnings
@@ -223,7 +225,48 @@ def test_interruption_says_so_and_exits_with_130(
 
     as_demo(demo)
     assert cli.run(["demo"]) == 130
-    assert capsys.readouterr().err.strip() == "interrupted"
+    assert capsys.readouterr().err.strip() == "hydrapicker: warning: interrupted"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_signals_end_a_command_as_an_interruption_does(
+    name: str, as_demo: Replace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = getattr(signal, name)
+    as_demo(lambda: signal.raise_signal(number))
+    assert cli.run(["demo"]) == 128 + number
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_messages_of_the_package_are_shown(as_demo: Replace, capsys: pytest.CaptureFixture[str]) -> None:
+    def demo() -> None:
+        own = logging.getLogger("napari_hydrapicker.picking")
+        own.debug("how it is done")
+        own.info("how far\nit is")
+        own.warning("what is odd")
+        logging.getLogger("elsewhere").warning("not ours")
+
+    as_demo(demo)
+    before = list(logging.getLogger("napari_hydrapicker").handlers)
+    assert cli.run(["demo"]) == 0
+    assert capsys.readouterr().err == ("hydrapicker: how far it is\nhydrapicker: warning: what is odd\n")
+    assert logging.getLogger("napari_hydrapicker").handlers == before
+
+
+def test_what_nobody_hears_ends_nothing(as_demo: Replace, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone:
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+        def flush(self) -> None:
+            raise OSError(5, "Input/output error")
+
+    def demo() -> None:
+        logging.getLogger("napari_hydrapicker").warning("to nobody")
+
+    as_demo(demo)
+    monkeypatch.setattr(sys, "stderr", Gone())
+    assert cli.run(["demo"]) == 0
 
 
 def test_warnings_are_one_line_each(as_demo: Replace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import mrcfile
@@ -113,6 +118,17 @@ def test_patterns_thresholds_and_borders(folder: Path, out: Path, weights: Path)
     assert summary(out)[0]["picks"] == "0"
 
 
+def test_picking_one_anew_keeps_the_others(folder: Path, out: Path, weights: Path) -> None:
+    assert pick(out, weights, folder, "--format", "star,csv") == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.name[0] in "ab"}
+    seconds = summary(out)[1]["seconds"]
+    assert pick(out, weights, folder / "a.mrc", "--format", "star,csv", "--overwrite") == 0
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.name[0] in "ab"} == before
+    assert [row["micrograph"] for row in summary(out)] == ["a", "b"]
+    assert summary(out)[1]["seconds"] == seconds
+    assert formats.read(out / "picks.csv").keys() == {"a", "b"}
+
+
 def test_a_bad_file_does_not_stop_the_others(
     folder: Path, out: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,7 +144,7 @@ def test_a_bad_file_does_not_stop_the_others(
     assert "aa.mrc" in errors
     assert "flat.mrc" in errors
     assert {row["micrograph"]: bool(row["error"]) for row in summary(out)} == {
-        "aa.mrc": True, "flat": True, "a": False, "b": False,
+        "a": False, "aa.mrc": True, "b": False, "flat": True,
     }  # fmt: skip
 
 
@@ -149,7 +165,7 @@ def test_results_are_not_replaced_unasked(
     (out / "b_autopick.star").write_text("precious")
     assert pick(out, weights, folder) == 2
     assert "--overwrite" in capsys.readouterr().err
-    assert [path.name for path in out.iterdir()] == ["b_autopick.star"]
+    assert {path.name for path in out.iterdir()} == {"b_autopick.star", ".lock"}
     assert pick(out, weights, folder, "--overwrite") == 0
     assert "precious" not in (out / "b_autopick.star").read_text()
 
@@ -158,7 +174,7 @@ def test_micrographs_of_one_name_do_not_overwrite_each_other(folder: Path, out: 
     twin = write_micrograph(folder / "more" / "a.mrc", 9)
     options = ("--overlay", "--format", "csv,box,star")
     assert pick(out, weights, folder, twin, *options) == 0
-    names = ["in/a", "b", "more/a"]
+    names = ["b", "in/a", "more/a"]
     assert [row["micrograph"] for row in summary(out)] == names
     assert list(formats.read(out / "picks.csv")) == names
     before = formats.read(out / "picks.csv")
@@ -256,10 +272,10 @@ def test_results_without_a_word_on_their_making_are_not_gone_on_with(
     folder: Path, out: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert pick(out, weights, folder) == 0
-    (out / "picking.json").unlink()
+    (out / "picking.jsonl").unlink()
     capsys.readouterr()
     assert pick(out, weights, folder, "--resume") == 2
-    assert "summary.csv exists, but not " in (told := capsys.readouterr().err)
+    assert "a_autopick.star exists, but not " in (told := capsys.readouterr().err)
     assert told.count("\n") == 1
 
 
@@ -306,6 +322,94 @@ def test_one_pixel_size_for_binned_and_unbinned(
     assert pick(out, weights, folder, "--overwrite") == 0
     assert [row["pixel_size_angstrom"] for row in summary(out)] == ["2", "2", "4"]
     assert "warning" not in capsys.readouterr().err
+
+
+def test_a_pipe_is_not_waited_for(
+    folder: Path, out: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("pipe.mrc", "pipe.safetensors"):
+        os.mkfifo(tmp_path / name)
+    listing = tmp_path / "list.star"
+    listing.write_text(
+        "data_micrographs\nloop_\n_rlnMicrographName #1\n_rlnOpticsGroup #2\n"
+        f"{tmp_path / 'pipe.mrc'} 1\n{folder / 'a.mrc'} 1\n"
+    )
+    (folder / "link.mrc").symlink_to(tmp_path / "pipe.mrc")
+    assert pick(out, weights, listing, folder) == 2
+    assert [row["micrograph"] for row in summary(out) if not row["error"]] == ["a", "b"]
+    assert "pipe.mrc: a pipe or device" in " ".join(capsys.readouterr().err.split())
+    assert pick(tmp_path / "other", tmp_path / "pipe.safetensors", folder) == 2
+    assert "not a regular file" in capsys.readouterr().err
+    (out / "picking.jsonl").unlink()
+    os.mkfifo(out / "picking.jsonl")
+    assert pick(out, weights, folder, "--resume") == 2
+    assert "not a regular file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "out_lines", "err_words"), [("--quiet", 0, []), ("--verbose", 1, ["a: ", "b: "])]
+)
+def test_how_much_is_said(
+    option: str,
+    out_lines: int,
+    err_words: list[str],
+    folder: Path,
+    out: Path,
+    weights: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert pick(out, weights, folder, option) == 0
+    told = capsys.readouterr()
+    assert bool(told.out) is bool(out_lines)
+    assert [
+        line.startswith(f"hydrapicker: {word}")
+        for line, word in zip(told.err.splitlines(), err_words, strict=True)
+    ] == [True] * len(err_words)
+    (folder / "text.mrc").write_text("text")
+    assert pick(out, weights, folder, option, "--resume") == 2
+    assert "warning: not picked: " in capsys.readouterr().err
+
+
+def start(out: Path, weights: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+    options = ["--out", out, "--weights", weights, "--device", "cpu", "--diameter", 84]
+    command = [sys.executable, "-m", "napari_hydrapicker", "pick", *map(str, [*options, *arguments])]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("resume", [True, False])
+def test_runs_at_once_lose_nothing(resume: bool, tmp_path: Path, out: Path, weights: Path) -> None:
+    paths = [write_micrograph(tmp_path / "in" / f"m{i}.mrc", i) for i in range(9)]
+    every = ["--format", "star,box,cbox,topaz,csv", *(["--resume"] if resume else [])]
+    runs = [start(out, weights, *paths[i::3], *every) for i in range(3)]
+    assert [(run.communicate()[1], run.returncode) for run in runs] == [("", 0)] * 3
+    names = {f"m{i}" for i in range(9)}
+    assert [row["micrograph"] for row in summary(out)] == sorted(names)
+    for table in ("picks.csv", "picks.txt"):
+        assert formats.read(out / table).keys() == names
+    assert len(list(out.glob("*_autopick.star"))) == 9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_keeps_what_is_done(number: int, tmp_path: Path, out: Path, weights: Path) -> None:
+    paths = [write_micrograph(tmp_path / "in" / f"m{i:02d}.mrc", i) for i in range(40)]
+    run = start(out, weights, *paths, "--format", "csv")
+    deadline = time.monotonic() + 120
+    manifest = out / "picking.jsonl"
+    while not (manifest.exists() and '"result"' in manifest.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    run.send_signal(number)
+    told = run.communicate()[1]
+    assert run.returncode == 128 + number
+    how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    done = len(summary(out))
+    assert 0 < done < 40
+    assert f"hydrapicker: warning: {how}: {done} of 40 micrographs are done; the same command with" in told
+    assert formats.read(out / "picks.csv").keys() == {row["micrograph"] for row in summary(out)}
 
 
 @pytest.mark.filterwarnings("always:.* is less than 12 pixels across")

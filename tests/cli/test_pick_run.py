@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,21 +14,22 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker import formats
+from napari_hydrapicker.cli import pick_run
 from napari_hydrapicker.cli.pick_run import run
 from napari_hydrapicker.errors import CoordinateFileError, MicrographError
 from napari_hydrapicker.formats import _files
 from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.picking.ledger import LEDGER, Ledger, resume
-from napari_hydrapicker.picking.made_with import MadeWith, NetworkFile
-from napari_hydrapicker.picking.outputs import Settings
-from napari_hydrapicker.picking.rows import Row
+from napari_hydrapicker.picking.manifest import MANIFEST, MicrographResult, OutputFolderError
+from napari_hydrapicker.picking.outputs import OutputFolder, Settings
+from napari_hydrapicker.picking.run_config import NetworkFile, RunConfig
 from napari_hydrapicker.picks import Picks
 
-MADE_WITH = MadeWith(
+CONFIG = RunConfig(
     picker="fixed", weights=NetworkFile(name="n", sha256="ab"), head=None, diameter_angstrom=40.0,
     border_angstrom=None, threshold=0.5, no_mask=False, no_split=False, overlay=False, format=("csv", "star"),
 )  # fmt: skip
 MICROGRAPHS = [Micrograph(Path(f"{name}.mrc"), (60, 100), 2.0) for name in ("a", "b", "c")]
+BAD = MicrographResult.failure(Path("bad.mrc"), "bad.mrc: not a micrograph")
 
 
 class Fixed:
@@ -49,10 +51,9 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(tmp_path, 40.0, formats=("star", "csv"))
 
 
-def pick(picker: Fixed, settings: Settings, rows: tuple[Row, ...] = ()) -> None:
-    out = settings.out
-    ledger = resume(out, MADE_WITH, {}, None) if settings.resume else Ledger(out, MADE_WITH)
-    run(picker, MICROGRAPHS, settings, ledger, rows)  # type: ignore[arg-type]
+def pick(picker: Fixed, settings: Settings, unopened: tuple[MicrographResult, ...] = ()) -> None:
+    config = CONFIG.model_copy(update={"format": tuple(sorted(settings.formats))})
+    run(picker, MICROGRAPHS, OutputFolder(settings, config), unopened)  # type: ignore[arg-type]
 
 
 def summary(settings: Settings) -> list[str]:
@@ -77,12 +78,12 @@ def fill(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return full
 
 
-def test_an_interrupted_run_goes_on(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupted_run_goes_on(
+    settings: Settings, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(SystemExit):
         pick(Fixed(stop="b"), settings)
-    assert "interrupted: 1 of 3 micrographs are done; the same command with --resume does" in (
-        capsys.readouterr().err
-    )
+    assert "interrupted: 1 of 3 micrographs are done; the same command with --resume does" in caplog.text
     assert summary(settings) == ["a"]
     picker = Fixed()
     pick(picker, replace(settings, resume=True))
@@ -94,32 +95,34 @@ def test_an_interrupted_run_goes_on(settings: Settings, capsys: pytest.CaptureFi
     assert "3 picks with FOM 0.5 or more on 3 micrographs, written as star, csv to" in told
 
 
-def test_what_overwrites_goes_on_with_resume(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_overwrites_goes_on_with_resume(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     pick(Fixed(), settings)
     with pytest.raises(SystemExit):
         pick(Fixed(stop="b"), replace(settings, overwrite=True))
-    assert "1 of 3 micrographs are done; the same command with --resume in place of --overwrite" in (
-        capsys.readouterr().err
+    assert (
+        "1 of 3 micrographs are done; the same command with --resume in place of --overwrite" in caplog.text
     )
 
 
 def test_a_full_disk_ends_the_run_in_one_line(
-    settings: Settings, fill: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    settings: Settings,
+    fill: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     fill("b_autopick.star")
     picker = Fixed()
     with pytest.raises(CoordinateFileError) as caught:
-        pick(picker, settings, (Row("bad.mrc", error="bad.mrc: not a micrograph"),))
+        pick(picker, settings, (BAD,))
     assert str(caught.value) == (
         f"{settings.out / 'b_autopick.star'}: cannot be written (No space left on device); "
         "1 of 3 micrographs are done: make room, then the same command with --resume goes on"
     )
     assert picker.asked == ["a", "b"]
-    assert summary(settings) == ["bad.mrc", "a"]
+    assert summary(settings) == ["a", "bad.mrc"]
     assert formats.read(settings.out / "picks.csv").keys() == {"a"}
-    told = capsys.readouterr()
-    assert told.err.count("not picked: ") == 1  # bad.mrc, which is no matter of the disk
-    assert "1 picks with FOM 0.5 or more on 1 micrographs, written as star, csv" in told.out
+    assert caplog.text.count("not picked: ") == 1  # bad.mrc, which is no matter of the disk
+    assert "1 picks with FOM 0.5 or more on 1 micrographs, written as star, csv" in capsys.readouterr().out
 
 
 def test_a_disk_too_full_for_the_tables(
@@ -128,14 +131,43 @@ def test_a_disk_too_full_for_the_tables(
     fill("c_autopick.star", "summary.csv", "picks.csv")
     with pytest.raises(CoordinateFileError, match=r"\(No space left on device\); 2 of 3 micrographs"):
         pick(Fixed(), settings)
-    assert {path.name for path in settings.out.iterdir()} == {"a_autopick.star", "b_autopick.star", LEDGER}
+    assert {path.name for path in settings.out.iterdir()} == {
+        "a_autopick.star", "b_autopick.star", MANIFEST, ".lock",
+    }  # fmt: skip
     assert "written as" not in capsys.readouterr().out
 
 
-def test_a_table_alone_is_all_or_nothing(settings: Settings, fill: Callable[..., None]) -> None:
+def test_a_table_that_found_no_room_is_made_without_picking_anew(
+    settings: Settings, fill: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill("picks.csv")
-    with pytest.raises(CoordinateFileError, match=r"picks\.csv: .*; 0 of 3 micrographs are done"):
-        pick(Fixed(), replace(settings, formats=("csv",)))
+    table = replace(settings, formats=("csv",))
+    with pytest.raises(OutputFolderError, match=r"picks\.csv: .*; 3 of 3 micrographs are done: make room"):
+        pick(Fixed(), table)
+    monkeypatch.undo()
+    picker = Fixed()
+    pick(picker, replace(table, resume=True))
+    assert picker.asked == []
+    assert formats.read(settings.out / "picks.csv").keys() == {"a", "b", "c"}
+
+
+def test_a_folder_that_is_lost_ends_the_run_in_one_line(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Loses(Fixed):
+        def pick_micrograph(self, micrograph: Micrograph, *arguments: Any) -> Picks:
+            if micrograph.name == "b":
+                shutil.rmtree(settings.out)
+            return super().pick_micrograph(micrograph, *arguments)
+
+    with pytest.raises(OutputFolderError) as caught:
+        pick(Loses(), settings)
+    assert str(caught.value) == (
+        "the folder of results, or picking.jsonl in it, is gone (deleted, renamed, or its disk is no longer "
+        f"there): {settings.out}; 1 of 3 micrographs are done: put that right, then the same command with "
+        "--resume goes on"
+    )
+    assert "written as" not in capsys.readouterr().out
 
 
 def test_room_made_the_run_goes_on(
@@ -159,12 +191,36 @@ def test_a_table_that_cannot_be_written_for_another_reason(settings: Settings) -
     assert summary(settings) == ["a", "b", "c"]
 
 
-def test_what_was_not_picked_is_counted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_not_picked_is_counted(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(MicrographError, match="1 of 4 micrographs were not picked"):
-        pick(Fixed(), settings, (Row("bad.mrc", error="bad.mrc: not a micrograph"),))
-    assert "not picked: bad.mrc: not a micrograph" in capsys.readouterr().err
+        pick(Fixed(), settings, (BAD,))
+    assert "not picked: bad.mrc: not a micrograph" in caplog.text
 
 
-def test_a_log_gets_no_line_of_progress(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_gets_a_line_a_minute(
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level("INFO", "napari_hydrapicker")
     pick(Fixed(), settings)
-    assert capsys.readouterr().err == ""
+    assert (caplog.text, capsys.readouterr().err) == ("", "")
+    times = iter([0.0, 50.0, 6000.0, 12000.0])  # when it begins, and after each micrograph
+    monkeypatch.setattr(pick_run.time, "monotonic", lambda: next(times))
+    pick(Fixed(), replace(settings, overwrite=True))
+    assert [record.message for record in caplog.records] == [
+        "2 of 3 micrographs (66 %), 2 picks, 3000.0 s each, about 50 min left"
+    ]
+
+
+def test_what_was_done_before_does_not_make_it_look_fast(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "napari_hydrapicker")
+    times = iter([0.0, 0.0, 1.0, 4001.0])
+    monkeypatch.setattr(pick_run.time, "monotonic", lambda: next(times))
+    lines = pick_run.ProgressLines(5)
+    for earlier in (True, True, False):
+        lines.advance(MicrographResult("a", n_picks=7, earlier=earlier))
+    assert caplog.messages == ["3 of 5 micrographs (60 %), 7 picks, 4001.0 s each, about 2 h 13 min left"]

@@ -23,13 +23,13 @@ def test_one_training_at_a_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("checkpoint", "left"), [(False, "before the first"), (True, "goes on from")])
 def test_an_interruption_says_what_is_left(
-    tmp_path: Path, checkpoint: bool, left: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, checkpoint: bool, left: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(SystemExit), training_in(tmp_path):
         if checkpoint:
             (tmp_path / "checkpoint.safetensors").touch()
         raise KeyboardInterrupt
-    assert left in capsys.readouterr().err
+    assert left in caplog.text
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -29,8 +31,23 @@ def test_changes_are_told() -> None:
     assert long == f"real {'x' * 40}... then, the default now; batch the default then, 2 now"
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remember(tmp_path, FIRST)
+    before = (tmp_path / FILE).read_text()
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ParameterError, match="No space left"):
+        remember(tmp_path, FIRST | {"steps": 20})
+    assert (tmp_path / FILE).read_text() == before
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+@pytest.mark.parametrize("content", ["[{", "{}", "[1]", "3"])
+def test_a_damaged_file_is_named(content: str, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.safetensors").touch()
-    (tmp_path / FILE).write_text("[{")
+    (tmp_path / FILE).write_text(content)
     with pytest.raises(ParameterError, match=f"{FILE}: cannot be read"):
         remember(tmp_path, FIRST)

@@ -175,3 +175,19 @@ def test_what_is_stopped_is_not_waited_for_until_it_is_closed(
     assert (jobs.running, double.ended) == (False, ["stopped"])
     jobs.close()
     assert double.ended == ["stopped", "closed"]
+
+
+def test_many_answers_do_not_look_through_the_project(
+    jobs: PickJobs, session: Session, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs.pick([r.id for r in session.records])
+    number = session.records[0].id
+    looks = []
+    monkeypatch.setattr(Session, "records", property(lambda self: looks.append(1) or []))
+    answers = [Picked(1, number, ((1.0, 2.0),), (0.5,), 0.1), Picked(1, 999, ((1.0, 2.0),), (0.5,), 0.1)]
+    assert _finish(jobs, wait, *answers, Finished(1, False)) == (
+        False,
+        ["c: the pixel size is unknown: enter it in the table"],
+    )
+    assert looks == []
+    assert len(session.labels(number)) == 1

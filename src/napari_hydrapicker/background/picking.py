@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import time
-import traceback
 import warnings
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from napari_hydrapicker.micrograph import Micrograph, MicrographWarning, open_mi
 
 if TYPE_CHECKING:
     from napari_hydrapicker.picking.picker import Picker
+
+logger = logging.getLogger(__name__)
 
 
 def open_reference(reference: MicrographRef) -> Micrograph:
@@ -44,7 +46,7 @@ def pick_one(picker: Picker, reference: MicrographRef, request: PickRequest) -> 
     except HydraPickerError as error:
         return Failed(request.job, reference.id, str(error))
     except Exception as error:  # one micrograph must not stop five thousand; the trace is for a bug report
-        traceback.print_exc()
+        logger.exception("%s cannot be picked", reference.path)
         return Failed(request.job, reference.id, f"{reference.path}: {in_words(error)}")
     yx = tuple((y, x) for y, x in picks.yx.tolist())
     seconds = time.perf_counter() - start

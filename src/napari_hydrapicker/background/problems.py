@@ -8,6 +8,7 @@ from napari_hydrapicker.errors import HydraPickerError
 
 _PLACE = re.compile(r"^\[enforce fail at [^]]*\][^.]*\. ")  # in torch's own source
 
+LOG_MARK = "log: "  # before what the worker process logs: no last words
 # What libraries write that end the process themselves, OpenBLAS for one.
 _NO_MEMORY = re.compile(
     r"memory allocation|(allocate|out of|not enough) memory|MemoryError|bad_alloc", re.IGNORECASE

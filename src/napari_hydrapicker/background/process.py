@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from napari_hydrapicker.background.lines import from_line, to_line
 from napari_hydrapicker.background.messages import Message
-from napari_hydrapicker.background.problems import tells_of_no_memory
+from napari_hydrapicker.background.problems import LOG_MARK, tells_of_no_memory
 
 _ERROR_LINES = 20  # of the standard error, the last ones
 _QUOTED_LINES = 3
@@ -184,8 +184,8 @@ def _popen(command: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 def _says_something(line: str) -> bool:
-    """Whether a line is more than the trace of an error, which is for a bug report."""
-    return bool(line) and not line.startswith((" ", "Traceback "))
+    """Whether a line is more than the trace of an error and its heading, which are for a bug report."""
+    return bool(line) and not line.startswith((" ", "Traceback ", LOG_MARK))
 
 
 def _creation_flags() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import traceback
 
 from napari_hydrapicker.background.autogroup import weigh_session
 
@@ -20,16 +19,13 @@ def give_way(by: int) -> None:
 
 
 def stand_back(by: int) -> None:
-    """Give way so many steps more, and at once: for work that takes all cores, for minutes.
+    """Give way so many steps more, with the whole session: for work that takes all cores, for minutes.
 
-    What is merely nice may finish its slice of some milliseconds before a thread of the window is served, and
-    a frame that is drawn without a graphics card waits for a dozen of those. What runs on idle cores alone
-    may not; but on a busy machine it would get nothing at all, unless its session has a share of its own.
+    It stays merely nice: what runs on idle cores alone gets next to nothing on a busy machine.
     """
     give_way(by)
-    if hasattr(os, "SCHED_IDLE") and weigh_session(os.nice(0)):
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if hasattr(os, "nice"):
+        weigh_session(os.nice(0))
 
 
 def go_on_alone(answers: int) -> None:
@@ -38,9 +34,3 @@ def go_on_alone(answers: int) -> None:
     for descriptor in (1, 2, answers):
         os.dup2(nothing, descriptor)
     os.close(nothing)
-
-
-def print_trace() -> None:
-    """Print the trace of the error being handled, if anybody reads it."""
-    with contextlib.suppress(OSError):
-        traceback.print_exc()

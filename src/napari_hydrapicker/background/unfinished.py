@@ -8,7 +8,8 @@ from pathlib import Path
 
 from napari_hydrapicker.background.lines import from_line, to_line
 from napari_hydrapicker.background.messages import MakeRequest
-from napari_hydrapicker.errors import ProjectError
+from napari_hydrapicker.errors import CoordinateFileError, ProjectError
+from napari_hydrapicker.formats._files import write_files
 
 CHECKPOINT = "checkpoint.safetensors"
 _REQUEST = "request"
@@ -24,10 +25,10 @@ def begin(request: MakeRequest) -> None:
     """
     folder = Path(request.work)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _REQUEST).write_bytes(to_line(request))
-    except OSError as error:
-        raise ProjectError(f"{folder}: cannot be written ({error.strerror or error})") from error
+        # Whole, or as it was: half a request would make a checkpoint that is there worthless.
+        write_files({folder / _REQUEST: to_line(request)}, overwrite=True)
+    except CoordinateFileError as error:
+        raise ProjectError(str(error)) from error
 
 
 def begun(folder: Path) -> MakeRequest | None:

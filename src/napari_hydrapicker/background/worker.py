@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import signal
@@ -30,14 +31,15 @@ from napari_hydrapicker.background.messages import (
 from napari_hydrapicker.background.note_keeper import NoteKeeper
 from napari_hydrapicker.background.picker_cache import PickerCache, device_name, remark_on
 from napari_hydrapicker.background.picking import pick_one
-from napari_hydrapicker.background.problems import in_words
+from napari_hydrapicker.background.problems import LOG_MARK, in_words
 from napari_hydrapicker.background.surroundings import (
     give_way,
     go_on_alone,
-    print_trace,
     stand_back,
 )
 from napari_hydrapicker.errors import ProjectError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _GIVE_WAY, _TRAINING_GIVES_WAY = 5, 5  # the latter on top: it takes all cores, which picking does not
@@ -147,7 +149,7 @@ class Worker:
                 note.trained(outcome)
                 self._say(outcome)
         except Exception as error:  # whatever it is, it is said; the trace is for a bug report
-            print_trace()
+            logger.exception("the training failed")
             problem = in_words(error)
             note.failed(problem)
             return Broken(problem)
@@ -157,7 +159,7 @@ class Worker:
         try:
             picker = self._pickers.get(request)
         except Exception as error:  # as in a training
-            print_trace()
+            logger.exception("the network cannot be used")
             self._say(Broken(f"the network cannot be used: {in_words(error)}"))
             return
         self._say(Ready(device_name(picker), picker.threshold, remark_on(picker)))
@@ -190,11 +192,13 @@ def main() -> None:
     """Run the worker on the process' own pipes."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not get between the messages
+    logging.basicConfig(format=f"{LOG_MARK}%(levelname)s: %(name)s: %(message)s")
+    logging.raiseExceptions = False  # where nobody reads any more
     give_way(_GIVE_WAY)
     weigh_session(_GIVE_WAY)
     try:
         Worker(sys.stdin.buffer, answers).run()
     except Exception:
-        print_trace()
+        logger.exception("the worker process ends")
         os._exit(1)  # not Python's own end, which aborts while the other thread waits for a request
     os._exit(0)  # nobody is there any more whom a library that hangs at its end could tell

@@ -1,17 +1,20 @@
 """The `hydrapicker` command: finds the sub-command, runs it, and turns errors into one line each.
 
-Exit codes: 0 done, 1 a fault of the program, 2 something the user can mend, 130 interrupted, 141 nobody
-read the output to its end.
+Exit codes: 0 done, 1 a fault of the program, 2 something the user can mend, 130 interrupted, 129 and 143
+ended by SIGHUP and SIGTERM, 141 nobody read the output to its end.
+
+Messages go through Python's `logging`: the command line shows those of the package, a line each.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from io import TextIOWrapper
 from itertools import pairwise
@@ -20,8 +23,10 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from napari_hydrapicker import __version__
-from napari_hydrapicker.cli.interruption import EXIT_CODE
+from napari_hydrapicker.cli.interruption import EXIT_CODE, signals_interrupt
 from napari_hydrapicker.errors import HydraPickerError
+
+logger = logging.getLogger(__name__)
 
 PROGRAM = "hydrapicker"
 # Sub-command -> its line in `hydrapicker --help`. Its module is imported when it is called.
@@ -50,7 +55,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line with the given arguments; return the exit code."""
-    with warnings.catch_warnings():
+    with _messages_shown(), signals_interrupt() as signals, warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
             # Not standalone: typer would frame its complaints in boxes, many lines each.
@@ -63,23 +68,52 @@ def run(arguments: Sequence[str]) -> int:
         except BrokenPipeError:
             return _closed_pipe()
         except HydraPickerError as error:
-            _complain("error", str(error))
+            logger.error("%s", error)
             return 2
         except OSError as error:
             if error.filename is None:
                 return _internal_error(error, _wants_traceback(arguments))
-            _complain("error", f"{error.filename}: {error.strerror}")  # a folder that may not be read, say
+            logger.error("%s: %s", error.filename, error.strerror)  # a folder that may not be read, say
             return 2
         except Exception as error:
             if _is_usage_error(error):
                 return _wrong_usage(error)
             if _is_out_of_memory(error):
-                _complain("error", "memory ran out: close other programs, or give less to do at a time")
+                logger.error("memory ran out: close other programs, or give less to do at a time")
                 return 2
             return _internal_error(error, _wants_traceback(arguments))
-    if code == EXIT_CODE:  # typer's, too; while torch loads, say, when nothing is begun
-        print("interrupted", file=sys.stderr)
+        if code == EXIT_CODE:  # typer's, too; while torch loads, say, when nothing is begun
+            logger.warning("interrupted")
+            return signals.exit_code
     return code if isinstance(code, int) else 0
+
+
+class _Lines(logging.Handler):
+    """Prints a message as one line on standard error, whatever line breaks it holds."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = getattr(record, "kind", record.levelname.lower())
+        kinds = f"{kind}: " if record.levelno >= logging.WARNING else ""
+        try:
+            print(f"{PROGRAM}: {kinds}{' '.join(record.getMessage().split())}", file=sys.stderr, flush=True)
+        except (OSError, ValueError):  # nobody listens: that must not stop the work
+            return
+        if record.exc_info:
+            traceback.print_exception(record.exc_info[1])
+
+
+@contextlib.contextmanager
+def _messages_shown() -> Iterator[None]:
+    """Show the messages of the package."""
+    package = logging.getLogger("napari_hydrapicker")
+    handler, level = _Lines(), package.level
+    package.addHandler(handler)
+    package.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(level)
 
 
 def _code_of(code: object) -> int:
@@ -114,7 +148,7 @@ def _wrong_usage(error: Any) -> int:
     command = error.ctx.command_path if error.ctx is not None else PROGRAM
     # Its messages are sentences in some versions and none in others.
     message = error.format_message().strip().rstrip(".")
-    _complain("error", f"{message}; see {command} --help")
+    logger.error("%s; see %s --help", message, command)
     return 2
 
 
@@ -177,7 +211,8 @@ def _internal_error(error: Exception, with_traceback: bool) -> int:
     if with_traceback:
         traceback.print_exception(error)
     advice = "please report it" if with_traceback else f"please report it with what {PROGRAM} --debug prints"
-    _complain("internal error", f"{type(error).__name__}: {error}; {advice}")
+    told = {"kind": "internal error"}
+    logger.error("%s: %s; %s", type(error).__name__, error, advice, extra=told)
     return 1
 
 
@@ -189,9 +224,4 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    _complain("warning", str(message))
-
-
-def _complain(kind: str, message: str) -> None:
-    """Print one line on standard error, whatever line breaks the message holds."""
-    print(f"{PROGRAM}: {kind}: {' '.join(message.split())}", file=sys.stderr)
+    logger.warning("%s", message)

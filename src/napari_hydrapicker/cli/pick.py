@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,12 +13,7 @@ from napari_hydrapicker.cli.pick_loading import Choice
 from napari_hydrapicker.cli.pick_run import run
 from napari_hydrapicker.cli.pickers import PickerName
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.made_with import MadeWith
-
-if TYPE_CHECKING:
-    from napari_hydrapicker.micrograph import Micrograph
-    from napari_hydrapicker.picking.ledger import Ledger
-    from napari_hydrapicker.picking.outputs import Settings
+from napari_hydrapicker.picking.run_config import RunConfig
 
 _FORMATS = ("star", "box", "cbox", "topaz", "csv")
 _MICROGRAPHS = "Files, folders or patterns, or lists of them (RELION's .star, cryoSPARC's .cs)."
@@ -70,6 +65,8 @@ def pick(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on: leave out what was picked into --out before.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print a line for each micrograph.")] = False,
 ) -> None:
     """Pick particles on micrographs.
 
@@ -78,41 +75,31 @@ def pick(
     """
     from napari_hydrapicker.cli.pick_input import doubt_scale, open_named
 
+    if quiet or verbose:
+        logging.getLogger("napari_hydrapicker").setLevel(logging.WARNING if quiet else logging.DEBUG)
     _check(diameter, pixel_size, threshold, border)
     choice = Choice(picker, weights, head, library, device, tile, no_split)
     choice.check()
     if overwrite and resume:
         raise ParameterError("--overwrite replaces what --resume would keep; give one of them")
     chosen = parse_formats(format)
-    opened, rows = open_named(micrographs)
+    opened, unopened = open_named(micrographs)
     doubt_scale(opened, diameter, pixel_size)
 
     # Not before the arguments are known to make sense: torch takes a second or two to load.
-    from napari_hydrapicker.picking.outputs import Settings, check_outputs
+    from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 
     loaded, network, network_head = choice.load()
     least = loaded.threshold if threshold is None else threshold
     settings = Settings(
         out, diameter, chosen, pixel_size, least, border, not no_mask, overlay, overwrite, resume
     )
-    made_with = MadeWith(
+    config = RunConfig(
         picker=picker.value, weights=network, head=network_head, diameter_angstrom=diameter,
         border_angstrom=border, threshold=least, no_mask=no_mask, no_split=no_split, overlay=overlay,
         format=tuple(sorted(chosen)),
     )  # fmt: skip
-    check_outputs(opened, settings)
-    run(loaded, opened, settings, _ledger(opened, settings, made_with), rows)
-
-
-def _ledger(micrographs: Sequence[Micrograph], settings: Settings, made_with: MadeWith) -> Ledger:
-    from napari_hydrapicker.picking import ledger
-    from napari_hydrapicker.picking.outputs import existing
-
-    if not settings.resume:
-        return ledger.Ledger(settings.out, made_with)
-    sizes = {one.name: settings.pixel_size(one) for one in micrographs}
-    known = {name: size for name, size in sizes.items() if size is not None}
-    return ledger.resume(settings.out, made_with, known, next(existing(micrographs, settings), None))
+    run(loaded, opened, OutputFolder(settings, config), unopened, quiet)
 
 
 def _check(diameter: float, pixel_size: float | None, threshold: float | None, border: float | None) -> None:

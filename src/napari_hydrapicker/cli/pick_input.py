@@ -9,16 +9,16 @@ from pathlib import Path
 from napari_hydrapicker.micrograph import Micrograph, MicrographWarning
 from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.micrograph_lists import is_list, open_any
-from napari_hydrapicker.picking.opening import open_all
-from napari_hydrapicker.picking.rows import Row
+from napari_hydrapicker.picking.batch import open_all
+from napari_hydrapicker.picking.manifest import MicrographResult
 
 # Of a particle this small nothing is left to see: its diameter was probably given in nanometre.
 _DOUBTFUL_DIAMETER_PX = 12
 _SAME_SIZE = 1.05  # a factor within which pixel sizes are one size, calibrated anew
 
 
-def open_named(names: Sequence[str]) -> tuple[list[Micrograph], list[Row]]:
-    """Open files, folders, patterns and lists; return a row for each micrograph that cannot be picked.
+def open_named(names: Sequence[str]) -> tuple[list[Micrograph], list[MicrographResult]]:
+    """Open files, folders, patterns and lists; return a result for each micrograph that cannot be picked.
 
     Raises
     ------
@@ -27,13 +27,13 @@ def open_named(names: Sequence[str]) -> tuple[list[Micrograph], list[Row]]:
     """
     files = [name for name in names if not is_list(name)]
     listed: list[Micrograph] = []
-    problems: list[Row] = []
+    problems: list[MicrographResult] = []
     for name in dict.fromkeys(name for name in names if is_list(name)):
         found, errors = open_any([name])
         listed += found
-        problems += [Row(Path(name).name, error=error) for error in errors]
-    opened, rows = open_all(find_micrographs(files) if files else [], listed)
-    return opened, rows + problems
+        problems += [MicrographResult(Path(name).name, error=error) for error in errors]
+    opened, unopened = open_all(find_micrographs(files) if files else [], listed)
+    return opened, unopened + problems
 
 
 def doubt_scale(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from napari_hydrapicker.cli.pickers import PickerName
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.made_with import NetworkFile
+from napari_hydrapicker.picking.run_config import NetworkFile
 
 if TYPE_CHECKING:
     from napari_hydrapicker.heads.library import HeadLibrary
@@ -29,13 +30,20 @@ class Choice:
     no_split: bool
 
     def check(self) -> None:
-        """Refuse options of the other picker.
+        """Refuse options of the other picker, and what is no file: a pipe would be waited for, for ever.
 
         Raises
         ------
         ParameterError
             If there is one.
         """
+        for option, path in (("--weights", self.weights), ("--head", self.head)):
+            if (
+                path is not None
+                and os.path.exists(path)
+                and not (os.path.isfile(path) or os.path.isdir(path))
+            ):
+                raise ParameterError(f"{option}: not a regular file: {path}")
         hydra_only = {"--head": self.head, "--library": self.library, "--tile": self.tile}
         cgan_only = {"--no-split": self.no_split or None}
         for option, value in (hydra_only if self.picker is PickerName.CGAN else cgan_only).items():

@@ -1,98 +1,194 @@
-"""Picking with a progress bar, and what is said and kept however it ends."""
+"""Picking with a word on its progress, and what is said and kept however it ends."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import typer
+
 from napari_hydrapicker.cli.interruption import interruptible
-from napari_hydrapicker.cli.pick_report import report
-from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError
+from napari_hydrapicker.errors import MicrographError
 
 if TYPE_CHECKING:
     from napari_hydrapicker.micrograph import Micrograph
-    from napari_hydrapicker.picking.ledger import Ledger
-    from napari_hydrapicker.picking.outputs import Settings
+    from napari_hydrapicker.picking.manifest import MicrographResult
+    from napari_hydrapicker.picking.outputs import OutputFolder, Settings
     from napari_hydrapicker.picking.picker import Picker
-    from napari_hydrapicker.picking.rows import Row
+
+logger = logging.getLogger(__name__)
+
+_LISTED = 50
+_PROGRESS_SECONDS = 60.0
 
 
 def run(
     picker: Picker,
     micrographs: Sequence[Micrograph],
-    settings: Settings,
-    ledger: Ledger,
-    rows: Sequence[Row],
+    folder: OutputFolder,
+    unopened: Sequence[MicrographResult] = (),
+    quiet: bool = False,
 ) -> None:
     """Pick micrographs, write what holds all of them, and print what became of each.
 
     Parameters
     ----------
-    picker, micrographs, settings, ledger
+    picker, micrographs, folder
         See `picking.batch.pick_all`.
-    rows
+    unopened
         What could not be opened.
+    quiet
+        Whether to print nothing of what was picked.
 
     Raises
     ------
     MicrographError
         If a micrograph was not picked.
+    OutputFolderError
+        If the disk is full, or the folder is lost.
     CoordinateFileError
-        If the disk is full, or a table cannot be written.
+        If a table cannot be written.
     """
-    from napari_hydrapicker.picking.full_disk import is_disk_full
+    from napari_hydrapicker.picking.manifest import OutputFolderError
+    from napari_hydrapicker.picking.outputs import is_disk_full
 
-    rows = list(rows)
-    how = "--resume in place of --overwrite" if settings.overwrite else "--resume"
+    micrographs, failures = folder.begin(micrographs, unopened)
+    results = list(failures)
+    how = "--resume in place of --overwrite" if folder.settings.overwrite else "--resume"
+
+    def left() -> str:
+        return f"{folder.n_done(micrographs)} of {len(micrographs)} micrographs are done"
+
     try:
-        with interruptible(
-            lambda: f"{_done(micrographs, ledger)}; the same command with {how} does the others"
-        ):
-            _pick_and_report(picker, micrographs, settings, ledger, rows)
-    except HydraPickerError as error:
-        if not is_disk_full(error):
-            raise
-        raise CoordinateFileError(
-            f"{error}; {_done(micrographs, ledger)}: make room, then the same command with {how} goes on"
+        with interruptible(lambda: f"{left()}; the same command with {how} does the others"):
+            _pick_and_report(picker, micrographs, folder, results, quiet)
+    except OutputFolderError as error:
+        mend = "make room" if is_disk_full(error) else "put that right"
+        raise OutputFolderError(
+            f"{error}; {left()}: {mend}, then the same command with {how} goes on"
         ) from error
-    failed = [row for row in rows if row.error]
+    failed = [one for one in results if one.error]
     if failed:
-        raise MicrographError(f"{len(failed)} of {len(rows)} micrographs were not picked (see above)")
-
-
-def _done(micrographs: Sequence[Micrograph], ledger: Ledger) -> str:
-    done = sum(one.name in ledger.done for one in micrographs)
-    return f"{done} of {len(micrographs)} micrographs are done"
+        raise MicrographError(f"{len(failed)} of {len(results)} micrographs were not picked (see above)")
 
 
 def _pick_and_report(
-    picker: Picker, micrographs: Sequence[Micrograph], settings: Settings, ledger: Ledger, rows: list[Row]
+    picker: Picker,
+    micrographs: Sequence[Micrograph],
+    folder: OutputFolder,
+    results: list[MicrographResult],
+    quiet: bool,
 ) -> None:
-    from napari_hydrapicker.picking import outputs
+    from napari_hydrapicker.picking import batch
 
     try:
-        _pick_with_progress(picker, micrographs, settings, ledger, rows)
+        with _progress(len(micrographs), quiet) as advance:
+            for result in batch.pick_all(picker, micrographs, folder):
+                results.append(result)
+                advance(result)
     finally:  # a run that was broken off keeps what it has
         written = False
         try:
-            outputs.write_tables(rows, settings, ledger)
+            folder.write_tables()
             written = True
         finally:  # what was not picked is said even on a full disk
-            report(rows, settings, written)
+            report(results, folder.settings, written, quiet)
 
 
-def _pick_with_progress(
-    picker: Picker, micrographs: Sequence[Micrograph], settings: Settings, ledger: Ledger, rows: list[Row]
-) -> None:
+class ProgressLines:
+    """Says once a minute how far a run is: for the log of a job on a cluster.
+
+    Parameters
+    ----------
+    total
+        Number of micrographs.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done, self._picked, self._n_picks = total, 0, 0, 0
+        self._begun = self._said = time.monotonic()
+
+    def advance(self, result: MicrographResult) -> None:
+        """Take note of one more micrograph; logs a line if it is time to."""
+        self._done += 1
+        if not result.earlier:
+            self._picked += 1
+            self._n_picks += result.n_picks
+        now = time.monotonic()
+        if now - self._said < _PROGRESS_SECONDS or self._done == self._total:
+            return
+        self._said = now
+        each = (now - self._begun) / max(1, self._picked)
+        logger.info(
+            "%d of %d micrographs (%d %%), %d picks, %.1f s each, about %s left",
+            self._done, self._total, 100 * self._done // self._total, self._n_picks, each,
+            _duration(each * (self._total - self._done)),
+        )  # fmt: skip
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{max(1, minutes)} min"
+
+
+@contextmanager
+def _progress(total: int, quiet: bool) -> Iterator[Callable[[MicrographResult], None]]:
+    """Show a bar on a terminal, where it leaves no trace, or else say a line a minute.
+
+    Yields
+    ------
+    callable
+        To be called after each micrograph.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
-    from napari_hydrapicker.picking import batch
-
     console = Console(stderr=True)
-    # In a log it would leave an empty line.
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("picking", total=len(micrographs))
-        for row in batch.pick_all(picker, micrographs, settings, ledger):
-            rows.append(row)
-            progress.advance(task)
+    if quiet or not console.is_terminal:
+        yield ProgressLines(total).advance
+        return
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("picking", total=total)
+        yield lambda result: bar.advance(task)
+
+
+def report(
+    results: Sequence[MicrographResult], settings: Settings, written: bool = True, quiet: bool = False
+) -> None:
+    """Print a table of what was picked, unless `quiet`, and a line for each micrograph that was not.
+
+    Nothing is said of the files where not all of them could be `written`.
+    """
+    for result in results:
+        if result.error:
+            logger.warning("not picked: %s", result.error)
+    picked = [result for result in results if not result.error]
+    if quiet or not picked:
+        return
+    _print_table(picked[:_LISTED])
+    if len(picked) > _LISTED:
+        typer.echo(f"({len(picked) - _LISTED} more in summary.csv)")
+    if written:
+        typer.echo(
+            f"{sum(one.n_picks for one in picked)} picks with FOM {settings.threshold:.2g} or more on "
+            f"{len(picked)} micrographs, written as {', '.join(settings.formats)} to {settings.out}"
+        )
+
+
+def _print_table(picked: Sequence[MicrographResult]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("micrograph", overflow="fold")
+    for heading in ("picks", "mean FOM", "seconds"):
+        table.add_column(heading, justify="right")
+    for one in picked:
+        mean = "-" if one.mean_score is None else f"{one.mean_score:.2f}"
+        seconds = "earlier" if one.earlier or one.seconds is None else f"{one.seconds:.1f}"
+        table.add_row(one.name, str(one.n_picks), mean, seconds)
+    Console().print(table)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from napari_hydrapicker.cli.training_folder import has_checkpoint
-from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.errors import CoordinateFileError, ParameterError
+from napari_hydrapicker.formats._files import write_files
 
 FILE: Final = "settings.json"
 _SHOWN = 40  # characters of a value
@@ -33,10 +34,13 @@ def remember(out: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
     try:
         if has_checkpoint(out) and path.exists():
             known = json.loads(path.read_text())
+            if not (isinstance(known, list) and all(isinstance(one, dict) for one in known)):
+                raise ValueError("it is no list of settings")
         settings = json.loads(json.dumps(settings))  # tuples are lists there
         known = [one for one in known if one != settings]
-        path.write_text(json.dumps([*known, settings], indent=2) + "\n")
-    except (OSError, ValueError) as error:
+        text = json.dumps([*known, settings], indent=2) + "\n"
+        write_files({path: text.encode()}, overwrite=True)  # whole, or what was there before
+    except (OSError, ValueError, CoordinateFileError) as error:
         raise ParameterError(
             f"{path}: cannot be read or written ({error}); mend or delete it, or choose another --out"
         ) from error

@@ -1,73 +1,91 @@
-"""Picking many micrographs into a folder: one bad file does not stop the others, a full disk does."""
+"""Picking many micrographs into a folder: one bad file does not stop the others, a lost folder does."""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from napari_hydrapicker.errors import HydraPickerError, MicrographError
-from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.picking.earlier import Earlier
-from napari_hydrapicker.picking.full_disk import is_disk_full
-from napari_hydrapicker.picking.ledger import Ledger
-from napari_hydrapicker.picking.outputs import Settings, overlay_path, write_one
+from napari_hydrapicker.micrograph import Micrograph, open_micrographs, with_distinct_names
+from napari_hydrapicker.picking.manifest import MicrographResult, OutputFolderError
+from napari_hydrapicker.picking.outputs import NameTakenError, OutputFolder
 from napari_hydrapicker.picking.picker import Picker
-from napari_hydrapicker.picking.rows import Row
-from napari_hydrapicker.picks import Picks
+
+logger = logging.getLogger(__name__)
+
+
+def open_all(
+    paths: Iterable[Path], listed: Iterable[Micrograph] = ()
+) -> tuple[list[Micrograph], list[MicrographResult]]:
+    """Open files (headers only); return the micrographs, and a result for each that cannot be picked.
+
+    Output files go by the micrograph's name: the same file name in two folders is two micrographs, whose
+    names have these folders before them. Of two files of one folder and name the second is refused. `listed`
+    are micrographs that are open already.
+    """
+    opened: list[Micrograph] = []
+    bad: list[MicrographResult] = []
+    for path in paths:
+        try:
+            opened += open_micrographs(path)
+        except HydraPickerError as error:
+            bad.append(MicrographResult.failure(path, str(error)))
+    micrographs: dict[str, Micrograph] = {}
+    for one in with_distinct_names([*opened, *listed]):
+        other = micrographs.setdefault(one.name, one)
+        if other is not one:
+            message = f"{one.path}: shares its name with {other.path}; pick it into another folder"
+            bad.append(MicrographResult.failure(one.path, message))
+    return list(micrographs.values()), bad
 
 
 def pick_all(
-    picker: Picker, micrographs: Sequence[Micrograph], settings: Settings, ledger: Ledger
-) -> Iterator[Row]:
-    """Pick micrographs one by one, writing each one's files at once; yields a row for each.
+    picker: Picker, micrographs: Sequence[Micrograph], folder: OutputFolder
+) -> Iterator[MicrographResult]:
+    """Pick micrographs one by one, writing each one's files at once; yields what became of each.
 
-    To resume is to leave out those that the ledger names and whose files are there.
+    Those that are done, by a run before or by one at the same time, are not picked again.
 
     Raises
     ------
-    CoordinateFileError
-        If an earlier run's table is damaged.
-    HydraPickerError
-        If the disk is full: then the others would only be picked in vain.
+    OutputFolderError
+        If the disk is full or the folder is lost: then the others would only be picked in vain.
     """
-    earlier = Earlier(settings.out, settings.formats, ledger.done) if settings.resume else None
     for micrograph in micrographs:
-        done = None if earlier is None else _earlier_row(earlier, micrograph, settings)
-        yield done or _row(picker, micrograph, settings, ledger)
+        yield _pick(picker, micrograph, folder)
 
 
-def _earlier_row(earlier: Earlier, micrograph: Micrograph, settings: Settings) -> Row | None:
-    pixel_size = settings.pixel_size(micrograph)
-    if pixel_size is None:
-        return None
-    also = [overlay_path(micrograph, settings.out)] if settings.overlay else []
-    picks = earlier.picks(micrograph.name, settings.diameter_angstrom / pixel_size, also)
-    if picks is None:
-        return None
-    return Row(micrograph.name, pixel_size, picks, shape=micrograph.shape)
-
-
-def _row(picker: Picker, micrograph: Micrograph, settings: Settings, ledger: Ledger) -> Row:
-    start = time.perf_counter()
-    pixel_size = settings.pixel_size(micrograph)
+def _pick(picker: Picker, micrograph: Micrograph, folder: OutputFolder) -> MicrographResult:
+    begun, start = folder.start(micrograph), time.perf_counter()
+    settings = folder.settings
     try:
-        picks = _pick_one(picker, micrograph, settings, ledger)
+        if (done := folder.done(micrograph)) is not None:
+            return done
+        if begun.pixel_size_angstrom is None:
+            raise MicrographError(
+                f"{micrograph.path}: the file states no pixel size; give it with --pixel-size"
+            )
+        picks = picker.pick_micrograph(
+            micrograph, settings.diameter_angstrom, begun.pixel_size_angstrom, settings.border_angstrom,
+            settings.use_mask,
+        ).above(settings.threshold)  # fmt: skip
+        result = folder.record(micrograph, replace(begun, seconds=time.perf_counter() - start), picks)
+    except OutputFolderError:
+        raise
+    except NameTakenError as error:
+        return folder.fail(MicrographResult.failure(micrograph.path, str(error)))
     except HydraPickerError as error:
-        if is_disk_full(error):
-            raise
-        return Row(micrograph.name, pixel_size, None, time.perf_counter() - start, str(error))
-    return Row(micrograph.name, pixel_size, picks, time.perf_counter() - start, shape=micrograph.shape)
-
-
-def _pick_one(picker: Picker, micrograph: Micrograph, settings: Settings, ledger: Ledger) -> Picks:
-    pixel_size = settings.pixel_size(micrograph)
-    if pixel_size is None:
-        raise MicrographError(f"{micrograph.path}: the file states no pixel size; give it with --pixel-size")
-    picks = picker.pick_micrograph(
-        micrograph, settings.diameter_angstrom, pixel_size, settings.border_angstrom, settings.use_mask
-    ).above(settings.threshold)
-    ledger.begin()
-    write_one(micrograph, picks, settings.diameter_angstrom / pixel_size, settings)
-    if settings.has_file_each:  # else it is done once the tables are written
-        ledger.add({micrograph.name: pixel_size})
-    return picks
+        return folder.fail(replace(begun, seconds=time.perf_counter() - start).failed(str(error)))
+    except Exception as error:  # one micrograph must not stop five thousand; the trace is for a bug report
+        logger.debug("%s cannot be picked", micrograph.path, exc_info=True)
+        return folder.fail(
+            begun.failed(
+                f"{micrograph.path}: internal error: {type(error).__name__}: {error}; please report it with "
+                "what --verbose prints"
+            )
+        )
+    logger.debug("%s: %d picks in %.1f s", result.name, result.n_picks, result.seconds or 0)
+    return result

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 
@@ -150,7 +151,7 @@ def draw_wide_conditions(rng: np.random.Generator) -> Conditions:
 
     plate, stain, kind = rng.random() < 0.1, rng.random() < 0.05, rng.random()
     denoised = rng.random() < 0.3
-    return Conditions(
+    made = Conditions(
         density=0.0 if kind < 0.05 else log_uniform(0.03, 1.0),
         spacing=rng.uniform(0.45, 1.1),
         clustering=rng.choice([0.0, 0.2, 0.5, 0.8]),
@@ -162,7 +163,7 @@ def draw_wide_conditions(rng: np.random.Generator) -> Conditions:
         dose_per_square_angstrom=log_uniform(8, 60),
         envelope_angstrom2=log_uniform(20, 1500),
         structural_noise=rng.uniform(0.0, 1.5),
-        drift_noise=rng.uniform(0.0, 1.0),
+        drift_noise=log_uniform(1, 6) if rng.random() < 0.08 else rng.uniform(0.0, 1.0),
         signal=log_uniform(1.0, 6.4) if rng.random() < 0.3 else log_uniform(0.2, 1.8),
         smoothing_wpx=rng.uniform(0.7, 3.0) if denoised else 0.0,
         grey_levels=rng.uniform(1.5, 20) if rng.random() < 0.3 else 0.0,
@@ -186,6 +187,25 @@ def draw_wide_conditions(rng: np.random.Generator) -> Conditions:
         multiplicative=rng.uniform(0, 1) if rng.random() < 0.1 else 0.0,
         inverted=0.05 <= kind < 0.07,
     )
+    # Half of the images without particles hold nothing at all: every pick on them is of noise.
+    return replace(made, **_NOTHING) if kind < 0.025 else made
+
+
+_NOTHING: Final[dict[str, Any]] = dict.fromkeys(
+    (
+        "blobs",
+        "crystals",
+        "fragments",
+        "carbon",
+        "specks",
+        "beads",
+        "filaments",
+        "aggregates",
+        "ice",
+        "cracks",
+    ),
+    0.0,
+)
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:

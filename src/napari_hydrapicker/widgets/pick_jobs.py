@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -58,7 +59,7 @@ class PickJobs(Jobs):
         self._failed = False
         self._problems: list[str] = []
         self._began = 0.0
-        self._waiting: list[Message] = []
+        self._waiting: deque[Message] = deque()
 
     def pick(self, micrograph_ids: Sequence[int]) -> None:
         """Pick micrographs with the session's settings; those of unknown pixel size are reported."""
@@ -113,7 +114,7 @@ class PickJobs(Jobs):
         self._waiting += self._messages()
         deadline = time.monotonic() + _TURN_SECONDS
         while self._waiting and time.monotonic() < deadline:
-            self._take(self._waiting.pop(0))
+            self._take(self._waiting.popleft())
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Ready):
@@ -136,8 +137,11 @@ class PickJobs(Jobs):
 
     def _put(self, message: Picked) -> None:
         picks = Picks(np.array(message.yx).reshape(-1, 2), np.array(message.score, np.float32))
-        if message.micrograph_id in {record.id for record in self._session.records}:
-            self._attempt(lambda: self._session.put_picks(message.micrograph_id, picks))
+        try:
+            self._session.record(message.micrograph_id)
+        except KeyError:  # it was removed from the project meanwhile
+            return
+        self._attempt(lambda: self._session.put_picks(message.micrograph_id, picks))
 
     def _attempt(self, change: Callable[[], object]) -> None:
         try:

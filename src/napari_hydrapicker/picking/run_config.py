@@ -48,7 +48,7 @@ class NetworkFile(BaseModel):
         return self.name if self.sha256 is None else f"{self.name} (SHA-256 {self.sha256[:_SHOWN_DIGITS]}...)"
 
 
-class MadeWith(BaseModel):
+class RunConfig(BaseModel):
     """The options of a run that decide its results; device, tiles and places of files do not.
 
     Attributes
@@ -80,12 +80,17 @@ class MadeWith(BaseModel):
     overlay: bool
     format: tuple[str, ...]
 
-    def differences(self, now: MadeWith) -> list[str]:
+    @property
+    def key(self) -> str:
+        """Some digits that stand for these options."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:_SHOWN_DIGITS]
+
+    def differences(self, now: RunConfig) -> list[str]:
         """Say of each option in which a run differs from this one what it was, and is.
 
         What merely follows is left out: another picker has another network, and that another threshold.
         """
-        differing = [name for name in MadeWith.model_fields if _key(self, name) != _key(now, name)]
+        differing = [name for name in RunConfig.model_fields if _key(self, name) != _key(now, name)]
         if "picker" in differing:
             differing = ["picker"]
         elif {"weights", "head"} & set(differing):
@@ -93,7 +98,7 @@ class MadeWith(BaseModel):
         return [f"{_option(name)} was {_text(self, name)}, is {_text(now, name)}" for name in differing]
 
 
-def _key(options: MadeWith, name: str) -> object:
+def _key(options: RunConfig, name: str) -> object:
     value = getattr(options, name)
     return value.identity if isinstance(value, NetworkFile) else value
 
@@ -102,7 +107,7 @@ def _option(name: str) -> str:
     return "--" + name.removesuffix("_angstrom").replace("_", "-")
 
 
-def _text(options: MadeWith, name: str) -> str:
+def _text(options: RunConfig, name: str) -> str:
     value = getattr(options, name)
     if value is None:
         return "half the diameter" if name == "border_angstrom" else "none"

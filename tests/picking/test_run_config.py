@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from napari_hydrapicker.picking.made_with import MadeWith, NetworkFile
+from napari_hydrapicker.picking.run_config import NetworkFile, RunConfig
 
 NETWORK = NetworkFile(name="generic.safetensors", sha256="ab" * 32)
 OTHER = NetworkFile(name="generic.safetensors", sha256="cd" * 32)
 OWN_HEAD = NetworkFile(name="generic")
-FIRST = MadeWith(
+FIRST = RunConfig(
     picker="hydra", weights=NETWORK, head=OWN_HEAD, diameter_angstrom=180.5, border_angstrom=None,
     threshold=0.3, no_mask=False, no_split=False, overlay=False, format=("csv", "star"),
 )  # fmt: skip
 
 
-def now(**changes: Any) -> MadeWith:
+def now(**changes: Any) -> RunConfig:
     return FIRST.model_copy(update=changes)
 
 
@@ -79,10 +79,10 @@ def test_all_options_are_compared() -> None:
         "picker": "cgan", "weights": OTHER, "head": None, "diameter_angstrom": 1.0, "border_angstrom": 1.0,
         "threshold": 1.0, "no_mask": True, "no_split": True, "overlay": True, "format": (),
     }  # fmt: skip
-    assert changes.keys() == MadeWith.model_fields.keys()
+    assert changes.keys() == RunConfig.model_fields.keys()
     assert all(FIRST.differences(now(**{name: value})) for name, value in changes.items())
 
 
 def test_nothing_changes_on_its_way_through_a_file() -> None:
     odd = now(diameter_angstrom=180.1 + 0.2, threshold=0.1 + 0.2, border_angstrom=1 / 3)
-    assert MadeWith.model_validate_json(odd.model_dump_json()) == odd
+    assert RunConfig.model_validate_json(odd.model_dump_json()) == odd

@@ -1,0 +1,386 @@
+"""The manifest of a folder of picks: how each micrograph in it was picked, and what came of it.
+
+The manifest is a file of JSON lines that only ever grows. A micrograph is done once its line stands there,
+and the line holds its picks: all tables of the folder are made from the manifest. So a run may be killed at
+any moment, and several runs may write into one folder at a time. The kinds of lines, by their key:
+
+``run``
+    The options of a run, and a key of them that results refer to; whether it replaces results.
+``result``
+    What became of a micrograph; beside it its ``picks``. A later line takes the place of an earlier one.
+``forget``
+    Names of micrographs whose results no longer count: they are about to be picked anew.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import logging
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from napari_hydrapicker import __version__
+from napari_hydrapicker.errors import CoordinateFileError
+from napari_hydrapicker.folder_lock import FolderLock
+from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.picking.run_config import RunConfig
+from napari_hydrapicker.picks import Picks
+
+logger = logging.getLogger(__name__)
+
+MANIFEST = "picking.jsonl"
+_FORMAT_VERSION = 2  # 1 was picking.json, without the picks
+_WAIT_SECONDS = 600.0  # for another run that writes large tables on a slow disk
+
+
+class OutputFolderError(CoordinateFileError):
+    """Nothing more can be written into a folder of picks: to go on picking would be in vain."""
+
+
+@dataclass(frozen=True)
+class MicrographResult:
+    """What became of one micrograph.
+
+    Attributes
+    ----------
+    name
+        The micrograph's; of a file that cannot be opened, the file's.
+    source
+        The file, with the frame before it in a stack: ``3@/data/stack.mrcs``; "" if it is not known.
+    error
+        Why there are no picks; "" if there are.
+    n_picks, mean_score
+        Picks from the threshold on, and their mean probability, None without picks.
+    pixel_size_angstrom, diameter_px, shape
+        What the micrograph was picked with, and its rows and columns; None if not known.
+    seconds
+        How long it took.
+    size_bytes, mtime_ns
+        Of the file when it was read, to see whether it has changed since.
+    run
+        Key of the options, in the manifest.
+    earlier
+        Whether another run than this one has done it; not in the manifest.
+    """
+
+    name: str
+    source: str = ""
+    error: str = ""
+    n_picks: int = 0
+    mean_score: float | None = None
+    pixel_size_angstrom: float | None = None
+    diameter_px: float | None = None
+    shape: tuple[int, int] | None = None
+    seconds: float | None = None
+    size_bytes: int | None = None
+    mtime_ns: int | None = None
+    run: str = ""
+    earlier: bool = field(default=False, compare=False)
+
+    @classmethod
+    def failure(cls, path: Path, error: str) -> MicrographResult:
+        """Return the result of a file that cannot be opened."""
+        return cls(_printable(path.name), _printable(os.path.abspath(path)), _printable(error))
+
+    @classmethod
+    def of(cls, micrograph: Micrograph, name: str | None = None, **values: Any) -> MicrographResult:
+        """Return a result of a micrograph, with its file's size and time as they are now."""
+        size, mtime = _size_and_time(micrograph.path)
+        return cls(
+            _printable(name or micrograph.name), source_of(micrograph), shape=micrograph.shape,
+            size_bytes=size, mtime_ns=mtime, **values,
+        )  # fmt: skip
+
+    def failed(self, error: str) -> MicrographResult:
+        """Return this result as that of a micrograph that cannot be picked."""
+        return replace(self, error=_printable(error))
+
+    def is_outdated(self, micrograph: Micrograph) -> bool:
+        """Whether the micrograph's file has changed since: another size or another time."""
+        return (self.size_bytes, self.mtime_ns) != _size_and_time(micrograph.path)
+
+
+def source_of(micrograph: Micrograph) -> str:
+    """Return what tells a micrograph from all others: its file, and the frame of a stack."""
+    path = _printable(os.path.abspath(micrograph.path))
+    return f"{micrograph.frame + 1}@{path}" if micrograph.n_frames > 1 else path
+
+
+def _printable(text: str) -> str:
+    """Return text that UTF-8 can hold: names of files are bytes, of any kind."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _size_and_time(path: Path) -> tuple[int | None, int | None]:
+    try:
+        status = path.stat()
+    except OSError:  # picking it will say what is wrong
+        return None, None
+    return status.st_size, status.st_mtime_ns
+
+
+class _Line(BaseModel):
+    """One line; of its kinds only one is there."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    run: str | None = None
+    format_version: int = _FORMAT_VERSION
+    options: RunConfig | None = None
+    overwrite: bool = False
+    result: dict[str, Any] | None = None
+    picks: str = ""
+    forget: list[str] | None = None
+
+
+_RESULT = TypeAdapter(MicrographResult)
+
+
+class Manifest:
+    """The manifest of one folder, as it is now and as other runs make it grow.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the picks go. Nothing is read before `locked` or `refresh`.
+
+    Attributes
+    ----------
+    picked, failed : dict of str to MicrographResult
+        Results by the micrograph's name, and failures by source (or error, where there is none).
+    configs : dict of str to RunConfig
+        Options of the runs by their keys, the latest last.
+    overwriting : set of str
+        Keys of the runs that were told to replace results, whatever options these were made with.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / MANIFEST
+        self.picked: dict[str, MicrographResult] = {}
+        self.failed: dict[str, MicrographResult] = {}
+        self.configs: dict[str, RunConfig] = {}
+        self.overwriting: set[str] = set()
+        self._offsets: dict[str, int] = {}
+        self._names: dict[str, str] = {}  # by source
+        self._size = 0  # bytes read so far: whole lines
+        self._identity: tuple[int, int] | None = None
+        self._lock = FolderLock(
+            folder,
+            lambda what: OutputFolderError(f"{what}: {folder}"),
+            f"another run has not let go of the folder for {_WAIT_SECONDS:g} s; end that run, then try again",
+            "",
+        )
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run has begun in the folder."""
+        return self._identity is not None
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs from writing into the folder, and read what they have written.
+
+        Raises
+        ------
+        OutputFolderError
+            If the folder cannot be written, another run does not let go of it, or the manifest is gone.
+        CoordinateFileError
+            If the manifest cannot be read.
+        """
+        if self.exists:
+            self.refresh()  # the lock must not make a folder anew that is gone
+        with self._lock.held(_WAIT_SECONDS):
+            self._catch_up(alone=True)
+            yield
+
+    def refresh(self) -> None:
+        """Read what has been added since the last time; raises as `locked`."""
+        self._catch_up(alone=False)
+
+    def _catch_up(self, alone: bool) -> None:
+        try:
+            status = self._status()
+            if status is None or status.st_size == self._size:
+                return
+            with self.path.open("rb") as file:
+                self._read(file, alone)
+        except OSError as error:
+            raise CoordinateFileError(f"cannot be read ({error.strerror or error}): {self.path}") from error
+
+    def _status(self) -> os.stat_result | None:
+        """Look at the file; None as long as no run has begun."""
+        try:
+            status = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if not self.exists:
+                return None
+            raise OutputFolderError(
+                f"the folder of results, or {MANIFEST} in it, is gone (deleted, renamed, or its disk is no "
+                f"longer there): {self.path.parent}"
+            ) from error
+        if not stat.S_ISREG(status.st_mode):  # to open a pipe would be to wait for ever
+            raise CoordinateFileError(f"not a regular file: {self.path}; delete it, or choose another folder")
+        identity = (status.st_dev, status.st_ino)
+        if self._identity not in (None, identity) or status.st_size < self._size:
+            raise OutputFolderError(
+                f"{MANIFEST} was replaced while this run wrote into the folder: {self.path.parent}"
+            )
+        self._identity = identity
+        return status
+
+    def _read(self, file: BinaryIO, alone: bool) -> None:
+        file.seek(self._size)
+        damaged = 0
+        for line in file:
+            if not line.endswith(b"\n"):
+                break  # another run is writing it, or was killed while it did
+            try:
+                self._take(_Line.model_validate_json(line), self._size)
+            except ValidationError:
+                if not alone:  # over a network a line that is being written may have holes
+                    return
+                damaged += 1
+            self._size += len(line)
+        if damaged:
+            logger.warning("damaged lines, what they tell of is picked again: %d in %s", damaged, self.path)
+
+    def _take(self, line: _Line, offset: int) -> None:
+        if line.format_version > _FORMAT_VERSION:
+            raise CoordinateFileError(
+                f"written by a newer version of napari-hydrapicker, which has to go on with it: {self.path}"
+            )
+        if line.run is not None and line.options is not None:
+            self.configs.pop(line.run, None)
+            self.configs[line.run] = line.options
+            if line.overwrite:
+                self.overwriting.add(line.run)
+        elif line.result is not None:
+            self._take_result(_RESULT.validate_python(line.result), offset)
+        elif line.forget is not None:
+            for name in line.forget:
+                self.picked.pop(name, None)
+                self._offsets.pop(name, None)
+            forgotten = set(line.forget)
+            self.failed = {key: one for key, one in self.failed.items() if one.name not in forgotten}
+
+    def _take_result(self, result: MicrographResult, offset: int) -> None:
+        if result.error:  # of a file that was picked before, and has changed since
+            self._drop(self._names.get(result.source, ""))
+            self.failed[result.source or result.error] = result
+            return
+        self._drop(result.name)
+        self.failed.pop(result.source, None)
+        self.failed.pop(result.source.partition("@")[2], None)  # the stack could not be opened once
+        self.picked[result.name], self._offsets[result.name] = result, offset
+        self._names[result.source] = result.name
+
+    def _drop(self, name: str) -> None:
+        result = self.picked.pop(name, None)
+        self._offsets.pop(name, None)
+        if result is not None:
+            self._names.pop(result.source, None)
+
+    def name_of(self, source: str) -> str | None:
+        """Return the name under which a micrograph has been picked into the folder; None if it has not."""
+        return self._names.get(source)
+
+    def is_made_with(self, result: MicrographResult, config: RunConfig) -> bool:
+        """Whether a result was made with options; not if nobody can tell any more."""
+        known = self.configs.get(result.run)
+        return known is not None and (known is config or not known.differences(config))
+
+    def picks(self, names: Iterable[str]) -> dict[str, Picks]:
+        """Return the picks of micrographs that are picked, by name; raises as `locked`."""
+        found: dict[str, Picks] = {}
+        try:
+            with self.path.open("rb") as file:
+                for name in names:
+                    file.seek(self._offsets[name])
+                    line = _Line.model_validate_json(file.readline())
+                    found[name] = _decoded(line.picks, self.picked[name])
+        except (OSError, ValueError) as error:
+            raise CoordinateFileError(f"cannot be read ({error}): {self.path}") from error
+        return found
+
+    def begin(self, config: RunConfig, replace: Sequence[str] | None = None) -> str:
+        """Note the options of a run; return their key.
+
+        Results of the names in `replace` are forgotten; with it, even an empty one, the folder may come to
+        hold results of other options beside.
+
+        To be called while `locked`; raises as `add`.
+        """
+        self._create()
+        key = config.key
+        lines: list[dict[str, Any]] = []
+        overwrite = replace is not None
+        if next(reversed(self.configs), None) != key or (overwrite and key not in self.overwriting):
+            run = {"run": key, "format_version": _FORMAT_VERSION, "overwrite": overwrite}
+            program = f"napari-hydrapicker {__version__}"
+            lines.append(run | {"program": program, "options": config.model_dump(mode="json")})
+        failed = {one.name for one in self.failed.values()}
+        known = [name for name in replace or () if name in self.picked or name in failed]
+        if known:
+            lines.append({"forget": known})
+        self._append(lines)
+        return key
+
+    def add(self, result: MicrographResult, picks: Picks | None = None) -> None:
+        """Note what became of a micrograph; to be called while `locked`.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; then nothing of it is.
+        OutputFolderError
+            If the manifest is gone.
+        """
+        values = {name: value for name, value in asdict(result).items() if name != "earlier"}
+        self._append([{"result": values, "picks": "" if picks is None else _encoded(picks)}])
+
+    def _create(self) -> None:
+        if self._status() is None:
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))  # the umask decides
+            self._status()
+
+    def _append(self, lines: Sequence[dict[str, Any]]) -> None:
+        if not lines:
+            return
+        content = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        # Without O_CREAT: a folder that is gone, and made anew by somebody, is not gone on with.
+        descriptor = os.open(self.path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            file.truncate(self._size)  # half a line of a run that was killed
+            file.seek(self._size)
+            try:
+                rest = memoryview(content)
+                while rest:
+                    rest = rest[file.write(rest) :]
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    file.truncate(self._size)
+                raise
+        self._catch_up(alone=True)
+
+
+def _encoded(picks: Picks) -> str:
+    """Centres, then scores, exactly: all that a picker gives."""
+    return base64.b64encode(picks.yx.astype("<f8").tobytes() + picks.score.astype("<f4").tobytes()).decode()
+
+
+def _decoded(text: str, result: MicrographResult) -> Picks:
+    content = base64.b64decode(text, validate=True)
+    n = result.n_picks
+    if len(content) != n * 20:
+        raise ValueError(f"{result.name} has not {n} picks")
+    yx = np.frombuffer(content, "<f8", 2 * n).reshape(n, 2)
+    return Picks(yx, np.frombuffer(content, "<f4", n, 16 * n), diameter_px=result.diameter_px)
