@@ -106,6 +106,12 @@ def test_picks_of_a_head_are_the_same_to_the_bit_after_two_more_are_trained(
     assert pick(network, "third", micrograph).score.tobytes() != before.score.tobytes()
 
 
+def test_a_head_knows_the_diameter_that_it_was_trained_at(network: Path, micrograph: Micrograph) -> None:
+    train(network, "first", micrograph, seed=1)
+    assert HydraNetPicker.load(network, "first", "cpu").head_diameter_angstrom == DIAMETER_ANGSTROM
+    assert HydraNetPicker.load(network, "generic", "cpu").head_diameter_angstrom is None
+
+
 def test_picks_survive_renaming_exporting_and_importing(
     network: Path, micrograph: Micrograph, tmp_path: Path
 ) -> None:

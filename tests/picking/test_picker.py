@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.picker import check_lengths, inside, usable
+from napari_hydrapicker.picking.picker import check_lengths, doubt, inside, usable
+from napari_hydrapicker.picks import Picks
 
 SHAPE = (60, 100)
 
@@ -53,3 +54,11 @@ def test_lengths_that_are_none(wrong: float) -> None:
         check_lengths(wrong, 1.0)
     with pytest.raises(ParameterError, match="the least distance must be 0 or more"):
         check_lengths(1.0, wrong)
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"), [([], 1.0), ([1.0, 1.0], 0.0), ([0.5], 0.5), ([0.9, 0.1], 0.18)]
+)
+def test_doubt(scores: list[float], expected: float) -> None:
+    picks = Picks(np.zeros((len(scores), 2)), np.array(scores, np.float32))
+    assert doubt(picks) == pytest.approx(expected)

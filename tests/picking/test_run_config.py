@@ -78,6 +78,7 @@ def test_all_options_are_compared() -> None:
     changes = {
         "picker": "cgan", "weights": OTHER, "head": None, "diameter_angstrom": 1.0, "border_angstrom": 1.0,
         "threshold": 1.0, "no_mask": True, "no_split": True, "overlay": True, "format": (),
+        "quality": "best", "contrast": "light",
     }  # fmt: skip
     assert changes.keys() == RunConfig.model_fields.keys()
     assert all(FIRST.differences(now(**{name: value})) for name, value in changes.items())

@@ -11,7 +11,8 @@ import typer
 
 from napari_hydrapicker.cli.pick_loading import Choice
 from napari_hydrapicker.cli.pick_run import run
-from napari_hydrapicker.cli.pickers import PickerName
+from napari_hydrapicker.cli.pick_survey import looked_at
+from napari_hydrapicker.cli.pickers import ContrastName, PickerName, Quality
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picking.run_config import RunConfig
 
@@ -58,6 +59,16 @@ def pick(
     tile: Annotated[
         int | None, typer.Option(help="Side of tiles, working pixels (21 a particle), to save memory.")
     ] = None,
+    quality: Annotated[
+        Quality,
+        typer.Option(help="hydra: best averages over flips and quarter turns, at eight times the cost."),
+    ] = Quality.FAST,
+    contrast: Annotated[
+        ContrastName,
+        typer.Option(
+            help="hydra: whether particles are dark or light; auto looks at three micrographs first."
+        ),
+    ] = ContrastName.AUTO,
     no_split: Annotated[
         bool, typer.Option("--no-split", help="cgan: leave out merged marks, as in the paper.")
     ] = False,
@@ -78,7 +89,7 @@ def pick(
     if quiet or verbose:
         logging.getLogger("napari_hydrapicker").setLevel(logging.WARNING if quiet else logging.DEBUG)
     _check(diameter, pixel_size, threshold, border)
-    choice = Choice(picker, weights, head, library, device, tile, no_split)
+    choice = Choice(picker, weights, head, library, device, tile, no_split, quality)
     choice.check()
     if overwrite and resume:
         raise ParameterError("--overwrite replaces what --resume would keep; give one of them")
@@ -90,6 +101,7 @@ def pick(
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 
     loaded, network, network_head = choice.load()
+    loaded, seen = looked_at(loaded, opened, diameter, pixel_size, contrast)
     least = loaded.threshold if threshold is None else threshold
     settings = Settings(
         out, diameter, chosen, pixel_size, least, border, not no_mask, overlay, overwrite, resume
@@ -97,7 +109,7 @@ def pick(
     config = RunConfig(
         picker=picker.value, weights=network, head=network_head, diameter_angstrom=diameter,
         border_angstrom=border, threshold=least, no_mask=no_mask, no_split=no_split, overlay=overlay,
-        format=tuple(sorted(chosen)),
+        format=tuple(sorted(chosen)), quality=quality.value, contrast=seen,
     )  # fmt: skip
     run(loaded, opened, OutputFolder(settings, config), unopened, quiet)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from napari_hydrapicker.cli.pickers import PickerName
+from napari_hydrapicker.cli.pickers import PickerName, Quality
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picking.run_config import NetworkFile
 
@@ -28,6 +28,7 @@ class Choice:
     device: str
     tile: int | None
     no_split: bool
+    quality: Quality = Quality.FAST
 
     def check(self) -> None:
         """Refuse options of the other picker, and what is no file: a pipe would be waited for, for ever.
@@ -44,8 +45,10 @@ class Choice:
                 and not (os.path.isfile(path) or os.path.isdir(path))
             ):
                 raise ParameterError(f"{option}: not a regular file: {path}")
-        hydra_only = {"--head": self.head, "--library": self.library, "--tile": self.tile}
-        cgan_only = {"--no-split": self.no_split or None}
+        hydra_only: dict[str, object] = {"--head": self.head, "--library": self.library, "--tile": self.tile}
+        if self.quality is not Quality.FAST:
+            hydra_only["--quality"] = self.quality
+        cgan_only: dict[str, object] = {"--no-split": self.no_split or None}
         for option, value in (hydra_only if self.picker is PickerName.CGAN else cgan_only).items():
             if value is not None:
                 raise ParameterError(f"{option}: not for --picker {self.picker}; leave it out")
@@ -83,7 +86,7 @@ class Choice:
             raise ParameterError(f"--library {self.library}: no such folder")
         head = "generic" if self.head is None else self.head
         given = [] if self.library is None else [HeadLibrary(self.library)]
-        loaded = HydraNetPicker.load(self.weights, head, self.device, self.tile, given)
+        loaded = HydraNetPicker.load(self.weights, head, self.device, self.tile, given, self.quality.value)
         path = self.weights or bundled_path()
         return loaded, NetworkFile.of(path), _head_file(head, path, [*given, user_library()])
 

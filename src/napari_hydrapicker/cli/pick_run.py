@@ -12,6 +12,7 @@ import typer
 
 from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.errors import MicrographError
+from napari_hydrapicker.picking.picker import DOUBTFUL
 
 if TYPE_CHECKING:
     from napari_hydrapicker.micrograph import Micrograph
@@ -171,6 +172,13 @@ def report(
     _print_table(picked[:_LISTED])
     if len(picked) > _LISTED:
         typer.echo(f"({len(picked) - _LISTED} more in summary.csv)")
+    doubtful = [one for one in picked if one.doubt is not None and one.doubt > DOUBTFUL]
+    if len(doubtful) > len(picked) / 2:
+        logger.warning(
+            "the picks on %d of %d micrographs are doubtful: is the diameter right (`hydrapicker diameter`), "
+            "and are there particles?",
+            len(doubtful), len(picked),
+        )  # fmt: skip
     if written:
         typer.echo(
             f"{sum(one.n_picks for one in picked)} picks with FOM {settings.threshold:.2g} or more on "
@@ -185,10 +193,11 @@ def _print_table(picked: Sequence[MicrographResult]) -> None:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("micrograph", overflow="fold")
-    for heading in ("picks", "mean FOM", "seconds"):
+    for heading in ("picks", "mean FOM", "doubt", "seconds"):
         table.add_column(heading, justify="right")
     for one in picked:
         mean = "-" if one.mean_score is None else f"{one.mean_score:.2f}"
+        doubt = "-" if one.doubt is None else f"{one.doubt:.2f}"
         seconds = "earlier" if one.earlier or one.seconds is None else f"{one.seconds:.1f}"
-        table.add_row(one.name, str(one.n_picks), mean, seconds)
+        table.add_row(one.name, str(one.n_picks), mean, doubt, seconds)
     Console().print(table)

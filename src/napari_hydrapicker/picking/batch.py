@@ -12,7 +12,7 @@ from napari_hydrapicker.errors import HydraPickerError, MicrographError
 from napari_hydrapicker.micrograph import Micrograph, open_micrographs, with_distinct_names
 from napari_hydrapicker.picking.manifest import MicrographResult, OutputFolderError
 from napari_hydrapicker.picking.outputs import NameTakenError, OutputFolder
-from napari_hydrapicker.picking.picker import Picker
+from napari_hydrapicker.picking.picker import Picker, doubt
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +71,9 @@ def _pick(picker: Picker, micrograph: Micrograph, folder: OutputFolder) -> Micro
         picks = picker.pick_micrograph(
             micrograph, settings.diameter_angstrom, begun.pixel_size_angstrom, settings.border_angstrom,
             settings.use_mask,
-        ).above(settings.threshold)  # fmt: skip
-        result = folder.record(micrograph, replace(begun, seconds=time.perf_counter() - start), picks)
+        )  # fmt: skip
+        begun = replace(begun, seconds=time.perf_counter() - start, doubt=doubt(picks))
+        result = folder.record(micrograph, begun, picks.above(settings.threshold))
     except OutputFolderError:
         raise
     except NameTakenError as error:

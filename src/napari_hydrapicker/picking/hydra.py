@@ -55,6 +55,8 @@ class HydraNetPicker:
         With "best" the answers for all eight flips and quarter turns are averaged, at eight times the cost.
     contrast : "dark" or "light"
         Whether particles are darker or lighter than the background.
+    head_diameter_angstrom : float or None
+        Diameter that the head was trained at, where it is a kept one: it is at home there.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class HydraNetPicker:
     tile_wpx: int | None = None
     quality: Quality = "fast"
     contrast: Contrast = "dark"
+    head_diameter_angstrom: float | None = None
     _fitting_tile: int | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -121,6 +124,7 @@ class HydraNetPicker:
         target = choose_device(device)
         path = network_file.bundled_path() if weights is None else Path(weights)
         own = network_file.read_metadata(path).heads
+        trained_at = None
         if head in own:
             model, metadata = network_file.load(path, [head])
         else:
@@ -128,8 +132,9 @@ class HydraNetPicker:
             model, metadata = network_file.load(path, [])
             attach(model, made, record)
             metadata, head = metadata.with_head(record), record.name
+            trained_at = record.diameter_angstrom
         model = model.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(model, metadata, head, tile_wpx, quality, contrast)
+        return cls(model, metadata, head, tile_wpx, quality, contrast, trained_at)
 
     @property
     def threshold(self) -> float:

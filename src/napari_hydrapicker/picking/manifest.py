@@ -60,6 +60,8 @@ class MicrographResult:
         Why there are no picks; "" if there are.
     n_picks, mean_score
         Picks from the threshold on, and their mean probability, None without picks.
+    doubt
+        Share of all candidates, weighed with their probability, that should be wrong (`picker.doubt`).
     pixel_size_angstrom, diameter_px, shape
         What the micrograph was picked with, and its rows and columns; None if not known.
     seconds
@@ -77,6 +79,7 @@ class MicrographResult:
     error: str = ""
     n_picks: int = 0
     mean_score: float | None = None
+    doubt: float | None = None
     pixel_size_angstrom: float | None = None
     diameter_px: float | None = None
     shape: tuple[int, int] | None = None

@@ -11,6 +11,7 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
 
+DOUBTFUL = 0.5  # doubt from which on picks are not to be trusted
 FLOOR = 0.01  # candidates of a lower probability are never listed
 
 
@@ -67,6 +68,17 @@ class Picker(Protocol):
             If the work does not fit into memory.
         """
         ...
+
+
+def doubt(picks: Picks) -> float:
+    """Share of the picks, weighed with their probability, that should be wrong; 1 without any.
+
+    It is the sum of p (1 - p) over the sum of p. Near 0 where particles are plain; above one half the picks
+    are not to be trusted: the diameter may be wrong, the contrast turned over, or nothing be there.
+    """
+    score = np.asarray(picks.score, np.float64)
+    expected = score.sum()
+    return float((score * (1 - score)).sum() / expected) if expected > 0 else 1.0
 
 
 def check_lengths(border_px: float, min_distance: float) -> None:

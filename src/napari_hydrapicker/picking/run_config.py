@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -65,6 +65,8 @@ class RunConfig(BaseModel):
         Whether these options are given.
     format
         The formats, sorted.
+    quality, contrast
+        Of the HydraPicker's picks (`hydra.HydraNetPicker`); the contrast that was found with --contrast auto.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -79,6 +81,8 @@ class RunConfig(BaseModel):
     no_split: bool
     overlay: bool
     format: tuple[str, ...]
+    quality: Literal["fast", "best"] = "fast"
+    contrast: Literal["dark", "light"] = "dark"
 
     @property
     def key(self) -> str:

@@ -17,6 +17,7 @@ from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.imaging.scale import pixel_angstrom
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking.hydra import Contrast, HydraNetPicker
+from napari_hydrapicker.picking.picker import doubt
 from napari_hydrapicker.picks import Picks
 
 SURVEYED = 3  # micrographs
@@ -27,6 +28,7 @@ _MOST_OF_IMAGE = 1 / 4  # of the shorter side, above which it is not
 _FITS = 0.75  # of the best evidence is enough for a stated diameter
 _TOLERANCE = 1.25  # ratio of the best to the stated diameter that is no contradiction
 _CLEARLY = 3.0  # times the evidence for the other contrast
+_NO_DOUBT = 0.35  # of picks on the first micrograph, below which it need not be turned over
 _LEAST_EVIDENCE = 3.0  # confident picks, by which anything can be said
 
 
@@ -42,17 +44,6 @@ def evidence(picks: Picks) -> float:
     """
     score = np.asarray(picks.score, np.float64)
     return float((2 * score[score > 0.5] - 1).sum())
-
-
-def doubt(picks: Picks) -> float:
-    """Share of the picks, weighed with their probability, that should be wrong; 1 without any.
-
-    It is the sum of p (1 - p) over the sum of p. Near 0 where particles are plain; above one half the picks
-    are not to be trusted: the diameter may be wrong, the contrast turned over, or nothing be there.
-    """
-    score = np.asarray(picks.score, np.float64)
-    expected = score.sum()
-    return float((score * (1 - score)).sum() / expected) if expected > 0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -75,13 +66,18 @@ def find_contrast(
     diameter_angstrom: float,
     pixel_size_angstrom: float | None = None,
 ) -> ContrastFinding:
-    """Pick a few micrographs as they are and turned over.
+    """Pick a few micrographs as they are, and turned over unless there is no doubt about the first.
 
     Raises
     ------
     ParameterError
         If none of the micrographs can be picked, or a length makes no sense.
     """
+    first = replace(picker, contrast="dark").pick_micrograph(
+        micrographs[0], diameter_angstrom, pixel_size_angstrom
+    )
+    if doubt(first) < _NO_DOUBT and evidence(first) >= _LEAST_EVIDENCE:
+        return ContrastFinding(evidence(first), 0.0)
     found = {
         contrast: _evidence(
             replace(picker, contrast=contrast), micrographs, diameter_angstrom, pixel_size_angstrom

@@ -1,0 +1,79 @@
+"""`hydrapicker diameter`: estimate the particles' diameter by picking a few micrographs at several."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_hydrapicker.cli.pickers import ContrastName
+from napari_hydrapicker.errors import MicrographError, ParameterError
+
+
+def diameter(
+    micrographs: Annotated[
+        list[str], typer.Argument(metavar="MICROGRAPH", help="Files, folders or patterns, or lists of them.")
+    ],
+    stated: Annotated[
+        float | None, typer.Option("--diameter", help="Look around this one, Angstrom; default: 80 to 900.")
+    ] = None,
+    pixel_size: Annotated[
+        float | None, typer.Option(help="Angstrom per pixel; default: what the files state.")
+    ] = None,
+    number: Annotated[int, typer.Option(help="How many of the micrographs to look at.")] = 3,
+    contrast: Annotated[
+        ContrastName, typer.Option(help="Whether particles are dark or light; auto finds out.")
+    ] = ContrastName.AUTO,
+    weights: Annotated[Path | None, typer.Option(help="Network file; default: the bundled.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Estimate the particles' diameter.
+
+    Picks a few micrographs with the generic head at several diameters, and says at which most of the area is
+    taken up by particles that the network is sure of.
+    """
+    from napari_hydrapicker.cli.pick_input import open_named
+
+    for option, value in (("--diameter", stated), ("--pixel-size", pixel_size)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise ParameterError(f"{option} {value:g}: give a positive number of Angstrom")
+    if number < 1:
+        raise ParameterError(f"--number {number}: give 1 or more")
+    opened, unopened = open_named(micrographs)
+    if not opened:
+        raise MicrographError(unopened[0].error)
+
+    from rich.console import Console
+
+    from napari_hydrapicker.picking.hydra import HydraNetPicker
+    from napari_hydrapicker.picking.survey import chosen_for_survey, find_contrast, find_diameter
+
+    picker = HydraNetPicker.load(weights, device=device)
+    few = chosen_for_survey(opened, number)
+    if contrast is not ContrastName.AUTO:
+        picker = replace(picker, contrast="light" if contrast is ContrastName.LIGHT else "dark")
+    with Console(stderr=True).status("looking at several diameters"):
+        found = find_diameter(picker, few, stated, pixel_size)
+        if contrast is ContrastName.AUTO and found.is_telling:
+            seen = find_contrast(picker, few, found.best_angstrom, pixel_size).contrast
+        elif contrast is ContrastName.AUTO:
+            light = find_diameter(replace(picker, contrast="light"), few, stated, pixel_size)
+            seen, found = ("light", light) if light.is_telling else ("dark", found)
+        else:
+            seen = picker.contrast
+        if seen != picker.contrast and contrast is ContrastName.AUTO:
+            found = find_diameter(replace(picker, contrast=seen), few, stated, pixel_size)
+    for one in found.trials:
+        typer.echo(
+            f"{one.diameter_angstrom:6.0f} A  {one.particles / len(few):7.1f} particles a micrograph  "
+            f"{100 * one.area:5.1f} % of the area"
+        )
+    if not found.is_telling:
+        raise MicrographError(
+            f"{few[0].path}: hardly a particle is found at any of these diameters; give --diameter to look "
+            "around another, or check the pixel size"
+        )
+    typer.echo(f"about {found.best_angstrom:.0f} A, particles {seen}")
