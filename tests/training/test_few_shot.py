@@ -15,7 +15,12 @@ from napari_hydrapicker.hydra.head import ThesisHead
 from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import bundled_path, load
 from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, train_head
+from napari_hydrapicker.training.few_shot import (
+    FewShotParameters,
+    FewShotProgress,
+    split_by_area,
+    train_head,
+)
 
 NONE = np.empty((0, 2))
 QUICK = FewShotParameters(
@@ -85,6 +90,53 @@ def test_without_held_out_micrographs_the_last_state_is_kept(small: HydraPicker)
     assert result.steps == 12
     assert result.better is None
     assert not result.held_out
+
+
+def crowd(shape: tuple[int, int], complete: bool = True, number: int = 40) -> CorrectedMicrograph:
+    rng = np.random.default_rng(3)
+    yx = rng.uniform(0, 1, (number, 2)) * (np.array(shape) - 1)
+    image = rng.normal(size=shape).astype(np.float32)
+    return CorrectedMicrograph("crowd", image, Marks(yx, yx[:3] + 1, yx[:2] + 2, complete))
+
+
+@pytest.mark.parametrize("shape", [(96, 330), (330, 96)])
+def test_a_single_micrograph_is_split_across_its_longer_side(shape: tuple[int, int]) -> None:
+    whole = crowd(shape)
+    parts = split_by_area(whole)
+    assert parts is not None
+    rest, apart = parts
+    axis = int(np.argmax(shape))
+    cut = rest.image.shape[axis]
+    assert cut % 16 == 0
+    np.testing.assert_array_equal(np.concatenate([rest.image, apart.image], axis=axis), whole.image)
+    moved = apart.marks.yx + (np.arange(2) == axis) * cut
+    np.testing.assert_allclose(
+        np.sort(np.concatenate([rest.marks.yx, moved])[:, axis]), np.sort(whole.marks.yx[:, axis])
+    )
+    assert 0.2 <= len(apart.marks.yx) / 40 <= 0.45
+    assert apart.marks.complete
+
+
+def test_what_is_not_split() -> None:
+    assert split_by_area(crowd((96, 330), complete=False)) is None
+    assert split_by_area(crowd((96, 330), number=12)) is None
+    assert split_by_area(crowd((24, 24))) is None
+
+
+def test_a_head_from_one_micrograph_is_judged_on_a_part_of_it(small: HydraPicker) -> None:
+    told: list[FewShotProgress] = []
+    p = replace(QUICK, steps=4, validate_every=2)
+    result = train_head(small, [crowd((96, 330))], parameters=p, report=told.append)
+    assert result.held_out
+    assert result.by_area
+    assert result.better is not None
+    assert result.before.particles in range(8, 19)
+    steps = [one for one in told if one.stage == "training"]
+    assert {one.total for one in steps} == {8, 4 + result.steps}
+    assert [one.done for one in steps] == sorted(one.done for one in steps)
+    assert steps[-1].done == steps[-1].total
+    alone = train_head(small, [crowd((96, 330))], [crowd((96, 330))], replace(p, steps=result.steps))
+    assert not alone.by_area
 
 
 def test_marks_alone_do_not_choose_the_head(small: HydraPicker) -> None:

@@ -180,6 +180,8 @@ def _report(result: FewShotResult, examples: Sequence[Example], path: Path) -> N
 
     before, after = result.before.ap, result.after.ap
     on = "held-out micrographs" if result.held_out else "the micrographs it was trained on"
+    if result.by_area:
+        on = "a held-out part of the micrograph"
     typer.echo(
         f"{len(examples)} micrographs, {sum(len(one.yx) for one in examples)} particles, "
         f"{result.steps} steps, {result.seconds:.0f} s"

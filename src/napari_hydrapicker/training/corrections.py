@@ -105,6 +105,12 @@ class CorrectedMicrograph:
         )
         return cls(name, image, marks)
 
+    def part(self, top_left: tuple[int, int], shape: tuple[int, int]) -> CorrectedMicrograph:
+        """Return a rectangle of the micrograph, in working pixels."""
+        (top, left), (rows, cols) = top_left, shape
+        image = np.ascontiguousarray(self.image[top : top + rows, left : left + cols])
+        return replace(self, image=image, marks=self.marks.within(top_left, shape))
+
     def turned(self, which: int) -> CorrectedMicrograph:
         """Return the micrograph after one of the eight turns of `turns.turn`."""
         marks = self.marks

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from napari_hydrapicker.training.holding_out import is_gain
 __all__ = ["FewShotParameters", "FewShotProgress", "FewShotResult", "train_head"]
 
 _TOLD_EVERY = 5  # steps
+_SHARE_APART = 0.25  # of the particles of a single micrograph, that are held out
+_FEWEST_APART = 6  # particles, of which AP says something
+_CUT_WPX = 16
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class FewShotResult:
         Whether it was broken off.
     marks_only
         Whether some of the micrographs scored are partial: the scores are of the marks alone there.
+    by_area
+        Whether a part of the only micrograph was held out, by a first head, in the place of a micrograph.
     """
 
     head: Head
@@ -84,6 +89,7 @@ class FewShotResult:
     seconds: float
     cancelled: bool
     marks_only: bool = False
+    by_area: bool = False
 
     @property
     def telling(self) -> bool:
@@ -111,6 +117,9 @@ def train_head(
     that the parameters say. The share is not chosen on the held-out micrographs: with one or two of them AP
     differs more by chance than from share to share.
 
+    Of a single complete micrograph a part is held out (`split_by_area`): a first head, trained on the rest,
+    tells how long to train and what is gained; the one that is returned is trained on all of it for as long.
+
     Parameters
     ----------
     model
@@ -133,30 +142,88 @@ def train_head(
     if not any(len(one.marks.yx) for one in training):
         raise ParameterError("no particle is marked on the corrected micrographs; mark some first")
     begun = time.monotonic()
-
-    def tell(stage: str, done: int, total: int, loss: float = math.nan, ap: float | None = None) -> None:
-        report(FewShotProgress(stage, done, total, time.monotonic() - begun, loss, ap))
-
-    model.eval()
-    checks = [w for one in held_out for w in windows(model, one) if not cancelled()]
-    cached = cached_windows(
-        model, training, p.memory_bytes, lambda done, total: tell("features", done, total), cancelled
+    job = _Job(model.eval(), p, start or model.head(), report, cancelled, begun)
+    parts = split_by_area(training[0]) if len(training) == 1 and not held_out else None
+    if parts is None:
+        return job.run(training, held_out)
+    rest, apart = parts
+    first = replace(job, total=2 * p.steps).run([rest], [apart])
+    if first.cancelled:
+        return first
+    whole = replace(job, p=replace(p, steps=first.steps), total=p.steps + first.steps, done=p.steps).run(
+        training
     )
-    checks = checks or cached[: len(cached) // 8 or 1]
-    generic = model.head()
-    first = start or generic
-    marks_only = not all(one.marks.complete for one in held_out or training)
-    begun_with = score_tiles(first, checks)
-    best = _Best(first, begun_with, bool(held_out) and not marks_only)
-    before = best.scores
-    tell("training", 0, p.steps, ap=before.ap)
-    _descend(HeadTrainer(generic, first, cached, p), best, checks, p, tell, cancelled)
     seconds = time.monotonic() - begun
-    head = copy.deepcopy(best.head).float().cpu().eval().requires_grad_(False)
-    error = gain_error(begun_with, best.tiles)
-    return FewShotResult(
-        head, before, best.scores, error, bool(held_out), best.step, seconds, cancelled(), marks_only
-    )
+    return replace(first, head=whole.head, seconds=seconds, cancelled=whole.cancelled, by_area=True)
+
+
+def split_by_area(micrograph: CorrectedMicrograph) -> tuple[CorrectedMicrograph, CorrectedMicrograph] | None:
+    """Split a complete micrograph into a part to train on, and one to hold out, of at least a quarter.
+
+    The cut runs across the longer side, at a multiple of 16 working pixels, where it leaves a quarter of the
+    particles. None where that would be too few to tell anything.
+    """
+    marks, shape = micrograph.marks, micrograph.image.shape
+    if not marks.complete or _SHARE_APART * len(marks.yx) < _FEWEST_APART:
+        return None
+    axis = int(np.argmax(shape))
+    places = np.sort(marks.yx[:, axis])
+    middle = float(places[int((1 - _SHARE_APART) * len(places))])
+    cut = int(middle // _CUT_WPX) * _CUT_WPX
+    if not _CUT_WPX <= cut <= shape[axis] - 2 * _CUT_WPX:
+        return None
+    sizes = [list(shape), list(shape)]
+    sizes[0][axis], sizes[1][axis] = cut, shape[axis] - cut
+    corner = [0, 0]
+    corner[axis] = cut
+    rest = micrograph.part((0, 0), (sizes[0][0], sizes[0][1]))
+    apart = micrograph.part((corner[0], corner[1]), (sizes[1][0], sizes[1][1]))
+    return rest, apart
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What does not change from one training of a head to the next.
+
+    `done` and `total` are the steps before this one, and of all; by default of this one.
+    """
+
+    model: HydraPicker
+    p: FewShotParameters
+    first: Head
+    report: Callable[[FewShotProgress], None]
+    cancelled: Callable[[], bool]
+    begun: float
+    done: int = 0
+    total: int | None = None
+
+    def run(
+        self, training: Sequence[CorrectedMicrograph], held_out: Sequence[CorrectedMicrograph] = ()
+    ) -> FewShotResult:
+        """Train on some micrographs, and check on others."""
+        model, p, cancelled = self.model, self.p, self.cancelled
+
+        def tell(stage: str, done: int, total: int, loss: float = math.nan, ap: float | None = None) -> None:
+            if stage == "training":
+                done, total = done + self.done, self.total or total
+            self.report(FewShotProgress(stage, done, total, time.monotonic() - self.begun, loss, ap))
+
+        checks = [w for one in held_out for w in windows(model, one) if not cancelled()]
+        cached = cached_windows(
+            model, training, p.memory_bytes, lambda done, total: tell("features", done, total), cancelled
+        )
+        checks = checks or [w for one in training for w in windows(model, one)]
+        marks_only = not all(one.marks.complete for one in held_out or training)
+        begun_with = score_tiles(self.first, checks)
+        best = _Best(self.first, begun_with, bool(held_out) and not marks_only)
+        before = best.scores
+        tell("training", 0, p.steps, ap=before.ap)
+        _descend(HeadTrainer(model.head(), self.first, cached, p), best, checks, p, tell, cancelled)
+        head = copy.deepcopy(best.head).float().cpu().eval().requires_grad_(False)
+        return FewShotResult(
+            head, before, best.scores, gain_error(begun_with, best.tiles), bool(held_out), best.step,
+            time.monotonic() - self.begun, cancelled(), marks_only,
+        )  # fmt: skip
 
 
 class _Best:
