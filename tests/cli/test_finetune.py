@@ -260,5 +260,5 @@ def test_an_interruption_leaves_no_head(
 
     monkeypatch.setattr(job, "finetune", train)
     assert finetune(folder) == 130
-    assert capsys.readouterr().err == "interrupted: no head was made\n"
+    assert capsys.readouterr().err == "hydrapicker: warning: interrupted: no head was made\n"
     assert user_library().names() == []

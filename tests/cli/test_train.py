@@ -203,6 +203,6 @@ def test_an_interruption_says_what_is_left(
     monkeypatch.setattr(_SingleHead, "step", interrupted)
     assert train(tmp_path / "run", "--procedural", "1", "--steps", "3") == 130
     said = capsys.readouterr().err
-    assert said.startswith(f"interrupted: {left}")
+    assert said.startswith(f"hydrapicker: warning: interrupted: {left}")
     assert said.count("\n") == 1
     assert (tmp_path / "run" / "checkpoint.safetensors").exists() == bool(done)
