@@ -40,7 +40,7 @@ def chosen_for_survey(micrographs: Sequence[Micrograph], number: int = SURVEYED)
 
 
 def evidence(picks: Picks) -> float:
-    """How many particles were found for certain: the sum of 2 p - 1 over all probabilities p above one half."""
+    """How many particles were found for certain: the sum of 2 p - 1 over all probabilities p over 0.5."""
     score = np.asarray(picks.score, np.float64)
     return float((2 * score[score > 0.5] - 1).sum())
 
