@@ -126,3 +126,10 @@ def test_a_whole_micrograph_is_cut_to_the_networks_grid() -> None:
     np.testing.assert_array_equal(crop.image[:, :60], image[:32, :60])
     assert set(crop.ignore_yx[:, 1]) == {60}
     assert len(crop.ignore_yx) == 8
+
+
+def test_noise_is_nothing_but_noise() -> None:
+    crops = data_sets.noise_crops(3, 128)
+    assert [crop.image.shape for crop in crops] == [(128, 128)] * 3
+    assert all(len(crop.yx) == len(crop.ignore_yx) == 0 for crop in crops)
+    assert all(crop.image.std() == pytest.approx(1, rel=0.15) for crop in crops)

@@ -8,7 +8,14 @@ import torch
 
 from napari_hydrapicker.hydra.anchors import REACH_WPX, assign
 from napari_hydrapicker.training.sources import Crop
-from napari_hydrapicker.training.validation import calibrate, candidates, pooled, probability, validation_ap
+from napari_hydrapicker.training.validation import (
+    calibrate,
+    calibrate_over,
+    candidates,
+    pooled,
+    probability,
+    validation_ap,
+)
 
 NONE = np.empty((0, 2))
 YX = np.array([[20.0, 30.0], [25.0, 100.0], [50.25, 64.5]])
@@ -79,3 +86,18 @@ def test_probabilities() -> None:
 @pytest.mark.parametrize("truth", [np.ones(50, bool), np.zeros(50, bool), np.arange(5) > 2])
 def test_too_little_to_calibrate_leaves_the_logits_alone(truth: np.ndarray) -> None:
     assert calibrate(np.linspace(-3, 3, len(truth)), truth) == (1.0, 0.0)
+
+
+def test_kinds_of_images_count_alike_in_the_calibration() -> None:
+    rng = np.random.default_rng(1)
+    many, few = rng.normal(0, 2, 9000), rng.normal(0, 2, 600)
+    of_many, of_few = (
+        rng.random(9000) < probability(many, 1.0, 1.0),
+        rng.random(600) < probability(few, 1.0, -3.0),
+    )
+    _, pooled_shift = calibrate(np.concatenate([many, few]), np.concatenate([of_many, of_few]))
+    _, shift = calibrate_over([(many, of_many), (few, of_few), (np.empty(0), np.empty(0, bool))])
+    _, other_way = calibrate_over([(many[:600], of_many[:600]), (few, of_few)])
+    assert pooled_shift > shift + 0.5
+    assert shift == pytest.approx(other_way, abs=0.3)
+    assert calibrate_over([]) == (1.0, 0.0)

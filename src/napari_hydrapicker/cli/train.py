@@ -189,7 +189,7 @@ def train(
         trained = run.multi_head(kept, **given) if multi else run.single_head(**given)
         path = out / "network.safetensors"
         about |= {"parameters": trained.parameters, "earlier": earlier}
-        publish(trained.model, trained.validation, path, about)
+        publish(trained.model, trained.validation, path, about, data.kinds())
     say(f"network written to {path}")
 
 

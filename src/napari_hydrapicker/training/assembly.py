@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_hydrapicker.simulation.cloud import PointCloud
 from napari_hydrapicker.simulation.conditions import draw_wide_conditions
 from napari_hydrapicker.training.data_sets import (
     labelled_micrographs,
+    noise_crops,
     real_source,
     simulated_sources,
     validation_crops,
@@ -51,6 +52,8 @@ class TrainingData:
     validation
         Held-out images by set: "molecules" that are held out altogether, under the usual conditions; the same
         under "wide" ones; held-out micrographs of the real sets by their names.
+    noise
+        Images of nothing but noise, for the calibration.
     """
 
     sources: list[Source]
@@ -58,6 +61,7 @@ class TrainingData:
     simulated: list[str]
     real: list[str]
     validation: dict[str, list[Crop]]
+    noise: list[Crop] = field(default_factory=list)
 
     @property
     def heads(self) -> list[str]:
@@ -68,6 +72,10 @@ class TrainingData:
     def unseen(self) -> list[Crop]:
         """All held-out images together."""
         return [crop for crops in self.validation.values() for crop in crops]
+
+    def kinds(self) -> dict[str, list[Crop]]:
+        """Held-out images by kind, noise among them: what scores are calibrated on."""
+        return {**self.validation, **({"noise": self.noise} if self.noise else {})}
 
     def by_head(self) -> dict[str, list[Crop]]:
         """Held-out images for phase 2: `unseen` for the generic head, of its own data set for each other.
@@ -143,7 +151,8 @@ def assemble(
         sources.append(replace(source, jitter=wide))
         if held_crops:
             validation[one.name] = held_crops
-    return TrainingData(sources, weights, [s.name for s in made], names, validation)
+    noise = noise_crops() if wide else []
+    return TrainingData(sources, weights, [s.name for s in made], names, validation, noise)
 
 
 def _validation(held: Sequence[SimulatedSource], wide: bool) -> dict[str, list[Crop]]:

@@ -12,7 +12,7 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.formats.folder import read_matched
 from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.normalise import clean, normalise
-from napari_hydrapicker.imaging.prepare import prepare
+from napari_hydrapicker.imaging.prepare import flatten_and_normalise, prepare
 from napari_hydrapicker.micrograph import open_micrograph, with_distinct_names
 from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.simulation.cloud import PointCloud
@@ -21,6 +21,7 @@ from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
 from napari_hydrapicker.training.labels import check_inside
 from napari_hydrapicker.training.sources import (
+    WHITEN_STRENGTH,
     Crop,
     LabelledMicrograph,
     RealSource,
@@ -88,6 +89,18 @@ def validation_crops(sources: Sequence[SimulatedSource], per_source: int, size: 
     for i, source in enumerate(sources):
         rng = np.random.default_rng((seed, i))
         crops += [source.crop(rng, size) for _ in range(per_source)]
+    return crops
+
+
+def noise_crops(number: int = 6, size: int = 512, seed: int = 5) -> list[Crop]:
+    """Images in which nothing is, of white noise to noise whose amplitude falls as 1 / f."""
+    rng = np.random.default_rng(seed)
+    radius = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
+    crops, nothing = [], np.empty((0, 2))
+    for exponent in np.linspace(0, 1, number):
+        spectrum = np.fft.rfft2(rng.normal(size=(size, size))) / np.maximum(radius, 1 / size) ** exponent
+        image, mask = flatten_and_normalise(np.fft.irfft2(spectrum, s=(size, size)).astype(np.float32))
+        crops.append(Crop(network_input(image, mask, WHITEN_STRENGTH), nothing, nothing))
     return crops
 
 

@@ -9,6 +9,7 @@ import torch
 
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.hydra.anchors import BOX_WPX
+from napari_hydrapicker.hydra.device import precision
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
 from napari_hydrapicker.training.head_validation import HeadScores, together
 from napari_hydrapicker.training.sources import Crop
@@ -49,7 +50,7 @@ def score_heads(model: HydraPicker, crops: Sequence[Crop], heads: Sequence[str])
     model.eval()
     for crop in crops:
         image = torch.from_numpy(crop.image)[None, None].to(device)
-        with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16):
+        with torch.inference_mode(), precision(device):
             features = model.features(image.contiguous(memory_format=torch.channels_last))
             answers = {name: model.head(name).dense(features).float() for name in heads}
         for name, raw in answers.items():

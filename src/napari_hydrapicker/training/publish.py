@@ -17,7 +17,7 @@ from napari_hydrapicker.training.multi_head_validation import (
     score_all,
 )
 from napari_hydrapicker.training.sources import WHITEN_STRENGTH, Crop
-from napari_hydrapicker.training.validation import calibrate
+from napari_hydrapicker.training.validation import calibrate, calibrate_over, pooled
 
 NO_THRESHOLD = 0.5  # where nothing is held out
 
@@ -27,6 +27,7 @@ def publish(
     validation: Mapping[str, Sequence[Crop]],
     path: Path,
     provenance: Mapping[str, JsonValue],
+    kinds: Mapping[str, Sequence[Crop]] | None = None,
 ) -> Metadata:
     """Calibrate every head on its held-out images, choose its threshold of best F1, and save.
 
@@ -43,6 +44,9 @@ def publish(
         File to write.
     provenance
         What to say of the training; the average precisions are added.
+    kinds
+        Held-out images of many kinds, on which the generic head's scores are calibrated: each kind counts
+        alike. By default the generic head's of `validation` together.
 
     Returns
     -------
@@ -57,7 +61,10 @@ def publish(
     there = {name: crops for name, crops in validation.items() if name in model.head_names}
     scores = score_all(model, there)
     general = generic_scores(scores)
-    calibration = {GENERIC: calibrate(general.logits, general.truth)}
+    if kinds:
+        calibration = {GENERIC: calibrate_over([pooled(model, crops)[:2] for crops in kinds.values()])}
+    else:
+        calibration = {GENERIC: calibrate(general.logits, general.truth)}
     thresholds = {GENERIC: general.threshold(calibration[GENERIC], NO_THRESHOLD)}
     for name in model.head_names[1:]:
         own = scores[name][name] if name in scores else together([])

@@ -95,6 +95,7 @@ def calibrate(
     logits: NDArray[np.float64],
     truth: NDArray[np.bool_],
     prior: tuple[float, float] | None = None,
+    weight: NDArray[np.float64] | None = None,
 ) -> tuple[float, float]:
     """Fit probability = sigmoid(a * logit + b) by maximum likelihood (Platt 1999), a > 0.
 
@@ -105,6 +106,8 @@ def calibrate(
     prior : (float, float), optional
         An earlier (a, b), returned where there are too few picks, and otherwise weighed like
         `PRIOR_PICKS` picks: with few picks alone a fit would be far too sure.
+    weight : ndarray, shape (N,), optional
+        Of each pick, with a mean of 1; all count alike by default.
     """
     if len(logits) < 10 or truth.all() or not truth.any():
         return prior or (1.0, 0.0)
@@ -112,13 +115,14 @@ def calibrate(
     y = torch.from_numpy(truth.astype(np.float64))
     earlier = torch.tensor((math.log(prior[0]), prior[1]) if prior else (0.0, 0.0), dtype=torch.float64)
     strength = PRIOR_PICKS / len(logits) if prior else 0.0
+    weights = torch.ones_like(x) if weight is None else torch.from_numpy(np.asarray(weight, np.float64))
     parameters = earlier.clone().requires_grad_()
     optimiser = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
         logit = parameters[0].exp() * x + parameters[1]
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, y)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, y, weights)
         loss = loss + strength * (parameters - earlier).square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
@@ -126,6 +130,24 @@ def calibrate(
     optimiser.step(closure)  # type: ignore[no-untyped-call]
     a, b = parameters.detach().tolist()
     return float(np.exp(a)), float(b)
+
+
+def calibrate_over(sets: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> tuple[float, float]:
+    """Calibrate as `calibrate` does, on several kinds of images that count alike, however many picks each
+    has.
+
+    Parameters
+    ----------
+    sets
+        Logits (N,) and truth (N,) of the picks on each kind; those without any do not count.
+    """
+    sets = [(logits, truth) for logits, truth in sets if len(logits)]
+    if not sets:
+        return 1.0, 0.0
+    total = sum(len(logits) for logits, _ in sets)
+    weight = np.concatenate([np.full(len(logits), total / len(sets) / len(logits)) for logits, _ in sets])
+    logits, truth = (np.concatenate(part) for part in zip(*sets, strict=True))
+    return calibrate(logits, truth, weight=weight)
 
 
 def probability(logits: NDArray[np.float64], a: float, b: float) -> NDArray[np.float64]:
