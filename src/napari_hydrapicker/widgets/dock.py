@@ -20,7 +20,7 @@ from napari_hydrapicker.widgets.figures import Figures
 from napari_hydrapicker.widgets.gallery_link import GalleryLink
 from napari_hydrapicker.widgets.jobs import Jobs
 from napari_hydrapicker.widgets.keys import bind_keys, unbind_keys
-from napari_hydrapicker.widgets.layers import at_one_stroke
+from napari_hydrapicker.widgets.layers import PluginLayers
 from napari_hydrapicker.widgets.make_jobs import MakeJobs
 from napari_hydrapicker.widgets.make_link import MakeLink
 from napari_hydrapicker.widgets.make_section import MakeSection
@@ -53,8 +53,9 @@ class HydraPickerWidget(QWidget):
         self.jobs = PickJobs(self.session, self)
         self.tasks = Tasks(self)
         self.opener = Opener(self.session, self.tasks, self)
-        self.canvas = Canvas(napari_viewer, self.session, self)
-        self.tools = Tools(napari_viewer, self.canvas, self)
+        self.layers = PluginLayers(napari_viewer, self)
+        self.canvas = Canvas(napari_viewer, self.layers, self.session, self)
+        self.tools = Tools(napari_viewer, self.layers, self.canvas, self)
         self.micrographs = MicrographsSection(self.session)
         self.view = ViewSection()
         self.pick = PickSection(self.session, self.jobs)
@@ -71,7 +72,7 @@ class HydraPickerWidget(QWidget):
             self.session, self.micrographs, self.view, self.pick, self.correct, self.export, self
         )
         self.training_link = TrainingLink(
-            napari_viewer, self.session, self.canvas, self.training, self.train, self.pick, self.micrographs,
+            self.layers, self.session, self.canvas, self.training, self.train, self.pick, self.micrographs,
             self,
         )  # fmt: skip
         self._lay_out()
@@ -107,10 +108,10 @@ class HydraPickerWidget(QWidget):
         self._closed = True
         unbind_keys(self.viewer, self._actions())
         self.jobs.stop()  # its process dies while the layers are removed
-        with at_one_stroke(self.viewer):
-            self.tools.close()
-            self.training_link.close()
-            self.canvas.clear()
+        self.layers.close()  # all leave together
+        self.tools.close()
+        self.training_link.close()
+        self.canvas.clear()
         self._end()
 
     def _actions(self) -> dict[str, Callable[[], object]]:

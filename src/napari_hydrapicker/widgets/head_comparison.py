@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,16 +9,14 @@ from napari_hydrapicker.picks import Source
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.before_layer import BeforeLayer
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
+from napari_hydrapicker.widgets.layers import PluginLayers
 
 
 class HeadComparison:
     """Keeps the picks of before, shows them as a layer, and tells how many they were."""
 
-    def __init__(self, viewer: Viewer, session: Session) -> None:
-        self._session, self._layer = session, BeforeLayer(viewer)
+    def __init__(self, layers: PluginLayers, session: Session) -> None:
+        self._session, self._layer = session, BeforeLayer(layers)
         self._labels: dict[int, Labels] = {}
         self._yx: dict[int, NDArray[np.float64]] = {}  # of those that were shown
 

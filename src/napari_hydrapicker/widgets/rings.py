@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,16 @@ NAME = "HydraPicker picks"
 _BORDER = 0.06  # line width over the diameter
 _SMOOTH, _PLAIN = 1.0, 0.0  # antialiasing, pixels of the screen
 _FEW = 500  # more rings are always plain: without a graphics card each takes 25 microseconds to smooth
+
+
+def _left_only(act: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Iterator[None]]:
+    """Return a mouse callback of napari's that heeds the left button alone; its own heed every button."""
+
+    def act_on_left(layer: Any, event: Any) -> Iterator[None]:
+        if event.button == 1:
+            yield from act(layer, event)
+
+    return act_on_left
 
 
 class Points(NapariPoints):
@@ -31,6 +41,11 @@ class Points(NapariPoints):
         Whoever owns the points: is given new ones (N, 2) and is to show them. Napari would first show them
         itself, which takes the time of half a frame, only for all rows to be replaced again.
     """
+
+    _drag_modes: ClassVar[dict[Any, Any]] = {
+        mode: _left_only(act) if str(mode) in ("add", "select") else act
+        for mode, act in NapariPoints._drag_modes.items()
+    }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.lock = threading.RLock()

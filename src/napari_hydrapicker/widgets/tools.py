@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.widgets.camera import camera_of
 from napari_hydrapicker.widgets.canvas import Canvas
-from napari_hydrapicker.widgets.layers import add_beside
+from napari_hydrapicker.widgets.layers import Place, PluginLayers
 from napari_hydrapicker.widgets.timers import once_after
 
 if TYPE_CHECKING:
@@ -53,9 +53,11 @@ class Tools(QObject):
     tool_changed = Signal(str)
     measured = Signal(float)
 
-    def __init__(self, viewer: Viewer, canvas: Canvas, parent: QObject | None = None) -> None:
+    def __init__(
+        self, viewer: Viewer, layers: PluginLayers, canvas: Canvas, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._viewer, self._canvas = viewer, canvas
+        self._viewer, self._layers, self._canvas = viewer, layers, canvas
         self.tool = Tool.BROWSE
         self._ring: Points | None = None
         self._ring_wanted = False
@@ -84,7 +86,7 @@ class Tools(QObject):
         """
         if self._canvas.micrograph_id is None:
             return
-        ring = self._ring if self._ring in self._viewer.layers else None
+        ring = self._ring
         if centre_yx is None:
             middle = camera_of(self._viewer).center[-2:]
             centre_yx = ring.data[0] if ring is not None and ring.visible else middle
@@ -95,12 +97,11 @@ class Tools(QObject):
                 centre[None], size=diameter_px, name=RING, face_color="transparent", border_color="red",
                 border_width=0.03,
             )  # fmt: skip
-            add_beside(self._viewer, ring, wanted=lambda: self._ring_wanted)
+            self._layers.put(Place.RING, ring, wanted=lambda: self._ring_wanted)
         else:
-            if self._viewer.layers[-1] is not ring:  # another project's micrograph has come above it
-                self._viewer.layers.move(self._viewer.layers.index(ring), len(self._viewer.layers))
             ring.data, ring.size = centre[None], np.array([diameter_px])
             ring.visible = True
+            self._layers.put(Place.RING, ring)
         self._hide_ring.start()
 
     def hide_ring(self) -> None:
@@ -112,8 +113,7 @@ class Tools(QObject):
     def close(self) -> None:
         """Leave the viewer as it was."""
         self._hide_ring.stop()
-        if self._ring is not None and self._ring in self._viewer.layers:
-            self._viewer.layers.remove(self._ring)
+        self._layers.drop(Place.RING)
         self._ring = None
         if self._on_drag in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_drag)
