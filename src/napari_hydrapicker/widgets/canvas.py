@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _SLID_MS = 150  # after the slider's last step
-_UNKNOWN_DIAMETER = 1 / 25  # of the shorter side: rings drawn where the pixel size is unknown
 
 
 class Canvas(QObject):
@@ -91,8 +90,7 @@ class Canvas(QObject):
         number = self._on_canvas
         if number is None:
             return 20.0
-        known = self._session.diameter_px(number)
-        return known or min(self._session.record(number).shape) * _UNKNOWN_DIAMETER
+        return self._session.ring_px(number)
 
     def hide(self, ids: set[int]) -> None:
         """Hide picks until the next change of the micrograph: what a drag has erased and not yet let go."""
@@ -194,7 +192,11 @@ class Canvas(QObject):
             self._refresh_picks(self._on_canvas, fleeting=True)  # both are changed in many steps
 
     def _add(self, yx: NDArray[np.float64]) -> bool:
-        return self._try(lambda number: self._session.add(number, yx))
+        return self._try(lambda number: self._add_to(number, yx))
+
+    def _add_to(self, number: int, yx: NDArray[np.float64]) -> None:
+        if not len(self._session.add(number, yx)):  # not a message: of a double click it is the second half
+            self._viewer.status = "This particle has a pick already: none was added"
 
     def delete(self, ids: NDArray[np.int64]) -> bool:
         """Delete picks of the micrograph on the canvas; False, and the user is told, if that is refused."""

@@ -7,7 +7,7 @@ and one that is deleted while it is needed comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Points, Shapes, Tracks, Vectors
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_hydrapicker.widgets.keys import bind_on_layer
 from napari_hydrapicker.widgets.timers import once_after
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class PluginLayers(QObject):
         self._active: Layer | None = None  # one of ours that was active when the user deleted it
         self._index: int | None = None  # where the micrograph was last
         self._changing = False
+        self._keys: Mapping[str, Callable[[], object]] = {}
         # Not at once: napari is in the midst of the user's change when it tells of it.
         self._tidy_later = once_after(0, self.tidy, self)
         events: Any = viewer.layers.events
@@ -61,6 +63,12 @@ class PluginLayers(QObject):
             events.end_batch.connect(self._make_current)  # those who connect last are called first
         for event in (events.removed, events.inserted, events.reordered):
             event.connect(self._on_change)
+
+    def bind(self, keys: Mapping[str, Callable[[], object]]) -> None:
+        """Have keys do the same with any of the layers active, but the picks: these have napari's own."""
+        self._keys = keys
+        for place in self._layers:
+            self._bind(place)
 
     def holds(self, place: Place) -> bool:
         """Whether a layer is needed there, and is in the viewer."""
@@ -83,7 +91,9 @@ class PluginLayers(QObject):
         with self._change(removes=replaces):
             if replaces:
                 self._viewer.layers.remove(old)
-            self._layers[place] = layer
+            if self._layers.get(place) is not layer:
+                self._layers[place] = layer
+                self._bind(place)
             if wanted is not None:
                 layer.visible = False
             self._bring_in()
@@ -127,6 +137,10 @@ class PluginLayers(QObject):
             events.end_batch.disconnect(self._make_current)
         for event in (events.removed, events.inserted, events.reordered):
             event.disconnect(self._on_change)
+
+    def _bind(self, place: Place) -> None:
+        if place is not Place.PICKS:
+            bind_on_layer(self._layers[place], self._keys)
 
     def _bring_in(self) -> None:
         """Add what is missing, the micrograph where it was last, and raise the rest above all images."""

@@ -12,9 +12,11 @@ from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.micrograph_lists import open_any
 from napari_hydrapicker.project.project import Project
+from napari_hydrapicker.recent import Recent
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.tasks import Tasks
 
+_MICROGRAPHS = "micrographs"
 Found = tuple[list[Micrograph], list[str]]
 
 
@@ -29,8 +31,9 @@ class Opener(QObject):
 
     problem = Signal(str)
 
-    def __init__(self, session: Session, tasks: Tasks, parent: QWidget) -> None:
+    def __init__(self, session: Session, tasks: Tasks, recent: Recent, parent: QWidget) -> None:
         super().__init__(parent)
+        self._recent = recent
         self._window, self._session, self._tasks = parent, session, tasks
 
     def open(self, paths: Sequence[str], project: Path | None = None) -> None:
@@ -52,12 +55,15 @@ class Opener(QObject):
     def ask(self, what: str) -> None:
         """Ask for a "folder", for "files" or for a "project", and open it."""
         if what == "folder":
-            folder = QFileDialog.getExistingDirectory(self._window, "Folder of micrographs")
+            folder = QFileDialog.getExistingDirectory(self._window, "Folder of micrographs", self._start())
             if folder:
+                self._recent.add_folder(_MICROGRAPHS, Path(folder).parent)
                 self.open([folder])
         elif what == "files":
-            files, _ = QFileDialog.getOpenFileNames(self._window, "Micrographs, or a list of them")
+            title = "Micrographs, or a list of them"
+            files, _ = QFileDialog.getOpenFileNames(self._window, title, self._start())
             if files:
+                self._recent.add_folder(_MICROGRAPHS, Path(files[0]).parent)
                 self.open(files)
         else:
             self._ask_project()
@@ -66,13 +72,17 @@ class Opener(QObject):
         file, _ = QFileDialog.getSaveFileName(
             self._window,
             "Open a project, or name a new one",
-            "",
+            str(self._session.project.path.parent) if self._session.is_open else self._start(),
             f"HydraPicker project (*{Project.SUFFIX})",
             options=QFileDialog.Option.DontConfirmOverwrite,
         )
         if file:
             path = Path(file).with_suffix(Project.SUFFIX)
             self._attempt(lambda: self._begin(path, []))
+
+    def _start(self) -> str:
+        """Where a dialog begins: beside the folder chosen last."""
+        return str(self._recent.folder(_MICROGRAPHS))
 
     def _opened(self, names: Sequence[str], found: Found, project: Path | None) -> None:
         micrographs, problems = found
@@ -97,6 +107,7 @@ class Opener(QObject):
 
     def _use(self, project: Project) -> None:
         self._session.use(project)
+        self._recent.add_project(project.path)
         if project.read_only:
             self.problem.emit(f"{project.path.name} is open in another window: it is shown read-only here")
         lost = self._lost()

@@ -55,6 +55,7 @@ class PickJobs(Jobs):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(session, _POLL_MS, parent)
         self._total = self._done = 0
+        self._picker = ""  # of the job: the choice may be another one by the time of an answer
         self._failed = False
         self._problems: list[str] = []
         self._began = 0.0
@@ -83,6 +84,7 @@ class PickJobs(Jobs):
             self._end(cancelled=False)
             return
         s = self._session.settings
+        self._picker = s.picker_key
         try:
             generator = generator_file(self._session)
         except HydraPickerError as error:
@@ -120,7 +122,7 @@ class PickJobs(Jobs):
             self.device_known.emit(message.device)
             if message.remark:
                 self.remarked.emit(message.remark)
-            self._attempt(lambda: self._session.suggest_threshold(message.threshold))
+            self._attempt(lambda: self._session.suggest_threshold(message.threshold, self._picker))
         elif isinstance(message, Broken):
             self._problems.append(message.text)
             self._end(cancelled=False)
@@ -137,7 +139,10 @@ class PickJobs(Jobs):
     def _put(self, message: Picked) -> None:
         picks = Picks(np.array(message.yx).reshape(-1, 2), np.array(message.score, np.float32))
         if message.micrograph_id in {record.id for record in self._session.records}:
-            self._attempt(lambda: self._session.put_picks(message.micrograph_id, picks))
+            self._attempt(lambda: self._put_on(message.micrograph_id, picks))
+
+    def _put_on(self, number: int, picks: Picks) -> None:
+        self._session.put_picks(number, picks, picker=self._picker)
 
     def _attempt(self, change: Callable[[], object]) -> None:
         try:

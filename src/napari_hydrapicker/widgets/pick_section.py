@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLabel
 
+from napari_hydrapicker.devices import devices
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.picking.generators import check_file
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.live_progress import LiveProgress
 from napari_hydrapicker.widgets.parts import button, choice, length, row, show_value
 from napari_hydrapicker.widgets.pick_jobs import PickJobs
-from napari_hydrapicker.widgets.picker_choices import PickerChoices
+from napari_hydrapicker.widgets.picker_choices import PickerChoices, picker_name
 from napari_hydrapicker.widgets.score_slider import ScoreSlider
 from napari_hydrapicker.widgets.section import Section
+
+_DEVICES = {"auto": "automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
 
 
 class PickSection(Section):
@@ -62,11 +65,16 @@ class PickSection(Section):
         """Say how many picks are shown."""
         self.count.setText(f"{here:,} picks here, {everywhere:,} in all")
 
+    def show_threshold(self) -> None:
+        """Show the threshold for the scores of the current micrograph's picks, and whose they are."""
+        self.slider.set_value(self._session.slider_threshold)
+        self.slider.show_picker(picker_name(self._session.slider_picker))
+
     def follow_settings(self, names: frozenset[str]) -> None:
         """Show the session's settings, as far as they changed."""
         settings = self._session.settings
-        if "threshold" in names:
-            self.slider.set_value(settings.threshold)
+        if names & {"threshold", "picker", "head", "generator", "weights"}:
+            self.show_threshold()
         if "min_distance_angstrom" in names:
             show_value(self.distance, settings.min_distance_angstrom or 0)
         if "border_angstrom" in names:
@@ -74,7 +82,7 @@ class PickSection(Section):
         if "use_mask" in names:
             self.mask.setChecked(settings.use_mask)
         if "device" in names:
-            self.device.setCurrentText(settings.device)
+            self._show_device(settings.device)
         if names & {"picker", "head", "generator", "joined", "imported", "votes"}:
             self.choices.show_settings(settings)
 
@@ -82,13 +90,20 @@ class PickSection(Section):
         """Offer these heads of HydraPicker."""
         self.choices.show_heads(names, chosen)
 
+    def _show_device(self, name: str) -> None:
+        """Show which device is set; one that this computer lacks is seen to be missed."""
+        if self.device.findData(name) < 0:
+            self.device.addItem(f"{_DEVICES[name]} (not on this computer)", name)
+        self.device.setCurrentIndex(self.device.findData(name))
+
     def _build_choices(self) -> None:
         self.choices = PickerChoices()
         self.add(self.choices)
         self.picker, self.head = self.choices.picker, self.choices.head
         form = self.choices.form
         self.device = choice("Where to compute; auto takes a GPU if there is one")
-        self.device.addItems(["auto", "cpu", "cuda", "mps"])
+        for name in devices():
+            self.device.addItem(_DEVICES[name], name)
         form.addRow("Device", self.device)
         self.device_name = QLabel("not started yet")
         self.device_name.setToolTip("What the network runs on, known from the first picking on")
@@ -101,13 +116,13 @@ class PickSection(Section):
         self.add(self.mask)
 
     def _connect(self) -> None:
-        self.slider.value_changed.connect(lambda value: self._update(threshold=value, threshold_chosen=True))
+        self.slider.value_changed.connect(self._set_threshold)
         self.distance.valueChanged.connect(lambda v: self._update(min_distance_angstrom=v or None))
         self.border.valueChanged.connect(lambda v: self._update(border_angstrom=None if v < 0 else v))
         self.mask.toggled.connect(lambda on: self._update(use_mask=on))
         self.choices.changed.connect(lambda changes: self._update(**changes))
         self.choices.generator_file_chosen.connect(self._take_file)
-        self.device.currentTextChanged.connect(lambda name: self._update(device=name))
+        self.device.activated.connect(lambda _: self._update(device=self.device.currentData()))
         self.progress.cancelled.connect(self._jobs.cancel)
         self._jobs.started.connect(self._on_started)
         self._jobs.advanced.connect(self.progress.set_progress)
@@ -128,9 +143,15 @@ class PickSection(Section):
         else:
             self._update(generator=path)
 
+    def _set_threshold(self, value: float) -> None:
+        self._try(lambda: self._session.set_threshold(value))
+
     def _update(self, **changes: object) -> None:
+        self._try(lambda: self._session.update(**changes))
+
+    def _try(self, change: Callable[[], object]) -> None:
         try:
-            self._session.update(**changes)
+            change()
         except HydraPickerError as error:
             self.problem.emit(str(error))
 

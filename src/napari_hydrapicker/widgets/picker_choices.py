@@ -18,6 +18,14 @@ _PICKERS = {"HydraPicker": "hydra", "cGAN": "cgan", "Consensus": "consensus"}  #
 _FILE, _FOLDER, _NONE = "choose a file…", "choose a folder…", "none"
 
 
+def picker_name(key: str) -> str:
+    """Return the name of the picker of a key (`PickSettings.picker_key`), with its head if it has one."""
+    kind, _, part = key.partition("/")
+    name = {value: label for label, value in _PICKERS.items()}.get(kind, "")
+    part = Path(part.partition("/")[0]).name
+    return name if part in ("", GENERIC) else f"{name}, {part}"
+
+
 class PickerChoices(QWidget):
     """A form whose rows are those of the picker that is chosen; `form` takes more of them.
 
@@ -48,16 +56,17 @@ class PickerChoices(QWidget):
         self.form.addRow("Picker", self.picker)
         self.joined = {name: QCheckBox(label) for label, name in list(_PICKERS.items())[:2]}
         self._members = row(list(self.joined.values()))
-        self.form.addRow("Join", self._members)
+        self.form.addRow("Combine", self._members)
         self.imported = choice(
             "Picks of another program, a file or a folder in any format, that have a vote too"
         )
-        self.form.addRow("Imported", self.imported)
+        self.form.addRow("And picks of", self.imported)
         self.votes = QSpinBox()
         self.votes.setRange(1, 3)
-        self.votes.setPrefix("at least ")
-        self.votes.setToolTip("Keep a pick that so many of them have")
-        self.form.addRow("Votes", self.votes)
+        self.votes.setPrefix("found by ")
+        self.votes.setSuffix(" or more")
+        self.votes.setToolTip("Keep a pick that so many of them have found")
+        self.form.addRow("Agreement", self.votes)
         self.head = choice("The head of HydraPicker's network: generic for any protein")
         self.head.addItem(GENERIC)
         self.form.addRow("Head", self.head)

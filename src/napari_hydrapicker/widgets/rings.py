@@ -11,9 +11,13 @@ import numpy as np
 import pandas as pd
 from napari.layers import Points as NapariPoints
 from napari.layers.base import ActionType
+from napari.utils.colormaps import Colormap
 from numpy.typing import NDArray
 
 NAME = "HydraPicker picks"
+# Bright from end to end, for a grey image, and told apart by whoever sees no red or no green: doubtful picks
+# are orange, likely ones yellow, certain ones a light blue.
+SCORE_COLOURS = Colormap([[1.0, 0.42, 0.1], [1.0, 0.85, 0.2], [0.35, 0.95, 1.0]], name="hydrapicker-score")
 _BORDER = 0.06  # line width over the diameter
 _SMOOTH, _PLAIN = 1.0, 0.0  # antialiasing, pixels of the screen
 _FEW = 500  # more rings are always plain: without a graphics card each takes 25 microseconds to smooth
@@ -134,7 +138,7 @@ def make_layer() -> Points:
         ndim=2,
         features=pd.DataFrame({"score": np.empty(0), "source": np.empty(0, str)}),
         border_color="score",
-        border_colormap="viridis",
+        border_colormap=SCORE_COLOURS,
         border_contrast_limits=(0, 1),
         border_width=_BORDER,
         face_color="transparent",

@@ -11,6 +11,7 @@ from napari.layers import Points
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
+from napari_hydrapicker.widgets import keys
 from napari_hydrapicker.widgets.camera import camera_of
 from napari_hydrapicker.widgets.canvas import Canvas
 from napari_hydrapicker.widgets.layers import Place, PluginLayers
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 RING = "HydraPicker diameter"
-BROWSE_KEY = "4"
 _RING_MS = 2500  # how long the ring stays after the diameter was changed
 _ERASER = 0.4  # radius of the eraser over the diameter
 
@@ -36,6 +36,8 @@ class Tool(StrEnum):
 
 
 # Napari's own tools serve where it has them.
+_PURPOSE = {Tool.ADD: "add picks to", Tool.MOVE: "move picks on", Tool.ERASE: "erase picks from",
+            Tool.MEASURE: "measure on"}  # fmt: skip
 _MODES = {Tool.ADD: "add", Tool.MOVE: "select"}
 
 
@@ -46,11 +48,14 @@ class Tools(QObject):
     -------
     tool_changed (str)
         Another tool was chosen, here or with napari's own buttons and keys.
+    problem (str)
+        Something that the user should read.
     measured (float)
         A particle was measured: its diameter in pixels.
     """
 
     tool_changed = Signal(str)
+    problem = Signal(str)
     measured = Signal(float)
 
     def __init__(
@@ -66,10 +71,14 @@ class Tools(QObject):
         layer = canvas.picks.layer
         layer.events.mode.connect(self._on_mode)
         # For napari erasing and measuring are panning too, so that its own key for that does nothing.
-        layer.bind_key(BROWSE_KEY, lambda _: self.choose(Tool.BROWSE), overwrite=True)
+        layer.bind_key(keys.BROWSE, lambda _: self.choose(Tool.BROWSE), overwrite=True)
 
     def choose(self, tool: Tool) -> None:
-        """Take up a tool."""
+        """Take up a tool; without a micrograph there is nothing that it could act on."""
+        if self._canvas.micrograph_id is None and tool is not Tool.BROWSE:
+            self.problem.emit(f"There is no micrograph to {_PURPOSE[tool]}: open a folder first")
+            self.tool_changed.emit(self.tool.value)  # the buttons go back
+            return
         self._canvas.raise_picks()
         layer = self._canvas.picks.layer
         self.tool = tool
@@ -118,7 +127,7 @@ class Tools(QObject):
         if self._on_drag in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_drag)
         self._canvas.picks.layer.events.mode.disconnect(self._on_mode)
-        self._canvas.picks.layer.bind_key(BROWSE_KEY, None, overwrite=True)
+        self._canvas.picks.layer.bind_key(keys.BROWSE, None, overwrite=True)
 
     def _on_mode(self, event: Any) -> None:
         """Follow napari's own buttons and keys."""

@@ -64,6 +64,7 @@ class TrainingLink(QObject):
         jobs.resumed.connect(self._on_resumed)
         jobs.left.connect(self._on_left)
         canvas.shown.connect(lambda _: self._compare())
+        canvas.emptied.connect(self._compare)
         session.labels_changed.connect(self._on_labels)
         session.micrograph_changed.connect(lambda _: self._count.start())
         session.micrographs_changed.connect(self._on_project)
