@@ -49,16 +49,18 @@ class Session(EditedProject):
     def __init__(self, fresh: Callable[[], PickSettings] = PickSettings) -> None:
         super().__init__()
         self._frozen: dict[int, float] = {}
+        self.passing = False
         self._fresh = fresh
         self.settings = fresh()
 
-    def use(self, project: Project) -> None:
+    def use(self, project: Project, passing: bool = False) -> None:
         """Show a project, in place of the one shown so far, as it was when last closed.
 
-        A new one begins with fresh settings, or with those that were made while none was open.
+        A new one begins with fresh settings, or with those that were made while none was open. One that is
+        `passing` has not been saved by the user.
         """
         self.close()
-        self._project = project
+        self._project, self.passing = project, passing
         try:
             self._read_settings()
             self._read_labels(project)
@@ -78,6 +80,7 @@ class Session(EditedProject):
             return
         self._project.close()
         self._project, self._records, self._frozen = None, {}, {}
+        self.passing = False
         self._forget_labels()
         self.current = None
         self.settings = self._fresh()

@@ -22,6 +22,7 @@ from napari_hydrapicker.widgets.focus import Focus
 from napari_hydrapicker.widgets.gallery_link import GalleryLink
 from napari_hydrapicker.widgets.jobs import Jobs
 from napari_hydrapicker.widgets.keys import bind_keys, unbind_keys
+from napari_hydrapicker.widgets.layer_images import PassingProject
 from napari_hydrapicker.widgets.layers import PluginLayers
 from napari_hydrapicker.widgets.make_jobs import MakeJobs
 from napari_hydrapicker.widgets.make_link import MakeLink
@@ -56,11 +57,11 @@ class HydraPickerWidget(QWidget):
         self.jobs = PickJobs(self.session, self)
         self.tasks = Tasks(self)
         self.recent = Recent()
-        self.opener = Opener(self.session, self.tasks, self.recent, self)
+        self.opener = Opener(napari_viewer, self.session, self.tasks, self.recent, self)
         self.layers = PluginLayers(napari_viewer, self)
         self.canvas = Canvas(napari_viewer, self.layers, self.session, self)
         self.tools = Tools(napari_viewer, self.layers, self.canvas, self)
-        self.micrographs = MicrographsSection(self.session, self.recent)
+        self.micrographs = MicrographsSection(self.session, self.recent, self.opener.image_names)
         self.view = ViewSection(preferred_low_pass())
         self.pick = PickSection(self.session, self.jobs)
         self.correct = CorrectSection()
@@ -71,7 +72,9 @@ class HydraPickerWidget(QWidget):
         self.make_link = MakeLink(self.session, self.making, self.make, self.pick, self)
         self.export = ExportSection(self._export_items, self.tasks, self.session, self.recent)
         self.gallery_link = GalleryLink(self.session, self.canvas, self.correct.gallery, self.tasks, self)
-        self.commands = Commands(self.session, self.canvas, self.jobs, self.micrographs.table, self)
+        self.commands = Commands(
+            self.session, self.canvas, self.jobs, self.micrographs.table, self.opener.open_layer, self
+        )
         self.figures = Figures(
             self.session, self.micrographs, self.view, self.pick, self.correct, self.export, self
         )
@@ -86,7 +89,9 @@ class HydraPickerWidget(QWidget):
         self.focus = Focus(self, napari_viewer)
         self.setAcceptDrops(True)
         # The dock may be destroyed with the window, without a close event of its own.
-        self._end = _closer(self.session, self.canvas, self.jobs, self.training, self.making, self.tasks)
+        self._end = _closer(
+            self.session, self.canvas, self.opener.passing, self.jobs, self.training, self.making, self.tasks
+        )
         self.destroyed.connect(self._end)
 
     def dragEnterEvent(self, event: Any) -> None:
@@ -154,6 +159,8 @@ class HydraPickerWidget(QWidget):
         self.tasks.failed.connect(warn)
         self.export.done.connect(inform)
         self.micrographs.open_requested.connect(self.opener.ask)
+        self.micrographs.layer_requested.connect(self.opener.open_layer)
+        self.opener.layer_opened.connect(self._on_layer_opened)
         self.micrographs.reopen_requested.connect(lambda path: self.opener.open([path]))
         self.micrographs.measure_requested.connect(lambda: self.tools.choose(Tool.MEASURE))
         do = self.commands
@@ -179,6 +186,11 @@ class HydraPickerWidget(QWidget):
     def _on_settings(self, names: frozenset[str]) -> None:
         if "diameter_angstrom" in names:
             self.tools.show_ring(self.canvas.diameter_px())
+
+    def _on_layer_opened(self) -> None:
+        """Pick the image of napari's that was asked for, if all that it takes is known."""
+        if all(record.pixel_size_angstrom is not None for record in self.session.records):
+            self.commands.pick("this")
 
     def _on_came_back(self) -> None:
         """Say once why a layer that was deleted is there again."""
@@ -211,7 +223,9 @@ class HydraPickerWidget(QWidget):
         ]
 
 
-def _closer(session: Session, canvas: Canvas, *workers: Jobs | Tasks) -> Callable[..., None]:
+def _closer(
+    session: Session, canvas: Canvas, passing: PassingProject, *workers: Jobs | Tasks
+) -> Callable[..., None]:
     """Return what ends all work; it must not need the widget, which may be half gone by then."""
 
     def close(*_: object) -> None:
@@ -220,5 +234,6 @@ def _closer(session: Session, canvas: Canvas, *workers: Jobs | Tasks) -> Callabl
         for worker in workers:
             worker.close()
         session.close()
+        passing.close()
 
     return close

@@ -26,6 +26,8 @@ class MicrographsSection(Section):
         "folder", "files" or "project".
     reopen_requested (str)
         A project that was open before.
+    layer_requested (str)
+        An image that is open in napari.
     measure_requested ()
         The user wants to drag over a particle.
     exclude_requested ()
@@ -40,15 +42,16 @@ class MicrographsSection(Section):
 
     open_requested = Signal(str)
     reopen_requested = Signal(str)
+    layer_requested = Signal(str)
     measure_requested = Signal()
     exclude_requested = Signal()
     step_requested = Signal(int)
     keys_requested = Signal()
     problem = Signal(str)
 
-    def __init__(self, session: Session, recent: Recent) -> None:
+    def __init__(self, session: Session, recent: Recent, images: Callable[[], list[str]]) -> None:
         super().__init__("Micrographs")
-        self._session, self._recent = session, recent
+        self._session, self._recent, self._images = session, recent, images
         self._uses: Mapping[str, str] = {}
         self._changed: set[int] = set()  # micrographs of which the table does not know yet
         choices = (
@@ -57,7 +60,7 @@ class MicrographsSection(Section):
             ("Project…", "project", "Open a project file, or begin one where you like"),
         )
         self.recent = QPushButton("Recent")
-        self.recent.setToolTip("Projects that were open before")
+        self.recent.setToolTip("Projects that were open before, and images that are open in napari")
         self._projects = QMenu(self.recent)
         self._projects.aboutToShow.connect(self._list_projects)
         self.recent.setMenu(self._projects)
@@ -99,7 +102,13 @@ class MicrographsSection(Section):
             entry = self._projects.addAction(f"{path.stem}  ({path.parent})")
             entry.triggered.connect(partial(self.reopen_requested.emit, str(path)))
         if not paths:
-            self._projects.addAction("none yet").setEnabled(False)
+            self._projects.addAction("no project yet").setEnabled(False)
+        names = self._images()
+        if names:
+            self._projects.addSection("Images in napari")
+        for name in names:
+            entry = self._projects.addAction(f"the image {name}")
+            entry.triggered.connect(partial(self.layer_requested.emit, name))
 
     def refresh_counts(self) -> None:
         """Count all rows again: the threshold has changed."""
@@ -122,8 +131,10 @@ class MicrographsSection(Section):
         self.table.set_rows([self._row(record.id) for record in self._session.records])
         if self._session.is_open:
             mode = "  (read-only: open in another napari)" if self._session.read_only else ""
-            self.project_name.setText(f"{self._session.project.path.name}{mode}")
-            self.project_name.setToolTip(str(self._session.project.path))
+            path = self._session.project.path
+            passing = self._session.passing
+            self.project_name.setText("Not saved: “Project…” saves it" if passing else f"{path.name}{mode}")
+            self.project_name.setToolTip("" if passing else str(path))
         self._follow_current()
 
     def _on_micrograph(self, number: int) -> None:

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_hydrapicker.errors import HydraPickerError
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.micrograph import Micrograph, open_micrographs
 from napari_hydrapicker.micrograph_lists import open_any
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.recent import Recent
 from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets import image_layer
+from napari_hydrapicker.widgets.layer_images import (
+    LayerImage,
+    PassingProject,
+    file_of,
+    image_layers,
+    picture_of,
+)
 from napari_hydrapicker.widgets.tasks import Tasks
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
 
 _MICROGRAPHS = "micrographs"
 Found = tuple[list[Micrograph], list[str]]
+
+OWN_IMAGES = (image_layer.NAME,)
 
 
 class Opener(QObject):
@@ -27,13 +42,19 @@ class Opener(QObject):
     -------
     problem (str)
         Something that the user should read.
+    layer_opened ()
+        An image that was open in napari is there as a micrograph.
     """
 
     problem = Signal(str)
+    layer_opened = Signal()
 
-    def __init__(self, session: Session, tasks: Tasks, recent: Recent, parent: QWidget) -> None:
+    def __init__(
+        self, viewer: Viewer, session: Session, tasks: Tasks, recent: Recent, parent: QWidget
+    ) -> None:
         super().__init__(parent)
-        self._recent = recent
+        self._viewer, self._recent = viewer, recent
+        self.passing = PassingProject(session)
         self._window, self._session, self._tasks = parent, session, tasks
 
     def open(self, paths: Sequence[str], project: Path | None = None) -> None:
@@ -51,6 +72,44 @@ class Opener(QObject):
             self._tasks.run(
                 "open", lambda: open_any(names), lambda found: self._opened(names, found, project)
             )
+
+    def image_names(self) -> list[str]:
+        """Names of the user's own images in napari, the likeliest first."""
+        return [layer.name for layer in image_layers(self._viewer, OWN_IMAGES)]
+
+    def open_layer(self, name: str | None = None) -> bool:
+        """Open an image that is in napari, by default the active one; False if there is none.
+
+        One that was read from a file is opened from that; another is written to a passing file, and may be
+        saved as a project later.
+        """
+        found = image_layers(self._viewer, OWN_IMAGES)
+        layer = next((one for one in found if name in (None, one.name)), None)
+        if layer is None:
+            return False
+        step = tuple(self._viewer.dims.current_step)
+        self._tasks.run("open", lambda: _from_layer(layer, step, self.passing), self._layer_opened(layer))
+        return True
+
+    def _layer_opened(self, layer: Image) -> Callable[[Path | tuple[LayerImage, Path]], None]:
+        def opened(found: Path | tuple[LayerImage, Path]) -> None:
+            if isinstance(found, Path):
+                self._opened([str(found)], open_any([found]), None)
+            else:
+                self._attempt(lambda: self._begin_passing(*found))
+            if self._session.records:
+                layer.visible = False  # the same is shown as a micrograph
+                self.layer_opened.emit()
+
+        return opened
+
+    def _begin_passing(self, image: LayerImage, file: Path) -> None:
+        self.passing.use(Project.create(file.with_suffix(Project.SUFFIX)))
+        self._session.add_micrographs(open_micrographs(file))
+        if image.diameter_angstrom is not None:
+            self._session.update(diameter_angstrom=image.diameter_angstrom)
+        if image.pixel_size_angstrom is None:
+            self.problem.emit(f"{image.name} states no pixel size: type it in the table, then pick")
 
     def ask(self, what: str) -> None:
         """Ask for a "folder", for "files" or for a "project", and open it."""
@@ -71,14 +130,20 @@ class Opener(QObject):
     def _ask_project(self) -> None:
         file, _ = QFileDialog.getSaveFileName(
             self._window,
-            "Open a project, or name a new one",
-            str(self._session.project.path.parent) if self._session.is_open else self._start(),
+            "Save as a project" if self._session.passing else "Open a project, or name a new one",
+            str(self._session.project.path.parent) if self._is_kept() else self._start(),
             f"HydraPicker project (*{Project.SUFFIX})",
             options=QFileDialog.Option.DontConfirmOverwrite,
         )
         if file:
             path = Path(file).with_suffix(Project.SUFFIX)
-            self._attempt(lambda: self._begin(path, []))
+            if self._session.passing:
+                self._attempt(lambda: self._use(Project.open(self.passing.save(path))))
+            else:
+                self._attempt(lambda: self._begin(path, []))
+
+    def _is_kept(self) -> bool:
+        return self._session.is_open and not self._session.passing
 
     def _start(self) -> str:
         """Where a dialog begins: beside the folder chosen last."""
@@ -129,3 +194,14 @@ class Opener(QObject):
             action()
         except HydraPickerError as error:
             self.problem.emit(str(error))
+
+
+def _from_layer(
+    layer: Image, step: tuple[int, ...], passing: PassingProject
+) -> Path | tuple[LayerImage, Path]:
+    """Return the file of a layer, or its picture and where that is kept; not for the GUI's thread."""
+    file = file_of(layer)
+    if file is not None:
+        return file
+    picture = picture_of(layer, step)
+    return picture, picture.write(passing.begin())
