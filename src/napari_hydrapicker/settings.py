@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.picking.suppress import SUPPRESSION_WPX
 
-CONSENSUS = "consensus"
+CONSENSUS, IMPORTED = "consensus", "imported"
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -85,8 +85,9 @@ class PickSettings(BaseModel):
         """Return the threshold for the scores of a picker, by its key; "" where it is not known."""
         if picker in self.thresholds:
             return self.thresholds[picker]
-        # A preference is meant for a network's probabilities; a consensus has cut those already.
-        if picker in self.suggested and (picker == CONSENSUS or not self.threshold_chosen):
+        # A preference is meant for a network's own scores; others have been cut by whoever made them.
+        own = not picker.startswith((CONSENSUS, IMPORTED))
+        if picker in self.suggested and not (own and self.threshold_chosen):
             return self.suggested[picker]
         return self.threshold
 

@@ -118,6 +118,16 @@ def test_keys_work_with_any_of_the_plugins_layers_active(picked: Any, hand: Any,
         assert picked.viewer.layers.selection.active is picked.canvas.picks.layer
 
 
+def test_a_key_that_was_napari_s_own_a_while_ago_takes_up_its_tool(picked: Any, hand: Any) -> None:
+    layers = picked.viewer.layers
+    hand.key(Qt.Key.Key_2)  # with the picks active: napari keeps what to do when it is let go
+    hand.key(Qt.Key.Key_4)
+    QTest.qWait(700)  # longer than napari takes for a key that is held
+    layers.selection.active = layers["HydraPicker micrograph"]
+    hand.key(Qt.Key.Key_2)
+    assert picked.tools.tool is Tool.ADD
+
+
 def test_the_list_of_keys_opens_and_the_window_goes_on(picked: Any, hand: Any) -> None:
     hand.key(Qt.Key.Key_F1)
     shown = picked._keys_shown

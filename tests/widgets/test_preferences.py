@@ -64,7 +64,7 @@ def test_naparis_form_shows_them_as_they_are(qapp_exists: None) -> None:
     }
     state = {name: properties[name].default for name in names}
     form = WidgetBuilder().create_form(schema, {}, state)
-    assert form.widget.state == {"diameter_angstrom": 180, "threshold": 0, "low_pass_angstrom": 20}
+    assert form.widget.state == {"diameter_angstrom": 180, "threshold": 0, "low_pass_angstrom": 30}
 
 
 def test_commands_that_napari_calls_with_arguments_are_not_run_from_its_palette() -> None:

@@ -138,3 +138,28 @@ def test_naparis_own_buttons_are_followed(picked: Any) -> None:
     assert picked.correct._tools[Tool.ADD].isChecked()
     picked.canvas.picks.layer.mode = "pan_zoom"
     assert picked.tools.tool is Tool.BROWSE
+
+
+@pytest.mark.parametrize("tool", [Tool.ADD, Tool.MOVE, Tool.ERASE])
+def test_a_layer_that_was_away_has_the_tool_again(picked: Any, tool: Tool) -> None:
+    picked.tools.choose(tool)
+    layer = picked.canvas.picks.layer
+    mode = str(layer.mode)
+    with layer.events.mode.blocker():
+        layer.mode = "transform"
+    layer.mouse_pan = True
+    picked.layers.came_back.emit()
+    assert (str(layer.mode), layer.mouse_pan, picked.tools.tool) == (mode, False, tool)
+
+
+def test_without_a_micrograph_no_tool_is_taken_up_and_no_layer_comes(dock: Any) -> None:
+    told: list[str] = []
+    dock.tools.problem.connect(told.append)
+    dock.session.close()
+    for tool in (Tool.ADD, Tool.MOVE, Tool.ERASE, Tool.MEASURE):
+        dock.tools.choose(tool)
+    assert len(told) == 4
+    assert "no micrograph to measure on: open a folder first" in told[-1]
+    assert dock.tools.tool is Tool.BROWSE
+    assert list(dock.viewer.layers) == []
+    assert dock.correct._tools[Tool.BROWSE].isChecked()

@@ -101,7 +101,8 @@ class Canvas(QObject):
         """Make the picks the active layer, and be seen, so that the tools act on it."""
         if self._on_canvas is not None:
             self._layers.put(Place.PICKS, self.picks.layer)
-            self.picks.layer.visible = True
+            if not self.picks.layer.visible:  # else napari would take up another tool
+                self.picks.layer.visible = True
             self._layers.activate(Place.PICKS)
 
     def centre_on(self, pick_id: int) -> None:

@@ -20,6 +20,7 @@ from napari_hydrapicker.widgets.export_section import ExportSection
 from napari_hydrapicker.widgets.figures import Figures
 from napari_hydrapicker.widgets.focus import Focus
 from napari_hydrapicker.widgets.gallery_link import GalleryLink
+from napari_hydrapicker.widgets.import_link import ImportLink
 from napari_hydrapicker.widgets.jobs import Jobs
 from napari_hydrapicker.widgets.keys import bind_keys, unbind_keys
 from napari_hydrapicker.widgets.layer_images import PassingProject
@@ -64,6 +65,7 @@ class HydraPickerWidget(QWidget):
         self.micrographs = MicrographsSection(self.session, self.recent, self.opener.image_names)
         self.view = ViewSection(preferred_low_pass())
         self.pick = PickSection(self.session, self.jobs)
+        self.import_link = ImportLink(self.session, self.tasks, self.recent, self.pick, self)
         self.correct = CorrectSection()
         self.training = TrainJobs(self.session, self)
         self.train = TrainSection(self.training)
@@ -86,7 +88,7 @@ class HydraPickerWidget(QWidget):
         self._connect()
         bind_keys(napari_viewer, self._actions())
         self.layers.bind(self._actions())
-        self.focus = Focus(self, napari_viewer)
+        self.focus = Focus(self, napari_viewer, self.layers)
         self.setAcceptDrops(True)
         # The dock may be destroyed with the window, without a close event of its own.
         self._end = _closer(
@@ -150,7 +152,7 @@ class HydraPickerWidget(QWidget):
         self.setMinimumWidth(350)
 
     def _connect(self) -> None:
-        links = (self.training_link, self.make_link)
+        links = (self.training_link, self.make_link, self.import_link)
         sources = (self.opener, self.micrographs, self.pick, self.export, self.canvas, self.tools, *links)
         for source in sources:
             source.problem.connect(warn)
@@ -160,6 +162,7 @@ class HydraPickerWidget(QWidget):
         self.export.done.connect(inform)
         self.micrographs.open_requested.connect(self.opener.ask)
         self.micrographs.layer_requested.connect(self.opener.open_layer)
+        self.opener.picks_found.connect(self.import_link.take)
         self.opener.layer_opened.connect(self._on_layer_opened)
         self.micrographs.reopen_requested.connect(lambda path: self.opener.open([path]))
         self.micrographs.measure_requested.connect(lambda: self.tools.choose(Tool.MEASURE))

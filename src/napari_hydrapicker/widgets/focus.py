@@ -17,10 +17,11 @@ from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QLineEdit,
+    QPushButton,
     QWidget,
 )
 
-from napari_hydrapicker.widgets.layers import canvas_of
+from napari_hydrapicker.widgets.layers import Place, PluginLayers, canvas_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -48,11 +49,13 @@ class Focus(QObject):
         The dock.
     viewer
         Its canvas has the focus after every action.
+    layers
+        After an action the picks are the active layer: a layer of the user's own has other keys.
     """
 
-    def __init__(self, top: QWidget, viewer: Viewer) -> None:
+    def __init__(self, top: QWidget, viewer: Viewer, layers: PluginLayers) -> None:
         super().__init__(top)
-        self._viewer = viewer
+        self._viewer, self._layers = viewer, layers
         top.setStyleSheet(STYLE)
         for widget in top.findChildren(QWidget):
             self._look_after(widget)
@@ -62,6 +65,10 @@ class Focus(QObject):
         canvas = canvas_of(self._viewer)
         if canvas is not None:
             canvas.setFocus()
+
+    def _on_action(self) -> None:
+        self._layers.activate(Place.PICKS)
+        self.give_back()
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Leave the wheel to the dock, and keys that are meant for the canvas to that."""
@@ -88,7 +95,8 @@ class Focus(QObject):
     def _look_after(self, widget: QWidget) -> None:
         if isinstance(widget, QAbstractButton):
             widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a button that is disabled passes its focus on
-            widget.clicked.connect(lambda *_: self.give_back())
+            acts = isinstance(widget, QPushButton)
+            widget.clicked.connect(lambda *_: self._on_action() if acts else self.give_back())
         elif isinstance(widget, _FIELDS):
             widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # not the wheel
         elif isinstance(widget, QAbstractItemView):

@@ -60,9 +60,12 @@ class HeadComparison:
         return f"{text}. The layer “{self._layer.name}” has those of before."
 
     def _is_picked_again(self, number: int) -> bool:
-        """Whether a picker has been there since: unlike corrections it leaves other picks than there were."""
+        """Whether a picker has been there since: unlike corrections it leaves picks that were not there."""
         old = self._labels.get(number)
-        return old is not None and not np.array_equal(_found(old), _found(self._session.labels(number)))
+        if old is None:
+            return False
+        before, now = _found(old), _found(self._session.labels(number))
+        return not np.isin(now, before).all() or (len(now) == 0 and len(before) > 0)
 
 
 def _found(labels: Labels) -> NDArray[np.int64]:

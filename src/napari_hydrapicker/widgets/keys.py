@@ -26,7 +26,7 @@ MEANING = {
 def bind_keys(viewer: Viewer, actions: Mapping[str, Callable[[], object]]) -> None:
     """Bind keys to actions; of two docks the newer gets them."""
     for key, action in actions.items():
-        viewer.bind_key(key, lambda _viewer, action=action: action(), overwrite=True)
+        viewer.bind_key(key, _pressed(action), overwrite=True)
 
 
 def unbind_keys(viewer: Viewer, actions: Mapping[str, Callable[[], object]]) -> None:
@@ -38,7 +38,25 @@ def unbind_keys(viewer: Viewer, actions: Mapping[str, Callable[[], object]]) -> 
 def bind_on_layer(layer: Any, actions: Mapping[str, Callable[[], object]]) -> None:
     """Bind keys on one layer too: its kind has keys of its own, which would come first while it is active."""
     for key, action in actions.items():
-        layer.bind_key(key, lambda _layer, action=action: action(), overwrite=True)
+        layer.bind_key(key, _pressed(action), overwrite=True)
+
+
+def _pressed(action: Callable[[], object]) -> Callable[[Any], Callable[[], None]]:
+    """Return what a key calls, which returns what it calls when it is let go: nothing.
+
+    Napari keeps what the key called before, and a tool that was taken up with it on another layer would be
+    laid down at once.
+    """
+
+    def press(_provider: Any) -> Callable[[], None]:
+        action()
+        return _let_go
+
+    return press
+
+
+def _let_go() -> None:
+    """Do nothing: no key has to be held."""
 
 
 def as_html() -> str:

@@ -101,8 +101,10 @@ class PluginLayers(QObject):
             QTimer.singleShot(_SEEN_MS, lambda: setattr(layer, "visible", wanted()))
 
     def activate(self, place: Place) -> None:
-        """Make the layer at a place the active one."""
-        if self.holds(place):
+        """Make the layer at a place the active one, where one is needed."""
+        if place in self._layers:
+            if not self.holds(place):  # deleted a moment ago
+                self.tidy()
             self._viewer.layers.selection.active = self._layers[place]
 
     def drop(self, *places: Place) -> None:

@@ -57,6 +57,11 @@ class MicrographModel(QAbstractTableModel):
         self._rows: list[TableRow] = []
         self._place: dict[int, int] = {}
 
+    @property
+    def rows(self) -> Sequence[TableRow]:
+        """What is shown, in the order in which it came."""
+        return self._rows
+
     def set_rows(self, rows: Sequence[TableRow]) -> None:
         """Show other micrographs."""
         self.beginResetModel()

@@ -88,10 +88,17 @@ class MicrographTable(QWidget):
     def set_rows(self, rows: Sequence[TableRow]) -> None:
         """Show other micrographs."""
         self.model.set_rows(rows)
+        self._show_use()
 
     def update_rows(self, rows: Sequence[TableRow]) -> None:
         """Change what is shown of micrographs that are there."""
         self.model.update_rows(rows)
+        self._show_use()
+
+    def _show_use(self) -> None:
+        """Show what a head used micrographs for where there is something to show: the names need the room."""
+        unused = not any(row.use for row in self.model.rows)
+        self.view.show_use(not unused)
 
     def selected_ids(self) -> list[int]:
         """Return the selected micrographs, in the order shown."""
@@ -165,8 +172,20 @@ class _View(QTableView):
         self.sortByColumn(NAME, Qt.SortOrder.AscendingOrder)
 
     def resizeEvent(self, event: Any) -> None:
-        """Give the name what is left."""
+        """Follow the dock's width."""
         super().resizeEvent(event)
+        self.fit()
+
+    def show_use(self, shown: bool) -> None:
+        """Show or hide the column that says what a head used micrographs for."""
+        if self.isColumnHidden(USE) is shown:
+            self._fitting = True
+            self.setColumnHidden(USE, not shown)
+            self._fitting = False
+            self.fit()
+
+    def fit(self) -> None:
+        """Give the name what is left, unless the user has chosen widths himself."""
         if not self._by_user:
             self._fitting = True
             rest = self.viewport().width() - sum(map(self.columnWidth, _WIDTHS))

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.importing import holds_coordinates
 from napari_hydrapicker.micrograph import Micrograph, open_micrographs
 from napari_hydrapicker.micrograph_lists import open_any
 from napari_hydrapicker.project.project import Project
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _MICROGRAPHS = "micrographs"
+_LOOKED_INTO = 50  # files of a folder without micrographs
 Found = tuple[list[Micrograph], list[str]]
 
 OWN_IMAGES = (image_layer.NAME,)
@@ -44,10 +46,13 @@ class Opener(QObject):
         Something that the user should read.
     layer_opened ()
         An image that was open in napari is there as a micrograph.
+    picks_found (Path)
+        What was to be opened are no micrographs, but picks of such.
     """
 
     problem = Signal(str)
     layer_opened = Signal()
+    picks_found = Signal(object)
 
     def __init__(
         self, viewer: Viewer, session: Session, tasks: Tasks, recent: Recent, parent: QWidget
@@ -70,7 +75,9 @@ class Opener(QObject):
             self._attempt(lambda: self._session.repoint(old, Path(names[0])))
         else:
             self._tasks.run(
-                "open", lambda: open_any(names), lambda found: self._opened(names, found, project)
+                "open",
+                lambda: _micrographs_or_picks(names),
+                lambda found: self._opened(names, found, project),
             )
 
     def image_names(self) -> list[str]:
@@ -149,7 +156,10 @@ class Opener(QObject):
         """Where a dialog begins: beside the folder chosen last."""
         return str(self._recent.folder(_MICROGRAPHS))
 
-    def _opened(self, names: Sequence[str], found: Found, project: Path | None) -> None:
+    def _opened(self, names: Sequence[str], found: Found | Path, project: Path | None) -> None:
+        if isinstance(found, Path):
+            self.picks_found.emit(found)
+            return
         micrographs, problems = found
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -205,3 +215,16 @@ def _from_layer(
         return file
     picture = picture_of(layer, step)
     return picture, picture.write(passing.begin())
+
+
+def _micrographs_or_picks(names: Sequence[str]) -> Found | Path:
+    """Open micrographs, or return the file or folder if it holds picks instead; not for the GUI's thread."""
+    found = open_any(names)
+    path = Path(names[0]).expanduser()
+    if not found[0] and len(names) == 1 and (holds_coordinates(path) or _is_folder_of_picks(path)):
+        return path
+    return found
+
+
+def _is_folder_of_picks(path: Path) -> bool:
+    return path.is_dir() and any(holds_coordinates(file) for file in sorted(path.iterdir())[:_LOOKED_INTO])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QLabel
+from qtpy.QtWidgets import QCheckBox, QLabel, QMenu, QPushButton
 
 from napari_hydrapicker.devices import devices
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.picking.generators import check_file
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.live_progress import LiveProgress
-from napari_hydrapicker.widgets.parts import button, choice, length, row, show_value
+from napari_hydrapicker.widgets.parts import MiddleLabel, button, choice, length, row, show_value
 from napari_hydrapicker.widgets.pick_jobs import PickJobs
 from napari_hydrapicker.widgets.picker_choices import PickerChoices, picker_name
 from napari_hydrapicker.widgets.score_slider import ScoreSlider
@@ -29,15 +30,22 @@ class PickSection(Section):
     -------
     pick_requested (str)
         "this", "selected" or "all".
+    import_requested (str)
+        Picks are to be brought in from a "file" or a "folder".
+    offer_taken (Path)
+        The picks that were offered are wanted.
     problem (str)
         Something that the user should read.
     """
 
     pick_requested = Signal(str)
+    import_requested = Signal(str)
+    offer_taken = Signal(object)
     problem = Signal(str)
 
     def __init__(self, session: Session, jobs: PickJobs) -> None:
         super().__init__("Pick")
+        self._offered: Path | None = None
         self._session, self._jobs = session, jobs
         self._build_choices()
         self.buttons = [
@@ -46,6 +54,7 @@ class PickSection(Section):
             button("All", "Pick all but complete and excluded ones", lambda: self._ask("all")),
         ]
         self.add(row(self.buttons))
+        self._build_import()
         self.progress = LiveProgress()
         self.progress.setVisible(False)
         self.add(self.progress)
@@ -64,6 +73,19 @@ class PickSection(Section):
     def show_count(self, here: int, everywhere: int) -> None:
         """Say how many picks are shown."""
         self.count.setText(f"{here:,} picks here, {everywhere:,} in all")
+
+    def show_offer(self, folder: Path | None) -> None:
+        """Offer the picks that a folder has; None for no more."""
+        self._offered = folder
+        self.offer.setVisible(folder is not None)
+        if folder is not None:
+            self._offer_text.setText("There are picks beside these micrographs")
+            self.offer.setToolTip(str(folder))
+
+    def say(self, text: str) -> None:
+        """Say what came of it, for longer than a notification is there."""
+        self.trouble.setText(text)
+        self.trouble.setVisible(True)
 
     def show_threshold(self) -> None:
         """Show the threshold for the scores of the current micrograph's picks, and whose they are."""
@@ -89,6 +111,26 @@ class PickSection(Section):
     def show_heads(self, names: Sequence[str], chosen: str) -> None:
         """Offer these heads of HydraPicker."""
         self.choices.show_heads(names, chosen)
+
+    def _build_import(self) -> None:
+        self.importing = QPushButton("Import picks…")
+        self.importing.setToolTip(
+            "Picks of RELION, cryoSPARC, crYOLO, Topaz, EMAN or the command line, to correct"
+        )
+        menu = QMenu(self.importing)
+        for text, what in (("a file…", "file"), ("a folder…", "folder")):
+            menu.addAction(text).triggered.connect(partial(self.import_requested.emit, what))
+        self.importing.setMenu(menu)
+        self.add(self.importing)
+        self._offer_text = MiddleLabel()
+        take = button("Import them", "Bring them in, to be corrected", self._take_offer)
+        self.offer = row([self._offer_text, take], widest=0)
+        self.offer.setVisible(False)
+        self.add(self.offer)
+
+    def _take_offer(self) -> None:
+        if self._offered is not None:
+            self.offer_taken.emit(self._offered)
 
     def _show_device(self, name: str) -> None:
         """Show which device is set; one that this computer lacks is seen to be missed."""

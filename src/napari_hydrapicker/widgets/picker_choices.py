@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QSpin
 from napari_hydrapicker.heads.files import SUFFIX
 from napari_hydrapicker.heads.record import GENERIC
 from napari_hydrapicker.picking.generators import BUNDLED
-from napari_hydrapicker.settings import PickSettings
+from napari_hydrapicker.settings import IMPORTED, PickSettings
 from napari_hydrapicker.widgets.parts import choice, row
 
 _PICKERS = {"HydraPicker": "hydra", "cGAN": "cgan", "Consensus": "consensus"}  # as the settings know them
@@ -21,6 +21,8 @@ _FILE, _FOLDER, _NONE = "choose a file…", "choose a folder…", "none"
 def picker_name(key: str) -> str:
     """Return the name of the picker of a key (`PickSettings.picker_key`), with its head if it has one."""
     kind, _, part = key.partition("/")
+    if kind == IMPORTED:
+        return part
     name = {value: label for label, value in _PICKERS.items()}.get(kind, "")
     part = Path(part.partition("/")[0]).name
     return name if part in ("", GENERIC) else f"{name}, {part}"

@@ -10,7 +10,7 @@ from napari_hydrapicker.settings import PickSettings
 from napari_hydrapicker.widgets.notify import warn
 
 _PLUGIN = "napari-hydrapicker"
-LOW_PASS_ANGSTROM = 20.0  # where there are no preferences
+LOW_PASS_ANGSTROM = 30.0  # where there are no preferences
 
 
 def preferred_settings() -> PickSettings:

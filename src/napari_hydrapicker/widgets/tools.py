@@ -68,10 +68,12 @@ class Tools(QObject):
         self._ring_wanted = False
         self._hide_ring = once_after(_RING_MS, self.hide_ring, self)
         viewer.mouse_drag_callbacks.append(self._on_drag)
+        layers.came_back.connect(self._take_up_again)
+        canvas.shown.connect(lambda _: self._take_up_again())
         layer = canvas.picks.layer
         layer.events.mode.connect(self._on_mode)
         # For napari erasing and measuring are panning too, so that its own key for that does nothing.
-        layer.bind_key(keys.BROWSE, lambda _: self.choose(Tool.BROWSE), overwrite=True)
+        keys.bind_on_layer(layer, {keys.BROWSE: lambda: self.choose(Tool.BROWSE)})
 
     def choose(self, tool: Tool) -> None:
         """Take up a tool; without a micrograph there is nothing that it could act on."""
@@ -80,13 +82,18 @@ class Tools(QObject):
             self.tool_changed.emit(self.tool.value)  # the buttons go back
             return
         self._canvas.raise_picks()
-        layer = self._canvas.picks.layer
         self.tool = tool
-        with layer.events.mode.blocker(self._on_mode):
-            layer.mode = _MODES.get(tool, "pan_zoom")
-        # Dragging erases and measures; it must not move the image as well.
-        layer.mouse_pan = tool is Tool.BROWSE
+        self._take_up_again()
         self.tool_changed.emit(tool.value)
+
+    def _take_up_again(self) -> None:
+        """Have the layer in the tool's mode, whatever napari has done to it while it was away."""
+        layer, mode = self._canvas.picks.layer, _MODES.get(self.tool, "pan_zoom")
+        if str(layer.mode) != mode:
+            with layer.events.mode.blocker(self._on_mode):
+                layer.mode = mode
+        # Dragging erases and measures; it must not move the image as well.
+        layer.mouse_pan = self.tool is Tool.BROWSE
 
     def show_ring(self, diameter_px: float, centre_yx: NDArray[np.float64] | None = None) -> None:
         """Draw a ring as wide as the particle for a while.
