@@ -141,14 +141,18 @@ def test_naparis_own_buttons_are_followed(picked: Any) -> None:
 
 
 @pytest.mark.parametrize("tool", [Tool.ADD, Tool.MOVE, Tool.ERASE])
-def test_a_layer_that_was_away_has_the_tool_again(picked: Any, tool: Tool) -> None:
+def test_a_layer_that_was_away_has_the_tool_again(picked: Any, tool: Tool, wait: Any) -> None:
     picked.tools.choose(tool)
     layer = picked.canvas.picks.layer
     mode = str(layer.mode)
+    heard: list[str] = []
+    layer.events.mode.connect(lambda event: heard.append(event.mode))
+    picked.viewer.layers.remove(layer)
     with layer.events.mode.blocker():
         layer.mode = "transform"
     layer.mouse_pan = True
-    picked.layers.came_back.emit()
+    wait(lambda: layer in picked.viewer.layers and not layer.mouse_pan)
+    assert heard[-1] == mode, "napari's buttons follow"
     assert (str(layer.mode), layer.mouse_pan, picked.tools.tool) == (mode, False, tool)
 
 

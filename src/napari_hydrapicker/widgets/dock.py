@@ -64,7 +64,7 @@ class HydraPickerWidget(QWidget):
         self.tools = Tools(napari_viewer, self.layers, self.canvas, self)
         self.micrographs = MicrographsSection(self.session, self.recent, self.opener.image_names)
         self.view = ViewSection(preferred_low_pass())
-        self.pick = PickSection(self.session, self.jobs)
+        self.pick = PickSection(self.session, self.jobs, self.recent)
         self.import_link = ImportLink(self.session, self.tasks, self.recent, self.pick, self)
         self.correct = CorrectSection()
         self.training = TrainJobs(self.session, self)

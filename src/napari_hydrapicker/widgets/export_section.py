@@ -12,6 +12,7 @@ from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.export import PRESETS, ExportItem, ExportPlan, ExportReport, plan, run
 from napari_hydrapicker.recent import Recent
 from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.notify import in_window_words
 from napari_hydrapicker.widgets.parts import button, choice, row
 from napari_hydrapicker.widgets.section import Section
 from napari_hydrapicker.widgets.tasks import Tasks
@@ -78,7 +79,7 @@ class ExportSection(Section):
             try:
                 planned = self._plan()
             except HydraPickerError as error:
-                self.preview.setText(str(error))
+                self.preview.setText(in_window_words(str(error)))
                 return
             # What was said of the files stays while they hold what is shown, whenever the count comes.
             same = self._written_last is not None and self._written_last[0] == _content(planned)

@@ -53,7 +53,7 @@ class PluginLayers(QObject):
         self._layers: dict[Place, Layer] = {}
         self._active: Layer | None = None  # one of ours that was active when the user deleted it
         self._index: int | None = None  # where the micrograph was last
-        self._changing = False
+        self._changing = self._lost = False
         self._keys: Mapping[str, Callable[[], object]] = {}
         # Not at once: napari is in the midst of the user's change when it tells of it.
         self._tidy_later = once_after(0, self.tidy, self)
@@ -120,13 +120,13 @@ class PluginLayers(QObject):
         """Bring back what was deleted, and put everything in order."""
         if not self._layers or self._is_closed():
             return
-        missing = any(layer not in self._viewer.layers for layer in self._layers.values())
         with self._change():
             self._bring_in()
         active, self._active = self._active, None
         if active in self._layers.values():
             self._viewer.layers.selection.active = active
-        if missing:
+        lost, self._lost = self._lost, False
+        if lost:
             self.came_back.emit()
 
     def close(self) -> None:
@@ -187,8 +187,10 @@ class PluginLayers(QObject):
         layer = self._viewer.layers[event.index]
         if layer is self._layers.get(Place.MICROGRAPH):
             self._index = event.index
-        if not self._changing and layer in self._layers.values() and layer in self._viewer.layers.selection:
-            self._active = layer
+        if not self._changing and layer in self._layers.values():
+            self._lost = True
+            if layer in self._viewer.layers.selection:
+                self._active = layer
 
     def _on_change(self, _event: Any = None) -> None:
         if not self._changing and self._layers:

@@ -12,8 +12,10 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QMenu, QPushButton
 from napari_hydrapicker.devices import devices
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.picking.generators import check_file
+from napari_hydrapicker.recent import Recent
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.live_progress import LiveProgress
+from napari_hydrapicker.widgets.notify import in_window_words
 from napari_hydrapicker.widgets.parts import MiddleLabel, button, choice, length, row, show_value
 from napari_hydrapicker.widgets.pick_jobs import PickJobs
 from napari_hydrapicker.widgets.picker_choices import PickerChoices, picker_name
@@ -43,11 +45,11 @@ class PickSection(Section):
     offer_taken = Signal(object)
     problem = Signal(str)
 
-    def __init__(self, session: Session, jobs: PickJobs) -> None:
+    def __init__(self, session: Session, jobs: PickJobs, recent: Recent) -> None:
         super().__init__("Pick")
         self._offered: Path | None = None
         self._session, self._jobs = session, jobs
-        self._build_choices()
+        self._build_choices(recent)
         self.buttons = [
             button("This", "Pick the micrograph on the canvas (key G)", lambda: self._ask("this")),
             button("Selected", "Pick the rows selected in the table", lambda: self._ask("selected")),
@@ -84,7 +86,7 @@ class PickSection(Section):
 
     def say(self, text: str) -> None:
         """Say what came of it, for longer than a notification is there."""
-        self.trouble.setText(text)
+        self.trouble.setText(in_window_words(text))
         self.trouble.setVisible(True)
 
     def show_threshold(self) -> None:
@@ -138,8 +140,8 @@ class PickSection(Section):
             self.device.addItem(f"{_DEVICES[name]} (not on this computer)", name)
         self.device.setCurrentIndex(self.device.findData(name))
 
-    def _build_choices(self) -> None:
-        self.choices = PickerChoices()
+    def _build_choices(self, recent: Recent) -> None:
+        self.choices = PickerChoices(recent)
         self.add(self.choices)
         self.picker, self.head = self.choices.picker, self.choices.head
         form = self.choices.form
@@ -210,7 +212,7 @@ class PickSection(Section):
         self.progress.setVisible(False)
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            text = f"Not picked: {problems[0]}{more}"
+            text = in_window_words(f"Not picked: {problems[0]}{more}")
             self.trouble.setText(text)  # a notification is soon gone, and nobody may be there to see it
             self.trouble.setVisible(True)
             self.problem.emit(text)

@@ -68,8 +68,8 @@ class Tools(QObject):
         self._ring_wanted = False
         self._hide_ring = once_after(_RING_MS, self.hide_ring, self)
         viewer.mouse_drag_callbacks.append(self._on_drag)
-        layers.came_back.connect(self._take_up_again)
-        canvas.shown.connect(lambda _: self._take_up_again())
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        self._begin_anew = once_after(0, self._after_absence, self)  # once napari has buttons for the layer
         layer = canvas.picks.layer
         layer.events.mode.connect(self._on_mode)
         # For napari erasing and measuring are panning too, so that its own key for that does nothing.
@@ -85,6 +85,17 @@ class Tools(QObject):
         self.tool = tool
         self._take_up_again()
         self.tool_changed.emit(tool.value)
+
+    def _on_inserted(self, event: Any) -> None:
+        if event.value is self._canvas.picks.layer:
+            self._begin_anew.start()
+
+    def _after_absence(self) -> None:
+        """Take up the tool on a layer that has come: napari's new buttons for it do not know its mode."""
+        layer = self._canvas.picks.layer
+        with layer.events.mode.blocker(self._on_mode):
+            layer.mode = "pan_zoom"
+        self._take_up_again()
 
     def _take_up_again(self) -> None:
         """Have the layer in the tool's mode, whatever napari has done to it while it was away."""
@@ -129,6 +140,8 @@ class Tools(QObject):
     def close(self) -> None:
         """Leave the viewer as it was."""
         self._hide_ring.stop()
+        self._begin_anew.stop()
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._layers.drop(Place.RING)
         self._ring = None
         if self._on_drag in self._viewer.mouse_drag_callbacks:

@@ -15,6 +15,7 @@ from napari_hydrapicker.heads.record import GENERIC
 from napari_hydrapicker.training_set import Suggestion
 from napari_hydrapicker.widgets.curves import TrainingCurves
 from napari_hydrapicker.widgets.live_progress import LiveProgress, in_words
+from napari_hydrapicker.widgets.notify import in_window_words
 from napari_hydrapicker.widgets.parts import button, row
 from napari_hydrapicker.widgets.section import Section
 from napari_hydrapicker.widgets.train_jobs import TrainJobs
@@ -117,7 +118,7 @@ class TrainSection(Section):
         """Say why there is no new head: here too, since a notification is short, and soon gone."""
         self._made = None
         self.use.setVisible(False)
-        self.result.setText(text)
+        self.result.setText(in_window_words(text))
         self.result.setVisible(True)
         self.problem.emit(text)
 
