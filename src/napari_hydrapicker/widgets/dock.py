@@ -28,6 +28,7 @@ from napari_hydrapicker.widgets.layers import PluginLayers
 from napari_hydrapicker.widgets.make_jobs import MakeJobs
 from napari_hydrapicker.widgets.make_link import MakeLink
 from napari_hydrapicker.widgets.make_section import MakeSection
+from napari_hydrapicker.widgets.mask_link import MaskLink
 from napari_hydrapicker.widgets.micrographs_section import MicrographsSection
 from napari_hydrapicker.widgets.notify import inform, warn
 from napari_hydrapicker.widgets.opening import Opener
@@ -65,6 +66,7 @@ class HydraPickerWidget(QWidget):
         self.micrographs = MicrographsSection(self.session, self.recent, self.opener.image_names)
         self.view = ViewSection(preferred_low_pass())
         self.pick = PickSection(self.session, self.jobs, self.recent)
+        self.mask_link = MaskLink(self.session, self.canvas, self.layers, self.tasks, self.pick, self)
         self.import_link = ImportLink(self.session, self.tasks, self.recent, self.pick, self)
         self.correct = CorrectSection()
         self.training = TrainJobs(self.session, self)

@@ -16,7 +16,7 @@ from napari_hydrapicker.micrograph_lists import open_any
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.recent import Recent
 from napari_hydrapicker.session import Session
-from napari_hydrapicker.widgets import image_layer
+from napari_hydrapicker.widgets import image_layer, mask_link
 from napari_hydrapicker.widgets.layer_images import (
     LayerImage,
     PassingProject,
@@ -34,7 +34,7 @@ _MICROGRAPHS = "micrographs"
 _LOOKED_INTO = 50  # files of a folder without micrographs
 Found = tuple[list[Micrograph], list[str]]
 
-OWN_IMAGES = (image_layer.NAME,)
+OWN_IMAGES = (image_layer.NAME, mask_link.NAME)
 
 
 class Opener(QObject):

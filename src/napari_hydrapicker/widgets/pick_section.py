@@ -22,6 +22,7 @@ from napari_hydrapicker.widgets.picker_choices import PickerChoices, picker_name
 from napari_hydrapicker.widgets.score_slider import ScoreSlider
 from napari_hydrapicker.widgets.section import Section
 
+_SHOW_MASK = "Show what is left out"
 _DEVICES = {"auto": "automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
 
 
@@ -88,6 +89,10 @@ class PickSection(Section):
         """Say what came of it, for longer than a notification is there."""
         self.trouble.setText(in_window_words(text))
         self.trouble.setVisible(True)
+
+    def say_left_out(self, share: float | None) -> None:
+        """Say how much of the micrograph is left out; None where it is not shown."""
+        self.show_mask.setText(_SHOW_MASK if share is None else f"{_SHOW_MASK}: {share:.0%} of this one")
 
     def show_threshold(self) -> None:
         """Show the threshold for the scores of the current micrograph's picks, and whose they are."""
@@ -158,6 +163,9 @@ class PickSection(Section):
         form.addRow("Border", self.border)
         self.mask = QCheckBox("Leave out carbon, bad ice and blank areas")
         self.add(self.mask)
+        self.show_mask = QCheckBox(_SHOW_MASK)
+        self.show_mask.setToolTip("Mark on the micrograph what is left out at this diameter")
+        self.add(self.show_mask)
 
     def _connect(self) -> None:
         self.slider.value_changed.connect(self._set_threshold)
