@@ -13,6 +13,7 @@ from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.session import Session
+from napari_hydrapicker.settings import PickSettings
 
 PICKS = Picks([[10.0, 200.0], [30.0, 90.0], [70.0, 50.0]], [0.9, 0.6, 0.2])  # type: ignore[arg-type]
 
@@ -133,13 +134,34 @@ def test_adding_nothing_is_no_error(session: Session, a: int) -> None:
     assert session.count(a) == 2
 
 
-def test_a_new_project_keeps_the_settings_it_was_picked_with(session: Session, tmp_path: Path) -> None:
+def test_a_new_project_begins_clean(session: Session, a: int, tmp_path: Path) -> None:
+    session.update(
+        head="mine", picker="consensus", imported="/other/picks.star", thresholds={"hydra/mine": 0.7}
+    )
+    heard = _heard(session.settings_changed)
     session.use(Project.create(tmp_path / "next.hydrapicker"))
+    assert session.settings == PickSettings()
+    assert "head" in heard[-1][0], "the widgets hear of it"
+    session.use(Project.open(tmp_path / "p.hydrapicker"))
+    assert (session.settings.head, session.settings.thresholds) == ("mine", {"hydra/mine": 0.7})
+
+
+def test_a_new_project_begins_with_the_preferences_of_now(tmp_path: Path) -> None:
+    preferred = [PickSettings(diameter_angstrom=111)]
+    session = Session(lambda: preferred[-1])
+    session.use(Project.create(tmp_path / "one.hydrapicker"))
+    preferred.append(PickSettings(diameter_angstrom=222))
+    session.use(Project.create(tmp_path / "two.hydrapicker"))
+    assert session.settings.diameter_angstrom == 222
     session.close()
-    again = Session()
-    again.use(Project.open(tmp_path / "next.hydrapicker"))
-    assert again.settings.diameter_angstrom == 42
-    again.close()
+
+
+def test_what_is_set_before_any_project_is_open_holds_for_the_first(tmp_path: Path) -> None:
+    session = Session()
+    session.update(diameter_angstrom=99)
+    session.use(Project.create(tmp_path / "one.hydrapicker"))
+    assert session.settings.diameter_angstrom == 99
+    session.close()
 
 
 def test_a_project_of_damaged_settings_is_refused_and_let_go(session: Session, tmp_path: Path) -> None:
@@ -175,11 +197,118 @@ def test_settings_are_checked_and_announced_once(session: Session) -> None:
 
 
 def test_a_networks_threshold_is_taken_until_the_user_chooses(session: Session) -> None:
-    session.suggest_threshold(0.37)
-    assert session.settings.threshold == 0.37
-    session.update(threshold=0.6, threshold_chosen=True)
-    session.suggest_threshold(0.37)
-    assert session.settings.threshold == 0.6
+    session.suggest_threshold(0.37, "hydra/generic")
+    assert session.slider_threshold == 0.37
+    session.set_threshold(0.6)
+    session.suggest_threshold(0.41, "hydra/generic")
+    assert session.slider_threshold == 0.6
+
+
+def test_a_preference_goes_before_a_networks_threshold_but_not_before_a_consensus() -> None:
+    session = Session(lambda: PickSettings(threshold=0.3, threshold_chosen=True))
+    session.suggest_threshold(0.37, "hydra/generic")
+    session.suggest_threshold(0.0, "consensus")
+    assert session.slider_threshold == 0.3
+    session.update(picker="consensus")
+    assert session.slider_threshold == 0
+
+
+def test_a_threshold_belongs_to_the_picker_that_made_the_scores(
+    session: Session, a: int, tmp_path: Path
+) -> None:
+    b = session.records[1].id
+    session.put_picks(a, PICKS, picker="hydra/generic")
+    session.suggest_threshold(0.5, "hydra/generic")
+    session.put_picks(b, PICKS, picker="consensus")
+    session.suggest_threshold(0.0, "consensus")
+    assert (session.count(a), session.count(b)) == (2, 3)
+    assert session.slider_picker == "hydra/generic", "a is shown"
+    session.set_threshold(0.8)
+    assert (session.count(a), session.count(b)) == (1, 3)
+    session.set_current(b)
+    assert (session.slider_picker, session.slider_threshold) == ("consensus", 0)
+    session.set_threshold(0.7)
+    assert (session.count(a), session.count(b)) == (1, 1)
+    session.close()
+    session.use(Project.open(tmp_path / "p.hydrapicker"))
+    assert (session.threshold(a), session.threshold(b)) == (0.8, 0.7)
+
+
+def test_a_complete_micrograph_that_is_picked_by_another_is_cut_as_that_one_is(
+    session: Session, a: int
+) -> None:
+    session.update(suggested={"hydra/generic": 0.5, "consensus": 0.0})
+    session.put_picks(a, PICKS, picker="hydra/generic")
+    session.set_status(a, Status.COMPLETE)
+    session.put_picks(a, PICKS, picker="consensus")
+    assert session.count(a) == 3
+    session.set_threshold(0.95)
+    assert session.count(a) == 3, "it keeps what was shown"
+
+
+def test_a_project_of_old_has_one_threshold(session: Session, a: int) -> None:
+    assert session.slider_picker == ""
+    session.set_threshold(0.8)
+    assert (session.settings.threshold, session.settings.threshold_chosen, session.count(a)) == (0.8, True, 1)
+
+
+@pytest.mark.parametrize("place", [(-3.0, 50.0), (50.0, 250.0), (119.6, 10.0), (10.0, -0.6)])
+def test_nothing_is_added_or_moved_outside_the_micrograph(
+    session: Session, a: int, place: tuple[float, float]
+) -> None:
+    before = session.labels(a)
+    with pytest.raises(ParameterError, match="outside"):
+        session.add(a, [place])
+    with pytest.raises(ParameterError, match="outside"):
+        session.move(a, before.id[:1], [place])
+    assert session.labels(a).equals(before)
+    assert len(session.add(a, [place, (119.4, 249.4)])) == 1
+
+
+def test_a_particle_gets_one_pick(session: Session, a: int) -> None:
+    assert len(session.add(a, [[100.0, 100.0]])) == 1
+    assert len(session.add(a, [[100.0, 104.0]])) == 0, "within a quarter of 21 px"
+    assert len(session.add(a, [[12.0, 201.0]])) == 0, "the picker has one here"
+    assert len(session.add(a, [[100.0, 106.0]])) == 1
+    assert session.count(a) == 4
+
+
+def test_a_hidden_pick_makes_way_for_one_that_is_added_over_it(session: Session, a: int) -> None:
+    before = session.labels(a)
+    session.add(a, [[72.0, 53.0]])  # 3.6 px from one of score 0.2
+    session.set_threshold(0.0)
+    assert session.picks(a).yx.tolist() == [[72, 53], [10, 200], [30, 90]]
+    session.undo(a)
+    assert session.labels(a).equals(before)
+    session.redo(a)
+    assert session.count(a) == 3
+
+
+def test_a_deleted_pick_makes_way_too_and_is_no_negative_where_there_is_a_particle(
+    session: Session, a: int
+) -> None:
+    session.delete(a, session.labels(a).id[:1])
+    session.add(a, [[11.0, 203.0]])
+    assert not session.labels(a).deleted.any()
+    session.undo(a)
+    assert session.labels(a).deleted.tolist() == [True, False, False]
+
+
+def test_a_hidden_pick_makes_way_for_one_that_is_moved_onto_it(session: Session, a: int) -> None:
+    before = session.labels(a)
+    session.move(a, before.id[1:2], [[71.0, 52.0]])
+    session.set_threshold(0.0)
+    assert sorted(session.picks(a).yx.tolist()) == [[10, 200], [71, 52]]
+    session.undo(a)
+    assert session.labels(a).equals(before)
+
+
+@pytest.mark.parametrize("angstrom", [0.0, -1.0, 536.0, float("nan"), 1e-3])
+def test_a_pixel_size_that_no_micrograph_has_is_refused_in_words(session: Session, angstrom: float) -> None:
+    number = session.records[0].id
+    with pytest.raises(ParameterError, match="pixel size"):
+        session.set_pixel_size([number], angstrom)
+    assert session.record(number).pixel_size_angstrom == 2
 
 
 def test_pixel_sizes_give_diameters(session: Session) -> None:

@@ -36,7 +36,7 @@ def test_a_project_from_before_there_was_a_choice_of_picker_opens(tmp_path: Path
     project = Project.create(path)
     project.set_setting("pick", old)
     project.close()
-    session = Session(PickSettings(picker="cgan"))
+    session = Session(lambda: PickSettings(picker="cgan"))
     session.use(Project.open(path))
     assert (session.settings.head, session.settings.picker) == ("mine", "hydra")
     session.update(picker="cgan")

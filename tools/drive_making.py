@@ -73,7 +73,7 @@ def pick_this(driver: Driver, shot: str) -> None:
     driver.click(dock.pick.buttons[0])
     wait(lambda: not dock.jobs.running, 300)
     driver.shot(shot)
-    print(f"{shot}: {dock.pick.count.text()} from {dock.session.settings.threshold:.2f} on")
+    print(f"{shot}: {dock.pick.count.text()} from {dock.session.slider_threshold:.2f} on")
 
 
 def from_cgan_to_a_head(driver: Driver) -> None:

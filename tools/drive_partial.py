@@ -85,7 +85,7 @@ def three_in_part(window: PartialWindow) -> None:
     window.check_marks("erased")
     check_said(window, "3 corrected in part: 12 particles, 8 deleted picks", "Held out")
     driver.shot("p4-three")
-    before = window.session.settings.threshold
+    before = window.session.slider_threshold
     record = window.train("two", "p5-two")
     told = window.trained[-1]
     check("the figures are known to be of marks", told.held_out and told.marks_only)

@@ -32,16 +32,12 @@ LOW_PASS_ANGSTROM = "30"
 
 def expected(dock: object) -> dict[str, np.ndarray]:
     """What the picks are: read from the project file by another connection, not from the window."""
-    from napari_hydrapicker.project.counts import is_shown
     from napari_hydrapicker.project.project import Project
 
-    project = Project.open(dock.session.project.path)
-    threshold = project.setting("pick", {})["threshold"]
-    found = {}
-    for record in project.micrographs():
-        labels = project.labels(record.id)
-        found[record.name] = labels.yx[is_shown(labels, threshold)]
-    project.close()
+    other = Session()
+    other.use(Project.open(dock.session.project.path))
+    found = {record.name: other.labels(record.id).yx[other.shown(record.id)] for record in other.records}
+    other.close()
     return found
 
 
@@ -65,7 +61,7 @@ def run(folder: Path, diameter: str, out: Path) -> None:
     driver.shot("3-picked")
     slider = dock.pick.slider.histogram
     middle = slider.height() // 2
-    driver.drag(slider, QPoint(round(slider.x_of(session.settings.threshold)), middle),
+    driver.drag(slider, QPoint(round(slider.x_of(session.slider_threshold)), middle),
                 QPoint(round(slider.x_of(0.62)), middle))  # fmt: skip
     pause(0.3)
     driver.shot("4-slider")

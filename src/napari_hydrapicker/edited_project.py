@@ -19,6 +19,8 @@ from napari_hydrapicker.project.merging import is_edited, new_picks
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.status import Status
 
+_PICKER = "picker/"  # and a micrograph's number: the setting that says who made its scores
+
 
 class EditedProject(OpenProject):
     """A project whose picks can be changed; a change is in the file before anybody is told of it.
@@ -34,7 +36,12 @@ class EditedProject(OpenProject):
     def __init__(self) -> None:
         super().__init__()
         self._labels: dict[int, Labels] = {}
+        self._pickers: dict[int, str] = {}
         self.counts = ScoreTable()
+
+    def picker_of(self, micrograph_id: int) -> str:
+        """Return who made the scores of a micrograph's picks (`PickSettings.picker_key`); "" if unknown."""
+        return self._pickers.get(micrograph_id, "")
 
     def labels(self, micrograph_id: int) -> Labels:
         """Return all that is known of a micrograph's picks."""
@@ -42,16 +49,23 @@ class EditedProject(OpenProject):
 
     def add(self, micrograph_id: int, yx_px: ArrayLike) -> NDArray[np.int64]:
         """Add picks (N, 2) by hand; returns their numbers (N,)."""
-        yx = np.asarray(yx_px, np.float64).reshape(-1, 2)
-        ids = self.project.new_ids(len(yx))
-        self._commit(corrections.added(micrograph_id, ids, yx))
-        return ids
+        return self._add(micrograph_id, np.asarray(yx_px, np.float64).reshape(-1, 2), Labels.empty())
 
     def move(self, micrograph_id: int, ids: ArrayLike, yx_px: ArrayLike) -> None:
         """Move picks to other centres (N, 2), in the order of `ids` (N,)."""
+        self._move(micrograph_id, ids, np.asarray(yx_px, np.float64).reshape(-1, 2), Labels.empty())
+
+    def _add(self, micrograph_id: int, yx: NDArray[np.float64], covered: Labels) -> NDArray[np.int64]:
+        """Add picks (N, 2) by hand, in place of those that they cover; returns their numbers (N,)."""
+        ids = self.project.new_ids(len(yx))
+        self._commit(corrections.added(micrograph_id, ids, yx, covered))
+        return ids
+
+    def _move(self, micrograph_id: int, ids: ArrayLike, yx: NDArray[np.float64], covered: Labels) -> None:
+        """Move picks to other centres (N, 2), in the order of `ids` (N,), in place of those covered there."""
         # Labels come by rising number, whatever order they are asked for in.
-        yx = np.asarray(yx_px, np.float64).reshape(-1, 2)[np.argsort(np.atleast_1d(ids), kind="stable")]
-        self._commit(corrections.moved(micrograph_id, self.labels(micrograph_id).rows(ids), yx))
+        places = yx[np.argsort(np.atleast_1d(ids), kind="stable")]
+        self._commit(corrections.moved(micrograph_id, self.labels(micrograph_id).rows(ids), places, covered))
 
     def delete(self, micrograph_id: int, ids: ArrayLike) -> None:
         """Delete picks: they become hard negatives, and can be restored."""
@@ -69,13 +83,18 @@ class EditedProject(OpenProject):
         """Redo what was undone last on a micrograph; False if there is nothing."""
         return self._replay(micrograph_id, self.project.redo)
 
-    def _take_picks(self, micrograph_id: int, picks: Picks, kind: EditKind, distance_px: float) -> None:
+    def _take_picks(
+        self, micrograph_id: int, picks: Picks, kind: EditKind, distance_px: float, picker: str = ""
+    ) -> None:
         """Replace untouched picks by new ones; none comes nearer than a distance to what the user edited."""
         with self.project.together():
+            if picker != self._pickers.get(micrograph_id, ""):
+                self.project.set_setting(f"{_PICKER}{micrograph_id}", picker)
             ids = self.project.new_ids(len(picks))
             edit = new_picks(micrograph_id, self.labels(micrograph_id), picks, ids, distance_px)
             edit = Edit(edit.micrograph_id, kind, edit.before, edit.after)
             status = self._write(edit)
+        self._pickers[micrograph_id] = picker
         self._take_in(edit, status)
 
     def _commit(self, edit: Edit) -> None:
@@ -120,11 +139,12 @@ class EditedProject(OpenProject):
 
     def _read_labels(self, project: Project) -> None:
         self._labels = dict(project.all_labels())
+        self._pickers = {int(number): str(name) for number, name in project.settings_named(_PICKER).items()}
         for number, labels in self._labels.items():
             self.counts.set(number, labels)
 
     def _forget_labels(self) -> None:
-        self._labels = {}
+        self._labels, self._pickers = {}, {}
         self.counts = ScoreTable()
 
 

@@ -55,6 +55,13 @@ class Double:
         self.ended.append("closed")
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the user's own files go, and what was open last is noted."""
+    monkeypatch.setenv("HYDRAPICKER_HOME", str(tmp_path / "user"))
+    return tmp_path / "user"
+
+
 @pytest.fixture
 def double() -> Double:
     """Stands for the process in the background."""
@@ -161,15 +168,15 @@ class Hand:
         """Click on a place."""
         self.drag((y, x))
 
-    def drag(self, *places: tuple[float, float]) -> None:
+    def drag(self, *places: tuple[float, float], button: Qt.MouseButton = LEFT) -> None:
         """Press at the first place, move over the others, let go at the last."""
         points = [self._point(*place) for place in places]
         QTest.mouseMove(self.canvas, points[0])
-        QTest.mousePress(self.canvas, LEFT, NONE, points[0])
+        QTest.mousePress(self.canvas, button, NONE, points[0])
         for point in points[1:]:
             QTest.mouseMove(self.canvas, point)
             QApplication.processEvents()
-        QTest.mouseRelease(self.canvas, LEFT, NONE, points[-1])
+        QTest.mouseRelease(self.canvas, button, NONE, points[-1])
         QApplication.processEvents()
 
     def _point(self, y: float, x: float) -> QPoint:

@@ -9,6 +9,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_hydrapicker.widgets.before_layer import NAME, BeforeLayer
+from napari_hydrapicker.widgets.layers import PluginLayers
 
 Wait = Callable[..., None]
 FEW, MORE = np.array([[3.0, 70.0], [40.0, 5.0]]), np.array([[1.0, 2.0], [3.0, 90.0], [5.0, 60.0]])
@@ -23,7 +24,7 @@ def viewer(qapp_exists: None) -> ViewerModel:
 
 
 def test_it_shows_picks_as_wide_as_the_particle(viewer: ViewerModel, wait: Wait) -> None:
-    before = BeforeLayer(viewer)
+    before = BeforeLayer(PluginLayers(viewer))
     before.show(FEW, 30.0)
     layer = viewer.layers[NAME]
     wait(lambda: layer.visible, seconds=2)
@@ -34,7 +35,7 @@ def test_it_shows_picks_as_wide_as_the_particle(viewer: ViewerModel, wait: Wait)
 
 
 def test_what_the_user_has_switched_off_stays_so(viewer: ViewerModel, wait: Wait) -> None:
-    before = BeforeLayer(viewer)
+    before = BeforeLayer(PluginLayers(viewer))
     before.show(FEW, 30.0)
     layer = viewer.layers[NAME]
     wait(lambda: layer.visible, seconds=2)
@@ -46,7 +47,7 @@ def test_what_the_user_has_switched_off_stays_so(viewer: ViewerModel, wait: Wait
 
 
 def test_it_comes_again_where_the_user_has_removed_it(viewer: ViewerModel) -> None:
-    before = BeforeLayer(viewer)
+    before = BeforeLayer(PluginLayers(viewer))
     before.show(FEW, 30.0)
     viewer.layers.remove(NAME)
     before.show(MORE, 30.0)
@@ -54,7 +55,7 @@ def test_it_comes_again_where_the_user_has_removed_it(viewer: ViewerModel) -> No
 
 
 def test_nothing_to_compare_is_an_empty_layer_and_in_the_end_none(viewer: ViewerModel) -> None:
-    before = BeforeLayer(viewer)
+    before = BeforeLayer(PluginLayers(viewer))
     before.clear()
     assert NAME not in viewer.layers
     before.show(FEW, 30.0)

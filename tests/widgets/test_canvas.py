@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import Qt
 
 from napari_hydrapicker.imaging.display import DisplayFilter
+from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.widgets.camera import camera_of
+from napari_hydrapicker.widgets.tools import Tool
 
 Wait = Callable[..., None]
 
@@ -78,6 +82,63 @@ def test_what_can_wait_comes_after_the_frame(picked: Any, wait: Wait) -> None:
     picked.session.update(threshold=0.6)
     wait(lambda: len(said) == 5)
     assert said[4] == "picks told", "it is the same micrograph"
+
+
+def test_what_cannot_be_read_leaves_nothing_on_the_canvas_that_a_mark_could_hit(
+    picked: Any, folder: Path, wait: Wait
+) -> None:
+    first, second, third = (record.id for record in picked.session.records)
+    (folder / "m1.mrc").write_bytes(b"not a micrograph any more")
+    picked.canvas._loader.forget()
+    picked.commands.step(1)
+    wait(lambda: picked.canvas.micrograph_id is None)
+    image, layer = picked.viewer.layers["HydraPicker micrograph"], picked.canvas.picks.layer
+    assert (image.visible, len(layer.data), picked.session.current) == (False, 0, second)
+    picked.commands.toggle_complete()
+    layer.add([[50.0, 60.0]])
+    picked.tools.choose(Tool.ERASE)
+    statuses = [record.status for record in picked.session.records]
+    assert statuses == [Status.PICKED, Status.NEW, Status.NEW], "neither this one nor the one before"
+    assert len(picked.session.labels(first)) == 3
+    assert picked.tools.tool is Tool.BROWSE
+    picked.commands.step(1)
+    wait(lambda: picked.canvas.micrograph_id == third)
+    assert image.visible
+    picked.commands.step(-2)
+    wait(lambda: picked.canvas.micrograph_id == first)
+    assert len(layer.data) == 2
+
+
+def test_a_hidden_image_stays_hidden(picked: Any, wait: Wait) -> None:
+    image = picked.viewer.layers["HydraPicker micrograph"]
+    image.visible = False
+    picked.commands.step(1)
+    wait(lambda: picked.canvas.micrograph_id == picked.session.records[1].id)
+    assert not image.visible, "the user has hidden it"
+
+
+def test_clicks_that_would_make_bad_data_make_none(picked: Any, hand: Any) -> None:
+    session, number = picked.session, picked.session.current
+    told: list[str] = []
+    picked.canvas.problem.connect(told.append)
+    picked.session.update(threshold=0.5)
+    picked.tools.choose(Tool.ADD)
+    before = session.labels(number)
+    hand.click(500.0, 100.0)
+    assert "outside the micrograph" in told[-1]
+    hand.click(101.0, 501.0)
+    assert "has a pick already" in picked.viewer.status
+    for button in (Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton):
+        hand.drag((60.0, 60.0), button=button)
+        picked.tools.choose(Tool.MOVE)
+        hand.drag((100.0, 500.0), button=button)
+        hand.drag((100.0, 500.0), (60.0, 400.0), button=button)
+        picked.tools.choose(Tool.ADD)
+    assert session.labels(number).equals(before)
+    hand.click(401.0, 601.0)  # over a hidden pick
+    assert session.count(number) == 3
+    session.update(threshold=0.0)
+    assert session.count(number) == 3, "it has made way"
 
 
 def test_a_closed_project_is_not_told_of_late(picked: Any, wait: Wait) -> None:

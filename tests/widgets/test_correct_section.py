@@ -42,7 +42,18 @@ def test_it_says_what_a_head_learns_from(section: CorrectSection) -> None:
     section.show_meaning(Status.COMPLETE)
     assert "the rest is background" in section.meaning.text()
     section.show_meaning(Status.PICKED)
-    assert section.meaning.isHidden()
+    assert "learns nothing from here" in section.meaning.text()
+
+
+def test_nothing_moves_when_a_text_comes(section: CorrectSection) -> None:
+    section.resize(340, 700)
+    section.show_gallery.click()
+    places = []
+    for status in Status:
+        section.show_meaning(status)
+        section.grab()  # lays it out
+        places.append((section.gallery.y(), section.meaning.height()))
+    assert len(set(places)) == 1
 
 
 def test_the_gallery_costs_nothing_while_it_is_closed(section: CorrectSection) -> None:

@@ -68,6 +68,52 @@ def test_after_writing_it_says_what_was_written(picked: Any, tmp_path: Path, wai
     assert section.preview.text() == "2 picks on 3 micrographs, 4 files; 4 exist already"
 
 
+def test_a_late_count_does_not_take_back_what_was_said_of_the_files(
+    picked: Any, tmp_path: Path, wait: Any
+) -> None:
+    section, told = picked.export, []
+    section.done.disconnect()
+    section.done.connect(told.append)
+    section.set_open(True)
+    section.folder.setText(str(tmp_path / "out"))
+    section.export()
+    wait(lambda: told)
+    section.refresh()
+    assert section.preview.text().endswith("found the same")
+    number = picked.session.current
+    picked.session.move(number, picked.session.labels(number).id[:1], [[102.0, 503.0]])
+    section.refresh()
+    assert section.preview.text() == "2 picks on 3 micrographs, 4 files; 4 exist already", (
+        "not the same any more"
+    )
+
+
+def test_an_export_of_nothing_is_no_success(picked: Any, tmp_path: Path) -> None:
+    told: list[str] = []
+    picked.export.problem.disconnect()
+    picked.export.problem.connect(told.append)
+    picked.session.update(threshold=1.0)
+    picked.export.folder.setText(str(tmp_path / "out"))
+    picked.export.export()
+    assert told == ["nothing to export: no pick is shown on these micrographs"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_each_project_has_choices_of_its_own(picked: Any, folder: Path, tmp_path: Path, wait: Any) -> None:
+    section, first = picked.export, picked.session.project.path
+    section.folder.setText("/data/out")
+    section.preset.setCurrentIndex(list(PRESETS).index("csv"))
+    section.only_complete.setChecked(True)
+    picked.opener.open([str(folder)], tmp_path / "other.hydrapicker")
+    wait(lambda: picked.session.is_open and picked.session.project.path.stem == "other")
+    assert (section.folder.text(), section.preset.currentIndex()) == ("", 0)
+    assert not section.only_complete.isChecked()
+    picked.opener.open([str(first)])
+    wait(lambda: picked.session.is_open and picked.session.project.path == first)
+    assert (section.folder.text(), section.preset.currentData()) == ("/data/out", "csv")
+    assert section.only_complete.isChecked()
+
+
 def test_without_micrographs_there_is_nothing_to_export(picked: Any) -> None:
     told: list[str] = []
     picked.export.problem.disconnect()

@@ -16,6 +16,7 @@ from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.before_layer import NAME
 from napari_hydrapicker.widgets.head_comparison import HeadComparison
+from napari_hydrapicker.widgets.layers import PluginLayers
 
 OLD = Picks(np.array([[10.0, 200.0], [30.0, 90.0], [70.0, 50.0]]), np.array([0.9, 0.6, 0.2]))
 NEW = Picks(np.array([[11.0, 201.0], [60.0, 230.0]]), np.array([0.8, 0.4]))
@@ -35,7 +36,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 
 @pytest.fixture
-def viewer() -> ViewerModel:
+def viewer(qapp_exists: None) -> ViewerModel:
     return ViewerModel()
 
 
@@ -43,7 +44,7 @@ def test_what_was_shown_before_is_compared_with_what_is_shown_now(
     viewer: ViewerModel, session: Session
 ) -> None:
     a, b, c = (record.id for record in session.records)
-    comparison = HeadComparison(viewer, session)  # type: ignore[arg-type]
+    comparison = HeadComparison(PluginLayers(viewer), session)
     assert comparison.show(a, 40.0) == "", "nothing was kept"
     comparison.keep()
     assert comparison.show(a, 40.0) == comparison.in_words(None) == ""
@@ -61,7 +62,7 @@ def test_what_was_shown_before_is_compared_with_what_is_shown_now(
 
 def test_corrections_are_not_taken_for_another_heads_picks(viewer: ViewerModel, session: Session) -> None:
     a = session.records[0].id
-    comparison = HeadComparison(viewer, session)  # type: ignore[arg-type]
+    comparison = HeadComparison(PluginLayers(viewer), session)
     comparison.keep()
     ids = session.labels(a).id
     session.move(a, ids[:1], [[12.0, 190.0]])
@@ -81,7 +82,7 @@ def test_a_complete_micrograph_keeps_the_threshold_of_its_completion(
     a = session.records[0].id
     session.set_status(a, Status.COMPLETE)
     session.update(threshold=0.1)
-    comparison = HeadComparison(viewer, session)  # type: ignore[arg-type]
+    comparison = HeadComparison(PluginLayers(viewer), session)
     comparison.keep()
     session.put_picks(a, NEW)
     assert comparison.in_words(a).startswith("Picks here 2 before, 1 now")
@@ -89,7 +90,7 @@ def test_a_complete_micrograph_keeps_the_threshold_of_its_completion(
 
 def test_what_is_forgotten_leaves_no_layer(viewer: ViewerModel, session: Session) -> None:
     a = session.records[0].id
-    comparison = HeadComparison(viewer, session)  # type: ignore[arg-type]
+    comparison = HeadComparison(PluginLayers(viewer), session)
     comparison.keep()
     session.put_picks(a, NEW)
     comparison.show(a, 40.0)

@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 
 from napari_hydrapicker.imaging.display import DisplayFilter, DisplayImage, display_image
 from napari_hydrapicker.widgets.image_layer import ImageLayer
+from napari_hydrapicker.widgets.layers import PluginLayers
 
 
 def _display(seed: int, rows: int, columns: int) -> DisplayImage:
@@ -18,10 +19,10 @@ def _display(seed: int, rows: int, columns: int) -> DisplayImage:
 
 
 @pytest.fixture
-def shown() -> tuple[Any, ImageLayer]:
+def shown(qapp_exists: None) -> tuple[Any, ImageLayer]:
     """A viewer that shows a micrograph of 48 rows and 64 columns."""
     viewer: Any = ViewerModel()
-    image = ImageLayer(viewer)
+    image = ImageLayer(PluginLayers(viewer))
     assert not image.is_in_viewer
     image.show(_display(1, 48, 64))
     assert image.is_in_viewer

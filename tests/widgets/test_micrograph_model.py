@@ -75,13 +75,24 @@ def test_a_typed_pixel_size_is_passed_on(model: MicrographModel) -> None:
     place = model.index(1, PIXEL)
     assert model.flags(place) & Qt.ItemFlag.ItemIsEditable
     assert not model.flags(model.index(1, NAME)) & Qt.ItemFlag.ItemIsEditable
-    assert [model.setData(place, text) for text in ("1,25", "wide", "-1", "nan")] == [
-        True,
-        False,
-        False,
-        False,
+    told: list[str] = []
+    model.problem.connect(told.append)
+    taken = [model.setData(place, text) for text in ("1,25", "wide", "-1", "nan", "5.36 Å")]
+    assert taken == [True, False, True, False, True]
+    assert heard == [(2, 1.25), (2, -1.0), (2, 5.36)], "whether it can be is the session's to say"
+    assert told == [
+        "'wide' is no pixel size: type a number, in Å",
+        "'nan' is no pixel size: type a number, in Å",
     ]
-    assert heard == [(2, 1.25)]
+
+
+def test_a_pixel_size_that_is_shown_rounded_does_not_become_the_rounded_one(model: MicrographModel) -> None:
+    model.update_rows([TableRow(1, "m10", 7, 0.5, "picked", 1.23456)])
+    heard: list[tuple[int, float]] = []
+    model.pixel_size_edited.connect(lambda number, size: heard.append((number, size)))
+    place = model.index(0, PIXEL)
+    assert not model.setData(place, place.data())
+    assert heard == []
 
 
 def test_only_rows_that_changed_are_drawn_again(model: MicrographModel) -> None:

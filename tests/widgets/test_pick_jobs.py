@@ -84,7 +84,7 @@ def test_the_threshold_is_the_pickers_unless_the_user_chose_one(
         session.update(picker=picker)
         jobs.pick([session.records[0].id])
         _finish(jobs, wait, Ready("CPU", own), Finished(job, False))
-    assert session.settings.threshold == shown
+    assert session.slider_threshold == shown
 
 
 def test_answers_go_into_the_session(jobs: PickJobs, session: Session, wait: Wait) -> None:
@@ -101,7 +101,8 @@ def test_answers_go_into_the_session(jobs: PickJobs, session: Session, wait: Wai
     assert problems == ["c: the pixel size is unknown: enter it in the table", "b.mrc: truncated"]
     assert session.labels(a).yx.tolist() == [[10, 150], [20, 30]]
     np.testing.assert_allclose(session.labels(a).score, [0.9, 0.1], rtol=1e-6)
-    assert session.settings.threshold == 0.4
+    assert session.settings.suggested == {"hydra/generic": 0.4}
+    assert (session.picker_of(a), session.threshold(a)) == ("hydra/generic", 0.4)
     assert advanced == [(1, 2), (2, 2)]
     assert not jobs.running
 

@@ -27,6 +27,7 @@ def test_fields_and_settings_follow_one_another(dock: Any) -> None:
     settings = session.settings
     assert (settings.min_distance_angstrom, settings.border_angstrom, settings.use_mask) == (90, 0, False)
     session.update(min_distance_angstrom=None, border_angstrom=None, use_mask=True, threshold=0.25)
+    assert section.slider.title.text() == "Confidence of HydraPicker"
     assert (section.distance.text(), section.border.text()) == ("automatic", "automatic")
     assert section.mask.isChecked()
     assert section.slider.value == 0.25
@@ -55,9 +56,10 @@ def test_the_other_picker_picks_and_its_picks_are_corrected_and_exported(
     generator = generator_file.bundled_path()
     assert generator is not None
     own = generator_file.read_metadata(generator).threshold
-    assert (session.settings.threshold, session.settings.threshold_chosen) == (own, False)
+    assert session.threshold(number) == own
+    assert session.settings.thresholds == {}, "the user has set none"
     assert dock.pick.device_name.text().startswith("CPU")
-    session.update(threshold=0.0)
+    session.set_threshold(0.0)
     labels = session.labels(number)
     assert set(labels.source.tolist()) == {Source.PICKER}
     gap = np.linalg.norm(labels.yx[:, None] - samples[0].picks.yx[None], axis=2).min(axis=1)
@@ -75,8 +77,7 @@ def test_the_other_picker_picks_and_its_picks_are_corrected_and_exported(
 
 def test_the_users_threshold_is_remembered_as_his(dock: Any) -> None:
     dock.pick.slider.value_changed.emit(0.33)
-    assert dock.session.settings.threshold == 0.33
-    assert dock.session.settings.threshold_chosen
+    assert dock.session.settings.thresholds == {"hydra/generic": 0.33}
 
 
 @pytest.mark.parametrize(("button", "which"), [(0, "this"), (1, "selected"), (2, "all")])

@@ -9,13 +9,14 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog
 
+from napari_hydrapicker.recent import Recent
 from napari_hydrapicker.settings import PickSettings
 from napari_hydrapicker.widgets.picker_choices import PickerChoices
 
 
 @pytest.fixture
 def choices(qapp_exists: None) -> PickerChoices:
-    return PickerChoices()
+    return PickerChoices(Recent())
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -63,10 +64,11 @@ def test_the_ring_is_hidden_and_shown_again_in_front(dock: Any) -> None:
     ring = dock.viewer.layers["HydraPicker diameter"]
     dock.tools.hide_ring()
     assert not ring.visible, "to remove it takes napari a quarter of a second"
-    other = dock.viewer.add_points([[1.0, 2.0]], name="something above it")
+    other = dock.viewer.add_image(np.ones((9, 70)), name="something above it")
     camera_of(dock.viewer).center = (0, 210.0, 320.0)
     dock.session.update(diameter_angstrom=240)
-    assert dock.viewer.layers[-2:] == [other, ring]
+    assert dock.viewer.layers[-1] is ring
+    assert other in dock.viewer.layers
     assert (ring.visible, ring.size[0]) == (True, 80)
     assert ring.data.tolist() == [[210, 320]], "not where it was seen before"
 
@@ -136,3 +138,32 @@ def test_naparis_own_buttons_are_followed(picked: Any) -> None:
     assert picked.correct._tools[Tool.ADD].isChecked()
     picked.canvas.picks.layer.mode = "pan_zoom"
     assert picked.tools.tool is Tool.BROWSE
+
+
+@pytest.mark.parametrize("tool", [Tool.ADD, Tool.MOVE, Tool.ERASE])
+def test_a_layer_that_was_away_has_the_tool_again(picked: Any, tool: Tool, wait: Any) -> None:
+    picked.tools.choose(tool)
+    layer = picked.canvas.picks.layer
+    mode = str(layer.mode)
+    heard: list[str] = []
+    layer.events.mode.connect(lambda event: heard.append(event.mode))
+    picked.viewer.layers.remove(layer)
+    with layer.events.mode.blocker():
+        layer.mode = "transform"
+    layer.mouse_pan = True
+    wait(lambda: layer in picked.viewer.layers and not layer.mouse_pan)
+    assert heard[-1] == mode, "napari's buttons follow"
+    assert (str(layer.mode), layer.mouse_pan, picked.tools.tool) == (mode, False, tool)
+
+
+def test_without_a_micrograph_no_tool_is_taken_up_and_no_layer_comes(dock: Any) -> None:
+    told: list[str] = []
+    dock.tools.problem.connect(told.append)
+    dock.session.close()
+    for tool in (Tool.ADD, Tool.MOVE, Tool.ERASE, Tool.MEASURE):
+        dock.tools.choose(tool)
+    assert len(told) == 4
+    assert "no micrograph to measure on: open a folder first" in told[-1]
+    assert dock.tools.tool is Tool.BROWSE
+    assert list(dock.viewer.layers) == []
+    assert dock.correct._tools[Tool.BROWSE].isChecked()

@@ -102,7 +102,7 @@ def test_progress_of_both_stages_is_one_bar(section: TrainSection) -> None:
     assert not section.train.isEnabled()
     jobs.progressed.emit(Training(1, "features", 1, 2, 10.0, None, None))
     assert section.progress.bar.value() == 10
-    assert section.progress.bar.text().startswith("features")
+    assert section.progress.bar.text().startswith("preparing micrograph")
     jobs.progressed.emit(Training(1, "training", 0, 100, 20.0, None, 0.75))
     assert section.progress.bar.value() == 20
     jobs.progressed.emit(Training(1, "training", 50, 100, 60.0, 0.7, 0.8))

@@ -223,12 +223,16 @@ def test_a_step_that_the_project_cannot_note_is_said(picked: Any, monkeypatch: p
     assert told == ["p.hydrapicker: cannot be written"]
 
 
-def test_a_library_that_cannot_be_read_is_said(picked: Any, tmp_path: Path) -> None:
+def test_a_library_that_cannot_be_read_is_said(
+    picked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
     picked.training_link.problem.disconnect()
     picked.training_link.problem.connect(told.append)
-    (tmp_path / "home").write_text("in the way")
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "in-the-way"))
+    (tmp_path / "in-the-way").mkdir()
+    (tmp_path / "in-the-way" / "heads").write_text("a file")
     picked.training_link.train("mine")
     picked.session.update(head="mine")
     assert len(told) == 2
-    assert all("home" in text and "cannot be read" in text for text in told)
+    assert all("in-the-way" in text and "cannot be read" in text for text in told)

@@ -10,8 +10,13 @@ from napari_hydrapicker.project.edit import Edit, EditKind
 from napari_hydrapicker.project.labels import Labels
 
 
-def added(micrograph_id: int, ids: NDArray[np.int64], yx_px: ArrayLike) -> Edit:
-    """Add picks at centres (N, 2) under the numbers (N,): the user is certain of them, their score is 1."""
+def added(
+    micrograph_id: int, ids: NDArray[np.int64], yx_px: ArrayLike, covered: Labels | None = None
+) -> Edit:
+    """Add picks at centres (N, 2) under the numbers (N,): the user is certain of them, their score is 1.
+
+    They take the place of those that they cover, which nobody sees.
+    """
     yx = Picks(yx_px).yx  # type: ignore[arg-type]
     n = len(yx)
     made = Labels(
@@ -21,11 +26,14 @@ def added(micrograph_id: int, ids: NDArray[np.int64], yx_px: ArrayLike) -> Edit:
         source=np.full(n, Source.MANUAL, np.int8),
         deleted=np.zeros(n, np.bool_),
     )
-    return Edit(micrograph_id, EditKind.ADD, Labels.empty(), made)
+    return Edit(micrograph_id, EditKind.ADD, covered or Labels.empty(), made)
 
 
-def moved(micrograph_id: int, before: Labels, yx_px: ArrayLike) -> Edit:
-    """Move picks to other centres (N, 2): a picker's pick loses its score, it never saw that place."""
+def moved(micrograph_id: int, before: Labels, yx_px: ArrayLike, covered: Labels | None = None) -> Edit:
+    """Move picks to other centres (N, 2): a picker's pick loses its score, it never saw that place.
+
+    They take the place of those that they cover there, which nobody sees.
+    """
     by_hand = before.source == Source.MANUAL
     after = Labels(
         id=before.id,
@@ -34,7 +42,7 @@ def moved(micrograph_id: int, before: Labels, yx_px: ArrayLike) -> Edit:
         source=np.where(by_hand, Source.MANUAL, Source.MOVED).astype(np.int8),
         deleted=before.deleted,
     )
-    return Edit(micrograph_id, EditKind.MOVE, before, after)
+    return Edit(micrograph_id, EditKind.MOVE, before.with_rows(covered or Labels.empty()), after)
 
 
 def deleted(micrograph_id: int, before: Labels) -> Edit:

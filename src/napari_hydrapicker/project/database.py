@@ -42,6 +42,14 @@ class Database:
             row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
             return default if row is None else json.loads(row[0])
 
+    def settings_named(self, start: str) -> dict[str, Any]:
+        """Return the stored settings whose names begin so, by the rest of the name."""
+        with self._reading():
+            rows = self._db.execute(
+                "SELECT name, value FROM setting WHERE substr(name, 1, ?) = ?", (len(start), start)
+            )
+            return {name[len(start) :]: json.loads(value) for name, value in rows}
+
     def set_setting(self, name: str, value: Any) -> None:
         """Store a setting, anything that JSON can hold."""
         with self._writing() as db:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from napari.layers import Points
 from numpy.typing import NDArray
 
-from napari_hydrapicker.widgets.layers import add_beside
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
+from napari_hydrapicker.widgets.layers import Place, PluginLayers
 
 NAME = "HydraPicker before"
 _COLOUR = "#61afef"
@@ -22,22 +17,23 @@ class BeforeLayer:
 
     name = NAME
 
-    def __init__(self, viewer: Viewer) -> None:
-        self._viewer = viewer
+    def __init__(self, layers: PluginLayers) -> None:
+        self._layers = layers
         self.layer: Points | None = None
 
     def show(self, yx: NDArray[np.float64], diameter_px: float) -> None:
         """Show picks (N, 2), micrograph pixels, as rings; whether they are visible is the user's choice."""
-        if self.layer is None or self.layer not in self._viewer.layers:
+        if self.layer is None:
             self.layer = Points(
                 yx, size=diameter_px, name=NAME, ndim=2, face_color="transparent", border_color=_COLOUR,
                 symbol="disc", border_width=0.06,
             )  # fmt: skip
-            add_beside(self._viewer, self.layer)  # the user's clicks go on to the picks
+            self._layers.put(Place.BEFORE, self.layer, wanted=lambda: True)  # clicks go on to the picks
             self.layer.editable = False
         else:
             self.layer.data = yx
             self.layer.size = diameter_px
+            self._layers.put(Place.BEFORE, self.layer)
 
     def clear(self) -> None:
         """Show nothing where there is nothing to compare; to remove the layer takes napari too long."""
@@ -46,6 +42,5 @@ class BeforeLayer:
 
     def remove(self) -> None:
         """Take the layer out of the viewer."""
-        if self.layer is not None and self.layer in self._viewer.layers:
-            self._viewer.layers.remove(self.layer)
+        self._layers.drop(Place.BEFORE)
         self.layer = None

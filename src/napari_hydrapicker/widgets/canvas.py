@@ -11,11 +11,13 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.imaging.display import DisplayFilter, DisplayImage
+from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.camera import camera_of
 from napari_hydrapicker.widgets.drawing_pause import DrawingPause
 from napari_hydrapicker.widgets.garbage import collect_early
 from napari_hydrapicker.widgets.image_layer import ImageLayer
+from napari_hydrapicker.widgets.layers import Place, PluginLayers
 from napari_hydrapicker.widgets.loader import DisplayLoader
 from napari_hydrapicker.widgets.picks_layer import PicksLayer
 from napari_hydrapicker.widgets.timers import AFTER_FRAME_MS, once_after
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _SLID_MS = 150  # after the slider's last step
-_UNKNOWN_DIAMETER = 1 / 25  # of the shorter side: rings drawn where the pixel size is unknown
 
 
 class Canvas(QObject):
@@ -34,6 +35,8 @@ class Canvas(QObject):
     -------
     shown (int)
         The micrograph with this number is on the canvas, picks and all.
+    emptied ()
+        There is no micrograph on the canvas any more: the current one cannot be read, or there is none.
     settled (int)
         It has been drawn as well: for all that can wait, so that no single frame takes the time of both.
     problem (str)
@@ -41,20 +44,23 @@ class Canvas(QObject):
     """
 
     shown = Signal(int)
+    emptied = Signal()
     settled = Signal(int)
     problem = Signal(str)
 
-    def __init__(self, viewer: Viewer, session: Session, parent: QObject | None = None) -> None:
+    def __init__(
+        self, viewer: Viewer, layers: PluginLayers, session: Session, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._viewer, self._session = viewer, session
+        self._viewer, self._layers, self._session = viewer, layers, session
         self._filter = DisplayFilter()
-        self._image = ImageLayer(viewer)
+        self._image = ImageLayer(layers)
         self._pause = DrawingPause(viewer)
         self._display: DisplayImage | None = None
         self._on_canvas: int | None = None
         self._loader = DisplayLoader(self)
         self._loader.loaded.connect(self._show_image)
-        self._loader.failed.connect(lambda _, text: self.problem.emit(text))
+        self._loader.failed.connect(self._on_failed)
         self.picks = PicksLayer(self._add, self.delete, self._move)
         self._settle = once_after(AFTER_FRAME_MS, self._rest, self)
         self._unsettled: int | None = None  # a micrograph that has come and may not be drawn yet
@@ -84,8 +90,7 @@ class Canvas(QObject):
         number = self._on_canvas
         if number is None:
             return 20.0
-        known = self._session.diameter_px(number)
-        return known or min(self._session.record(number).shape) * _UNKNOWN_DIAMETER
+        return self._session.ring_px(number)
 
     def hide(self, ids: set[int]) -> None:
         """Hide picks until the next change of the micrograph: what a drag has erased and not yet let go."""
@@ -93,10 +98,12 @@ class Canvas(QObject):
         self.picks.hide(ids)
 
     def raise_picks(self) -> None:
-        """Make the picks the active layer, so that the tools act on it."""
-        if self.picks.layer not in self._viewer.layers:
-            self._viewer.add_layer(self.picks.layer)
-        self._viewer.layers.selection.active = self.picks.layer
+        """Make the picks the active layer, and be seen, so that the tools act on it."""
+        if self._on_canvas is not None:
+            self._layers.put(Place.PICKS, self.picks.layer)
+            if not self.picks.layer.visible:  # else napari would take up another tool
+                self.picks.layer.visible = True
+            self._layers.activate(Place.PICKS)
 
     def centre_on(self, pick_id: int) -> None:
         """Bring a pick to the middle of the canvas."""
@@ -123,10 +130,22 @@ class Canvas(QObject):
         """Take the layers out of the viewer."""
         self._forget()
         self._loader.forget()
+        self._layers.drop(Place.MICROGRAPH, Place.PICKS)
         self._image.remove()
-        if self.picks.layer in self._viewer.layers:
-            self._viewer.layers.remove(self.picks.layer)
         self._display = None
+        self.emptied.emit()
+
+    def _on_failed(self, number: int, text: str) -> None:
+        """Show nothing where the current micrograph cannot be read.
+
+        The one before would be taken for it: the table names this one, and marks and picks would go there.
+        """
+        self.problem.emit(text)
+        if number == self._session.current:
+            self._forget()
+            self._image.hide()
+            self.picks.show(Labels.empty(), np.empty(0, np.bool_), float(self.picks.layer.current_size))
+            self.emptied.emit()
 
     def _forget(self) -> None:
         self._on_canvas = self._unsettled = None
@@ -154,8 +173,7 @@ class Canvas(QObject):
     def _refresh_picks(self, number: int, fleeting: bool = False) -> None:
         if number != self._on_canvas:
             return
-        if self.picks.layer not in self._viewer.layers:
-            self._viewer.add_layer(self.picks.layer)
+        self._layers.put(Place.PICKS, self.picks.layer)
         if not fleeting:  # a slider's own picture would come first, and the canvas lag behind it
             self._pause.begin()
         shown = self._session.shown(number)
@@ -175,7 +193,11 @@ class Canvas(QObject):
             self._refresh_picks(self._on_canvas, fleeting=True)  # both are changed in many steps
 
     def _add(self, yx: NDArray[np.float64]) -> bool:
-        return self._try(lambda number: self._session.add(number, yx))
+        return self._try(lambda number: self._add_to(number, yx))
+
+    def _add_to(self, number: int, yx: NDArray[np.float64]) -> None:
+        if not len(self._session.add(number, yx)):  # not a message: of a double click it is the second half
+            self._viewer.status = "This particle has a pick already: none was added"
 
     def delete(self, ids: NDArray[np.int64]) -> bool:
         """Delete picks of the micrograph on the canvas; False, and the user is told, if that is refused."""

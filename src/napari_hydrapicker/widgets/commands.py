@@ -26,9 +26,16 @@ class Commands(QObject):
     """
 
     def __init__(
-        self, session: Session, canvas: Canvas, jobs: PickJobs, table: MicrographTable, parent: QObject
+        self,
+        session: Session,
+        canvas: Canvas,
+        jobs: PickJobs,
+        table: MicrographTable,
+        open_layer: Callable[[], bool],
+        parent: QObject,
     ) -> None:
         super().__init__(parent)
+        self._open_layer = open_layer
         self._session, self._canvas, self._jobs, self._table = session, canvas, jobs, table
 
     def pick(self, which: str) -> None:
@@ -40,8 +47,10 @@ class Commands(QObject):
             chosen = self._table.selected_ids()
         else:
             chosen = [] if self._session.current is None else [self._session.current]
+        if not chosen and not self._session.is_open and self._open_layer():
+            return  # it is picked when it is there
         if not chosen:
-            warn("Nothing to pick: open a folder, or select micrographs in the table")
+            warn("Nothing to pick: open a folder or an image, or select micrographs in the table")
         elif self._session.read_only:
             warn("The project is read-only here: it is open in another napari")
         else:

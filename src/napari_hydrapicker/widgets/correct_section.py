@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QButtonGroup, QLabel
 
 from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.widgets.gallery import Gallery
-from napari_hydrapicker.widgets.parts import button, row
+from napari_hydrapicker.widgets.parts import SteadyLabel, button, row
 from napari_hydrapicker.widgets.section import Section
 from napari_hydrapicker.widgets.tools import Tool
 
@@ -20,6 +20,9 @@ _TOOLS = (
     (Tool.ERASE, "Erase", "Click or drag over picks to delete them (key E)"),
 )
 _MEANING = {
+    Status.NEW: "Nothing is picked here yet",
+    Status.PICKED: "As picked: a head learns nothing from here until you correct it or mark it complete",
+    Status.EXCLUDED: "Excluded: left out of picking, training and export",
     Status.CORRECTED: "Corrected in part: a head learns from these alone, not from picks left as they are",
     Status.COMPLETE: "Complete: a head learns from every pick shown, and the rest is background",
 }
@@ -67,8 +70,7 @@ class CorrectSection(Section):
         self.add(row([self.undo, self.redo, self.complete]))
         self.counts = QLabel()
         self.add(self.counts)
-        self.meaning = QLabel()
-        self.meaning.setWordWrap(True)
+        self.meaning = SteadyLabel(tuple(_MEANING.values()))
         self.add(self.meaning)
         self.show_gallery = button(
             "Gallery",
@@ -97,9 +99,7 @@ class CorrectSection(Section):
 
     def show_meaning(self, status: Status) -> None:
         """Say what of the micrograph on the canvas a head learns from."""
-        text = _MEANING.get(status, "")
-        self.meaning.setText(text)
-        self.meaning.setVisible(bool(text))
+        self.meaning.setText(_MEANING.get(status, ""))
 
     def _toggle_gallery(self) -> None:
         wanted = self.show_gallery.isChecked()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 
+from napari_hydrapicker.widgets.layers import canvas_of
 from napari_hydrapicker.widgets.timers import once_after
 
 if TYPE_CHECKING:
@@ -25,16 +26,10 @@ class DrawingPause:
 
     def begin(self) -> None:
         """Draw nothing on the canvas until other events have been served."""
-        canvas = _canvas_of(self._viewer)
+        canvas = canvas_of(self._viewer)
         if canvas is None or not canvas.updatesEnabled():
             return
         if self._end is None or self._end.parent() is not canvas:
             self._end = once_after(0, lambda: canvas.setUpdatesEnabled(True), canvas)
         canvas.setUpdatesEnabled(False)
         self._end.start()
-
-
-def _canvas_of(viewer: Viewer) -> Any:
-    """Return the widget that draws the layers; None without a window, or where napari hides it elsewhere."""
-    qt_viewer = getattr(getattr(viewer, "window", None), "_qt_viewer", None)
-    return getattr(getattr(qt_viewer, "canvas", None), "native", None)

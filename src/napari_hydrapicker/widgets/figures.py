@@ -46,6 +46,7 @@ class Figures(QObject):
         if number is None:
             self._correct.show_meaning(Status.NEW)
             self._correct.complete.setChecked(False)
+            self._correct.show_counts(0, 0, 0)
             return
         record, labels = self._session.record(number), self._session.labels(number)
         source = labels.source[~labels.deleted]
@@ -55,6 +56,7 @@ class Figures(QObject):
         self._correct.complete.setChecked(record.status is Status.COMPLETE)
         self._view.show_pixel_size(record.pixel_size_angstrom)
         self._pick.slider.set_scores(self._session.counts.scores(number))
+        self._pick.show_threshold()
         self._show_counts()
         self._recount.start()
 

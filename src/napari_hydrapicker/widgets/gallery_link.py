@@ -33,6 +33,7 @@ class GalleryLink(QObject):
         self._active = False
         self._settle = once_after(_SETTLE_MS, self._cut, self)
         canvas.shown.connect(self._later)
+        canvas.emptied.connect(self._clear)
         session.labels_changed.connect(self._later)
         session.settings_changed.connect(self._later)
         gallery.toggled.connect(self._toggle)
@@ -58,6 +59,11 @@ class GalleryLink(QObject):
         self._tasks.run(
             "gallery", lambda: _crops(display, items, box), lambda crops: self._fill(items, crops)
         )
+
+    def _clear(self) -> None:
+        none = Labels.empty()
+        side = self._gallery.items.crops.shape[1]
+        self._gallery.set_items(none.id, np.empty((0, side, side), np.uint8), none.score, none.deleted)
 
     def _fill(self, items: Labels, crops: NDArray[np.uint8]) -> None:
         score = np.minimum(shown_scores(items), 1.0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,16 +9,14 @@ from napari_hydrapicker.picks import Source
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.before_layer import BeforeLayer
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
+from napari_hydrapicker.widgets.layers import PluginLayers
 
 
 class HeadComparison:
     """Keeps the picks of before, shows them as a layer, and tells how many they were."""
 
-    def __init__(self, viewer: Viewer, session: Session) -> None:
-        self._session, self._layer = session, BeforeLayer(viewer)
+    def __init__(self, layers: PluginLayers, session: Session) -> None:
+        self._session, self._layer = session, BeforeLayer(layers)
         self._labels: dict[int, Labels] = {}
         self._yx: dict[int, NDArray[np.float64]] = {}  # of those that were shown
 
@@ -64,9 +60,12 @@ class HeadComparison:
         return f"{text}. The layer “{self._layer.name}” has those of before."
 
     def _is_picked_again(self, number: int) -> bool:
-        """Whether a picker has been there since: unlike corrections it leaves other picks than there were."""
+        """Whether a picker has been there since: unlike corrections it leaves picks that were not there."""
         old = self._labels.get(number)
-        return old is not None and not np.array_equal(_found(old), _found(self._session.labels(number)))
+        if old is None:
+            return False
+        before, now = _found(old), _found(self._session.labels(number))
+        return not np.isin(now, before).all() or (len(now) == 0 and len(before) > 0)
 
 
 def _found(labels: Labels) -> NDArray[np.int64]:

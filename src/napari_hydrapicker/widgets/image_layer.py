@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Image
 
 from napari_hydrapicker.imaging.display import DisplayImage
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
+from napari_hydrapicker.widgets.layers import Place, PluginLayers
 
 NAME = "HydraPicker micrograph"
 
@@ -18,20 +16,21 @@ NAME = "HydraPicker micrograph"
 class ImageLayer:
     """A micrograph's display copy as a layer, which is in the viewer while there is one to show."""
 
-    def __init__(self, viewer: Viewer) -> None:
-        self._viewer = viewer
+    def __init__(self, layers: PluginLayers) -> None:
+        self._layers = layers
         self._layer: Image | None = None
         self._stale = False  # whether napari has not been told all of the pixels shown
+        self._hidden = False  # whether there is no micrograph to show, and the user has not hidden it himself
 
     @property
     def is_in_viewer(self) -> bool:
-        """Whether there is a layer, and the user has not removed it."""
-        return self._layer is not None and self._layer in self._viewer.layers
+        """Whether there is a layer, and the user has not just removed it."""
+        return self._layers.holds(Place.MICROGRAPH)
 
     def show(self, display: DisplayImage) -> None:
         """Show a display copy; `settle` is to follow once it has been drawn."""
-        if not self.is_in_viewer:
-            self._layer = self._viewer.add_image(
+        if self._layer is None:
+            self._layer = Image(
                 display.image, name=NAME, colormap="gray", scale=display.scale, translate=display.translate,
                 contrast_limits=(0, 255),
             )  # fmt: skip
@@ -39,6 +38,9 @@ class ImageLayer:
             self._swap(display)
         else:
             self._replace(display)
+        self._layers.put(Place.MICROGRAPH, self._layer)
+        if self._hidden:
+            self._hidden, self._layer.visible = False, True
 
     def settle(self) -> None:
         """Do what the next frame could do without: the thumbnail, and napari's news of other data."""
@@ -48,11 +50,15 @@ class ImageLayer:
             image.events.data(value=image.data)
             image.refresh(data_displayed=False, highlight=False, extent=False)
 
+    def hide(self) -> None:
+        """Show nothing until the next `show`."""
+        if self._layer is not None and self._layer.visible:
+            self._hidden, self._layer.visible = True, False
+
     def remove(self) -> None:
         """Take the layer out of the viewer."""
-        if self._layer is not None and self._layer in self._viewer.layers:
-            self._viewer.layers.remove(self._layer)
-        self._layer, self._stale = None, False
+        self._layers.drop(Place.MICROGRAPH)
+        self._layer, self._stale, self._hidden = None, False, False
 
     def _is_alike(self, display: DisplayImage) -> bool:
         """Whether a display copy has the shape and the place of the one shown."""

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QLabel, QLineEdit, QSpinBox
 from napari_hydrapicker.background.messages import Made, MakeRequest, Training
 from napari_hydrapicker.widgets.curves import TrainingCurves
 from napari_hydrapicker.widgets.live_progress import LiveProgress, in_words
+from napari_hydrapicker.widgets.notify import in_window_words
 from napari_hydrapicker.widgets.parts import button, choice, row
 from napari_hydrapicker.widgets.section import Section
 
@@ -160,7 +161,7 @@ class MakeSection(Section):
     def say(self, text: str, take: bool = False) -> None:
         """Say what there is, or why there is none: a notification is short, and soon gone."""
         self._is_of_unfinished = False
-        self.result.setText(text)
+        self.result.setText(in_window_words(text))
         self.result.setVisible(True)
         self.use.setVisible(take)
 

@@ -11,7 +11,13 @@ from typing import Any
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtGui import QBrush, QColor
 
-COLUMNS = ("Name", "Picks", "Score", "Status", "Use", "Å/px")
+COLUMNS = ("Name", "Picks", "Score", "Status", "Head", "Å/px")
+_TIPS = {
+    "Picks": "Picks shown, at their threshold",
+    "Score": "Mean score of these",
+    "Head": "Whether the head in use was trained or validated on it",
+    "Å/px": "Pixel size: double-click to type another; it holds for all selected rows",
+}
 NAME, PICKS, SCORE, STATUS, USE, PIXEL = range(6)
 ID_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -39,14 +45,22 @@ class MicrographModel(QAbstractTableModel):
     -------
     pixel_size_edited (int, float)
         The user typed another pixel size, Angstrom.
+    problem (str)
+        What he typed is no number.
     """
 
     pixel_size_edited = Signal(int, float)
+    problem = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
         self._rows: list[TableRow] = []
         self._place: dict[int, int] = {}
+
+    @property
+    def rows(self) -> Sequence[TableRow]:
+        """What is shown, in the order in which it came."""
+        return self._rows
 
     def set_rows(self, rows: Sequence[TableRow]) -> None:
         """Show other micrographs."""
@@ -82,6 +96,8 @@ class MicrographModel(QAbstractTableModel):
         """Return the titles."""
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
             return COLUMNS[section]
+        if role == Qt.ItemDataRole.ToolTipRole and orientation == Qt.Orientation.Horizontal:
+            return _TIPS.get(COLUMNS[section])
         return None
 
     def flags(self, index: QModelIndex) -> Any:
@@ -109,13 +125,19 @@ class MicrographModel(QAbstractTableModel):
         return None
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        """Pass a typed pixel size on; what is no positive number is not taken."""
+        """Pass a typed pixel size on; whether a micrograph can have it is for others to say."""
+        if role != Qt.ItemDataRole.EditRole:
+            return False
+        text = str(value).strip().removesuffix("Å").strip()
         try:
-            angstrom = float(str(value).replace(",", "."))
+            angstrom = float(text.replace(",", "."))
         except ValueError:
+            angstrom = math.nan
+        if not math.isfinite(angstrom):
+            self.problem.emit(f"{text!r} is no pixel size: type a number, in Å")
             return False
-        if role != Qt.ItemDataRole.EditRole or not (math.isfinite(angstrom) and angstrom > 0):
-            return False
+        if text == _text(self._rows[index.row()])[PIXEL]:
+            return False  # what was shown is rounded: it must not become the pixel size
         self.pixel_size_edited.emit(self._rows[index.row()].id, angstrom)
         return True
 

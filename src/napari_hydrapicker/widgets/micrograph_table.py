@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from qtpy.QtCore import QItemSelectionModel, QModelIndex, Signal
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -44,10 +45,13 @@ class MicrographTable(QWidget):
         The user went to a micrograph.
     pixel_size_edited (int, float)
         The user typed a pixel size, Angstrom.
+    problem (str)
+        He typed something else.
     """
 
     activated = Signal(int)
     pixel_size_edited = Signal(int, float)
+    problem = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +63,7 @@ class MicrographTable(QWidget):
         self._losing_rows = False
         # Before the view is there, and with it the selection, which hears of lost rows in its turn.
         self.proxy.rowsAboutToBeRemoved.connect(self._before_loss)
-        self.view = _make_view(self.proxy)
+        self.view = _View(self.proxy)
         self.text = QLineEdit()
         self.text.setPlaceholderText("filter by name")
         self.text.setClearButtonEnabled(True)
@@ -79,14 +83,22 @@ class MicrographTable(QWidget):
         self.proxy.rowsRemoved.connect(self._after_loss)
         self.proxy.rowsInserted.connect(self._show_current)
         self.model.pixel_size_edited.connect(self.pixel_size_edited)
+        self.model.problem.connect(self.problem)
 
     def set_rows(self, rows: Sequence[TableRow]) -> None:
         """Show other micrographs."""
         self.model.set_rows(rows)
+        self._show_use()
 
     def update_rows(self, rows: Sequence[TableRow]) -> None:
         """Change what is shown of micrographs that are there."""
         self.model.update_rows(rows)
+        self._show_use()
+
+    def _show_use(self) -> None:
+        """Show what a head used micrographs for where there is something to show: the names need the room."""
+        unused = not any(row.use for row in self.model.rows)
+        self.view.show_use(not unused)
 
     def selected_ids(self) -> list[int]:
         """Return the selected micrographs, in the order shown."""
@@ -136,26 +148,49 @@ class MicrographTable(QWidget):
             chosen.blockSignals(blocked)
 
 
-def _make_view(proxy: MicrographFilter) -> QTableView:
-    view = QTableView()
-    view.setModel(proxy)
-    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-    view.setSortingEnabled(True)
-    view.setWordWrap(False)
-    view.verticalHeader().hide()
-    view.verticalHeader().setDefaultSectionSize(22)
-    header = view.horizontalHeader()
-    header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-    header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-    header.setMinimumSectionSize(32)
-    for column, width in _WIDTHS.items():
-        view.setColumnWidth(column, width)
-    view.sortByColumn(NAME, _ascending())
-    return view
+class _View(QTableView):
+    """The rows; the name has the room that the other columns leave, until the user widens one himself."""
 
+    def __init__(self, proxy: MicrographFilter) -> None:
+        super().__init__()
+        self.setModel(proxy)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setSortingEnabled(True)
+        self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of one session begin and end alike
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(22)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setMinimumSectionSize(32)
+        self._fitting, self._by_user = True, False
+        for column, width in _WIDTHS.items():
+            self.setColumnWidth(column, width)
+        self._fitting = False
+        header.sectionResized.connect(self._on_resized)
+        self.sortByColumn(NAME, Qt.SortOrder.AscendingOrder)
 
-def _ascending() -> object:
-    from qtpy.QtCore import Qt
+    def resizeEvent(self, event: Any) -> None:
+        """Follow the dock's width."""
+        super().resizeEvent(event)
+        self.fit()
 
-    return Qt.SortOrder.AscendingOrder
+    def show_use(self, shown: bool) -> None:
+        """Show or hide the column that says what a head used micrographs for."""
+        if self.isColumnHidden(USE) is shown:
+            self._fitting = True
+            self.setColumnHidden(USE, not shown)
+            self._fitting = False
+            self.fit()
+
+    def fit(self) -> None:
+        """Give the name what is left, unless the user has chosen widths himself."""
+        if not self._by_user:
+            self._fitting = True
+            rest = self.viewport().width() - sum(map(self.columnWidth, _WIDTHS))
+            self.setColumnWidth(NAME, max(80, rest))
+            self._fitting = False
+
+    def _on_resized(self, *_: object) -> None:
+        self._by_user = self._by_user or not self._fitting

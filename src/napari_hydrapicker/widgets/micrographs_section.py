@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QMenu, QPushButton
 
 from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.recent import Recent
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.micrograph_table import MicrographTable, TableRow
-from napari_hydrapicker.widgets.parts import button, length, row, show_value
+from napari_hydrapicker.widgets.parts import MiddleLabel, button, length, row, show_value
 from napari_hydrapicker.widgets.section import Section
 from napari_hydrapicker.widgets.timers import AFTER_FRAME_MS, once_after
 
@@ -23,25 +24,34 @@ class MicrographsSection(Section):
     -------
     open_requested (str)
         "folder", "files" or "project".
+    reopen_requested (str)
+        A project that was open before.
+    layer_requested (str)
+        An image that is open in napari.
     measure_requested ()
         The user wants to drag over a particle.
     exclude_requested ()
         The selected micrographs are to be left out, or taken back.
     step_requested (int)
         The user wants to go so many micrographs on.
+    keys_requested ()
+        The user wants to see the list of keys.
     problem (str)
         Something that the user should read.
     """
 
     open_requested = Signal(str)
+    reopen_requested = Signal(str)
+    layer_requested = Signal(str)
     measure_requested = Signal()
     exclude_requested = Signal()
     step_requested = Signal(int)
+    keys_requested = Signal()
     problem = Signal(str)
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, recent: Recent, images: Callable[[], list[str]]) -> None:
         super().__init__("Micrographs")
-        self._session = session
+        self._session, self._recent, self._images = session, recent, images
         self._uses: Mapping[str, str] = {}
         self._changed: set[int] = set()  # micrographs of which the table does not know yet
         choices = (
@@ -49,9 +59,14 @@ class MicrographsSection(Section):
             ("Files…", "files", "Open micrographs, or a STAR or .cs file that lists them"),
             ("Project…", "project", "Open a project file, or begin one where you like"),
         )
-        self.add(row([button(t, tip, partial(self.open_requested.emit, w)) for t, w, tip in choices]))
-        self.project_name = QLabel("Open a folder, or drop one here.")
-        self.project_name.setWordWrap(True)
+        self.recent = QPushButton("Recent")
+        self.recent.setToolTip("Projects that were open before, and images that are open in napari")
+        self._projects = QMenu(self.recent)
+        self._projects.aboutToShow.connect(self._list_projects)
+        self.recent.setMenu(self._projects)
+        openers = [button(t, tip, partial(self.open_requested.emit, w)) for t, w, tip in choices]
+        self.add(row([*openers, self.recent]))
+        self.project_name = MiddleLabel("Open a folder, or drop one here")
         self.add(self.project_name)
         self.table = MicrographTable()
         self.table.setMinimumHeight(180)
@@ -62,6 +77,7 @@ class MicrographsSection(Section):
                 button("Next ▶", "Key .", partial(self.step_requested.emit, 1)),
                 button("Exclude", "Leave the selected out of picking and export, or take them back",
                        self.exclude_requested.emit),
+                button("Keys", "The list of keys (F1)", self.keys_requested.emit),
             ])
         )  # fmt: skip
         self.diameter = length(1, 5000, 5, 0, "The particle's longest diameter")
@@ -69,6 +85,7 @@ class MicrographsSection(Section):
         self.form().addRow("Diameter", row([self.diameter, measure]))
         self.diameter.valueChanged.connect(self._set_diameter)
         self.table.pixel_size_edited.connect(self._set_pixel_size)
+        self.table.problem.connect(self.problem)
         session.micrographs_changed.connect(self._fill)
         self._update = once_after(AFTER_FRAME_MS, self._update_rows, self)
         session.micrograph_changed.connect(self._on_micrograph)
@@ -77,6 +94,21 @@ class MicrographsSection(Section):
         session.settings_changed.connect(self._follow_settings)
         self._follow_settings(frozenset({"diameter_angstrom"}))
         self._fill()
+
+    def _list_projects(self) -> None:
+        self._projects.clear()
+        paths = self._recent.projects
+        for path in paths:
+            entry = self._projects.addAction(f"{path.stem}  ({path.parent})")
+            entry.triggered.connect(partial(self.reopen_requested.emit, str(path)))
+        if not paths:
+            self._projects.addAction("no project yet").setEnabled(False)
+        names = self._images()
+        if names:
+            self._projects.addSection("Images in napari")
+        for name in names:
+            entry = self._projects.addAction(f"the image {name}")
+            entry.triggered.connect(partial(self.layer_requested.emit, name))
 
     def refresh_counts(self) -> None:
         """Count all rows again: the threshold has changed."""
@@ -99,8 +131,10 @@ class MicrographsSection(Section):
         self.table.set_rows([self._row(record.id) for record in self._session.records])
         if self._session.is_open:
             mode = "  (read-only: open in another napari)" if self._session.read_only else ""
-            self.project_name.setText(f"{self._session.project.path.name}{mode}")
-            self.project_name.setToolTip(str(self._session.project.path))
+            path = self._session.project.path
+            passing = self._session.passing
+            self.project_name.setText("Not saved: “Project…” saves it" if passing else f"{path.name}{mode}")
+            self.project_name.setToolTip("" if passing else str(path))
         self._follow_current()
 
     def _on_micrograph(self, number: int) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtCore import QRect, Qt
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 
 def button(text: str, tip: str, clicked: Callable[[], object], checkable: bool = False) -> QPushButton:
@@ -54,4 +56,57 @@ def choice(tip: str) -> QComboBox:
     box.setToolTip(tip)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(8)
+    box.view().setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names differ at their ends
     return box
+
+
+class SteadyLabel(QLabel):
+    """A text in several lines whose height is that of the longest it may have: nothing below it moves.
+
+    Parameters
+    ----------
+    texts
+        All that it may say.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        super().__init__()
+        self._texts = texts
+        self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+    def resizeEvent(self, event: Any) -> None:
+        """Have as many lines as the longest text takes at this width."""
+        super().resizeEvent(event)
+        room = QRect(0, 0, max(1, self.width() - 2), 10_000)
+        wrap = int(Qt.TextFlag.TextWordWrap)
+        heights = [self.fontMetrics().boundingRect(room, wrap, text).height() for text in self._texts]
+        self.setMinimumHeight(max(heights, default=0) + 2)
+
+
+class MiddleLabel(QLabel):
+    """A text in one line, whose middle is left out where it is too long: of paths both ends matter."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self._text = ""
+        self.setText(text)
+        self.setMinimumWidth(40)
+
+    def setText(self, text: str | None) -> None:
+        """Show another text."""
+        self._text = text or ""
+        self._elide()
+
+    def text(self) -> str:
+        """Return the whole text."""
+        return self._text
+
+    def resizeEvent(self, event: Any) -> None:
+        """Show as much as fits."""
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        room = max(self.width(), self.minimumWidth())
+        super().setText(self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideMiddle, room))

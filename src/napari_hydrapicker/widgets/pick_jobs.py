@@ -56,6 +56,7 @@ class PickJobs(Jobs):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(session, _POLL_MS, parent)
         self._total = self._done = 0
+        self._picker = ""  # of the job: the choice may be another one by the time of an answer
         self._failed = False
         self._problems: list[str] = []
         self._began = 0.0
@@ -84,6 +85,7 @@ class PickJobs(Jobs):
             self._end(cancelled=False)
             return
         s = self._session.settings
+        self._picker = s.picker_key
         try:
             generator = generator_file(self._session)
         except HydraPickerError as error:
@@ -121,7 +123,7 @@ class PickJobs(Jobs):
             self.device_known.emit(message.device)
             if message.remark:
                 self.remarked.emit(message.remark)
-            self._attempt(lambda: self._session.suggest_threshold(message.threshold))
+            self._attempt(lambda: self._session.suggest_threshold(message.threshold, self._picker))
         elif isinstance(message, Broken):
             self._problems.append(message.text)
             self._end(cancelled=False)
@@ -141,7 +143,10 @@ class PickJobs(Jobs):
             self._session.record(message.micrograph_id)
         except KeyError:  # it was removed from the project meanwhile
             return
-        self._attempt(lambda: self._session.put_picks(message.micrograph_id, picks))
+        self._attempt(lambda: self._put_on(message.micrograph_id, picks))
+
+    def _put_on(self, number: int, picks: Picks) -> None:
+        self._session.put_picks(number, picks, picker=self._picker)
 
     def _attempt(self, change: Callable[[], object]) -> None:
         try:

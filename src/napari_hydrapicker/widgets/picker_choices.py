@@ -11,11 +11,23 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QSpin
 from napari_hydrapicker.heads.files import SUFFIX
 from napari_hydrapicker.heads.record import GENERIC
 from napari_hydrapicker.picking.generators import BUNDLED
-from napari_hydrapicker.settings import PickSettings
+from napari_hydrapicker.recent import Recent
+from napari_hydrapicker.settings import IMPORTED, PickSettings
 from napari_hydrapicker.widgets.parts import choice, row
 
 _PICKERS = {"HydraPicker": "hydra", "cGAN": "cgan", "Consensus": "consensus"}  # as the settings know them
+_GENERATORS, _PICKS = "generators", "import"  # what dialogs are for
 _FILE, _FOLDER, _NONE = "choose a file…", "choose a folder…", "none"
+
+
+def picker_name(key: str) -> str:
+    """Return the name of the picker of a key (`PickSettings.picker_key`), with its head if it has one."""
+    kind, _, part = key.partition("/")
+    if kind == IMPORTED:
+        return part
+    name = {value: label for label, value in _PICKERS.items()}.get(kind, "")
+    part = Path(part.partition("/")[0]).name
+    return name if part in ("", GENERIC) else f"{name}, {part}"
 
 
 class PickerChoices(QWidget):
@@ -32,8 +44,9 @@ class PickerChoices(QWidget):
     changed = Signal(dict)
     generator_file_chosen = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, recent: Recent) -> None:
         super().__init__()
+        self._recent = recent
         self._settings = PickSettings()
         self._names: list[str] = []
         self.form = QFormLayout(self)
@@ -48,16 +61,17 @@ class PickerChoices(QWidget):
         self.form.addRow("Picker", self.picker)
         self.joined = {name: QCheckBox(label) for label, name in list(_PICKERS.items())[:2]}
         self._members = row(list(self.joined.values()))
-        self.form.addRow("Join", self._members)
+        self.form.addRow("Combine", self._members)
         self.imported = choice(
             "Picks of another program, a file or a folder in any format, that have a vote too"
         )
-        self.form.addRow("Imported", self.imported)
+        self.form.addRow("And picks of", self.imported)
         self.votes = QSpinBox()
         self.votes.setRange(1, 3)
-        self.votes.setPrefix("at least ")
-        self.votes.setToolTip("Keep a pick that so many of them have")
-        self.form.addRow("Votes", self.votes)
+        self.votes.setPrefix("found by ")
+        self.votes.setSuffix(" or more")
+        self.votes.setToolTip("Keep a pick that so many of them have found")
+        self.form.addRow("Agreement", self.votes)
         self.head = choice("The head of HydraPicker's network: generic for any protein")
         self.head.addItem(GENERIC)
         self.form.addRow("Head", self.head)
@@ -153,22 +167,26 @@ class PickerChoices(QWidget):
             self._change(generator=self.generator.currentData())
             return
         title = "A cGAN picker's generator"
-        file, _ = QFileDialog.getOpenFileName(self, title, "", f"Generators (*{SUFFIX})")
+        start = str(self._recent.folder(_GENERATORS))
+        file, _ = QFileDialog.getOpenFileName(self, title, start, f"Generators (*{SUFFIX})")
         self.show_settings(self._settings)  # the one so far, until the file is known to be one
         if file:
+            self._recent.add_folder(_GENERATORS, Path(file).parent)
             self.generator_file_chosen.emit(file)
 
     def _on_imported(self) -> None:
         text, title = self.imported.currentText(), "Picks of another program"
+        start = str(self._recent.folder(_PICKS))
         if self.imported.currentIndex() < self.imported.count() - 2:
             self._change(imported=self.imported.currentData())
             return
         if text == _FILE:
-            path, _ = QFileDialog.getOpenFileName(self, title)
+            path, _ = QFileDialog.getOpenFileName(self, title, start)
         else:
-            path = QFileDialog.getExistingDirectory(self, title)
+            path = QFileDialog.getExistingDirectory(self, title, start)
         self.show_settings(self._settings)
         if path:
+            self._recent.add_folder(_PICKS, Path(path).parent)
             self._change(imported=path)
 
     def _change(self, **changes: object) -> None:

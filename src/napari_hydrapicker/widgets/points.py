@@ -14,6 +14,7 @@ from napari_hydrapicker import formats
 from napari_hydrapicker.errors import HydraPickerError, ParameterError
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.widgets.notify import warn
+from napari_hydrapicker.widgets.rings import SCORE_COLOURS
 
 LayerData = tuple[Any, dict[str, Any], str]
 Paths = str | Sequence[str]
@@ -64,7 +65,7 @@ def _layer(name: str, picks: Picks) -> LayerData:
         probabilities = low >= 0 and high <= 1
         shown |= {
             "border_color": "score",
-            "border_colormap": "viridis",
+            "border_colormap": SCORE_COLOURS,
             "border_contrast_limits": (0, 1) if probabilities else (low, max(high, low + 1e-6)),
         }
     return picks.yx.copy(), shown, "points"

@@ -10,6 +10,7 @@ from napari_hydrapicker.settings import PickSettings
 from napari_hydrapicker.widgets.notify import warn
 
 _PLUGIN = "napari-hydrapicker"
+LOW_PASS_ANGSTROM = 30.0  # where there are no preferences
 
 
 def preferred_settings() -> PickSettings:
@@ -22,6 +23,16 @@ def preferred_settings() -> PickSettings:
         return from_preferences(get_plugin_settings(_PLUGIN).picking)
     except (KeyError, AttributeError):  # not installed as a plugin, e.g. run from its sources
         return PickSettings()
+
+
+def preferred_low_pass() -> float:
+    """Return the low-pass that micrographs are first shown through, Angstrom; 0 for none."""
+    try:
+        from napari.settings import get_plugin_settings
+
+        return float(get_plugin_settings(_PLUGIN).picking.low_pass_angstrom)
+    except (ImportError, KeyError, AttributeError):  # as above
+        return LOW_PASS_ANGSTROM
 
 
 def from_preferences(stored: Any) -> PickSettings:

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from napari.layers import Points as NapariPoints
 from napari.layers.base import ActionType
+from napari.utils.colormaps import Colormap
 from numpy.typing import NDArray
 
 NAME = "HydraPicker picks"
+# Bright from end to end, for a grey image, and told apart by whoever sees no red or no green: doubtful picks
+# are orange, likely ones yellow, certain ones a light blue.
+SCORE_COLOURS = Colormap([[1.0, 0.42, 0.1], [1.0, 0.85, 0.2], [0.35, 0.95, 1.0]], name="hydrapicker-score")
 _BORDER = 0.06  # line width over the diameter
 _SMOOTH, _PLAIN = 1.0, 0.0  # antialiasing, pixels of the screen
 _FEW = 500  # more rings are always plain: without a graphics card each takes 25 microseconds to smooth
+
+
+def _left_only(act: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Iterator[None]]:
+    """Return a mouse callback of napari's that heeds the left button alone; its own heed every button."""
+
+    def act_on_left(layer: Any, event: Any) -> Iterator[None]:
+        if event.button == 1:
+            yield from act(layer, event)
+
+    return act_on_left
 
 
 class Points(NapariPoints):
@@ -31,6 +45,11 @@ class Points(NapariPoints):
         Whoever owns the points: is given new ones (N, 2) and is to show them. Napari would first show them
         itself, which takes the time of half a frame, only for all rows to be replaced again.
     """
+
+    _drag_modes: ClassVar[dict[Any, Any]] = {
+        mode: _left_only(act) if str(mode) in ("add", "select") else act
+        for mode, act in NapariPoints._drag_modes.items()
+    }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.lock = threading.RLock()
@@ -119,7 +138,7 @@ def make_layer() -> Points:
         ndim=2,
         features=pd.DataFrame({"score": np.empty(0), "source": np.empty(0, str)}),
         border_color="score",
-        border_colormap="viridis",
+        border_colormap=SCORE_COLOURS,
         border_contrast_limits=(0, 1),
         border_width=_BORDER,
         face_color="transparent",

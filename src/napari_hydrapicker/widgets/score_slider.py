@@ -157,7 +157,8 @@ class ScoreSlider(QWidget):
         self.field.setSingleStep(0.01)
         self.field.setKeyboardTracking(False)
         head = QHBoxLayout()
-        head.addWidget(QLabel("Confidence"), 1)
+        self.title = QLabel("Confidence")
+        head.addWidget(self.title, 1)
         head.addWidget(self.field)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -176,6 +177,10 @@ class ScoreSlider(QWidget):
     def set_scores(self, scores: NDArray[np.float32]) -> None:
         """Show the histogram of these scores (N,)."""
         self.histogram.set_scores(scores)
+
+    def show_picker(self, name: str) -> None:
+        """Say whose scores the threshold cuts; "" where that is not known."""
+        self.title.setText(f"Confidence of {name}" if name else "Confidence")
 
     def set_value(self, value: float) -> None:
         """Move the threshold without a signal."""

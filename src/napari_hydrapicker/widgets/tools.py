@@ -11,16 +11,16 @@ from napari.layers import Points
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
+from napari_hydrapicker.widgets import keys
 from napari_hydrapicker.widgets.camera import camera_of
 from napari_hydrapicker.widgets.canvas import Canvas
-from napari_hydrapicker.widgets.layers import add_beside
+from napari_hydrapicker.widgets.layers import Place, PluginLayers
 from napari_hydrapicker.widgets.timers import once_after
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 RING = "HydraPicker diameter"
-BROWSE_KEY = "4"
 _RING_MS = 2500  # how long the ring stays after the diameter was changed
 _ERASER = 0.4  # radius of the eraser over the diameter
 
@@ -36,6 +36,8 @@ class Tool(StrEnum):
 
 
 # Napari's own tools serve where it has them.
+_PURPOSE = {Tool.ADD: "add picks to", Tool.MOVE: "move picks on", Tool.ERASE: "erase picks from",
+            Tool.MEASURE: "measure on"}  # fmt: skip
 _MODES = {Tool.ADD: "add", Tool.MOVE: "select"}
 
 
@@ -46,36 +48,63 @@ class Tools(QObject):
     -------
     tool_changed (str)
         Another tool was chosen, here or with napari's own buttons and keys.
+    problem (str)
+        Something that the user should read.
     measured (float)
         A particle was measured: its diameter in pixels.
     """
 
     tool_changed = Signal(str)
+    problem = Signal(str)
     measured = Signal(float)
 
-    def __init__(self, viewer: Viewer, canvas: Canvas, parent: QObject | None = None) -> None:
+    def __init__(
+        self, viewer: Viewer, layers: PluginLayers, canvas: Canvas, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._viewer, self._canvas = viewer, canvas
+        self._viewer, self._layers, self._canvas = viewer, layers, canvas
         self.tool = Tool.BROWSE
         self._ring: Points | None = None
         self._ring_wanted = False
         self._hide_ring = once_after(_RING_MS, self.hide_ring, self)
         viewer.mouse_drag_callbacks.append(self._on_drag)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        self._begin_anew = once_after(0, self._after_absence, self)  # once napari has buttons for the layer
         layer = canvas.picks.layer
         layer.events.mode.connect(self._on_mode)
         # For napari erasing and measuring are panning too, so that its own key for that does nothing.
-        layer.bind_key(BROWSE_KEY, lambda _: self.choose(Tool.BROWSE), overwrite=True)
+        keys.bind_on_layer(layer, {keys.BROWSE: lambda: self.choose(Tool.BROWSE)})
 
     def choose(self, tool: Tool) -> None:
-        """Take up a tool."""
+        """Take up a tool; without a micrograph there is nothing that it could act on."""
+        if self._canvas.micrograph_id is None and tool is not Tool.BROWSE:
+            self.problem.emit(f"There is no micrograph to {_PURPOSE[tool]}: open a folder first")
+            self.tool_changed.emit(self.tool.value)  # the buttons go back
+            return
         self._canvas.raise_picks()
-        layer = self._canvas.picks.layer
         self.tool = tool
-        with layer.events.mode.blocker(self._on_mode):
-            layer.mode = _MODES.get(tool, "pan_zoom")
-        # Dragging erases and measures; it must not move the image as well.
-        layer.mouse_pan = tool is Tool.BROWSE
+        self._take_up_again()
         self.tool_changed.emit(tool.value)
+
+    def _on_inserted(self, event: Any) -> None:
+        if event.value is self._canvas.picks.layer:
+            self._begin_anew.start()
+
+    def _after_absence(self) -> None:
+        """Take up the tool on a layer that has come: napari's new buttons for it do not know its mode."""
+        layer = self._canvas.picks.layer
+        with layer.events.mode.blocker(self._on_mode):
+            layer.mode = "pan_zoom"
+        self._take_up_again()
+
+    def _take_up_again(self) -> None:
+        """Have the layer in the tool's mode, whatever napari has done to it while it was away."""
+        layer, mode = self._canvas.picks.layer, _MODES.get(self.tool, "pan_zoom")
+        if str(layer.mode) != mode:
+            with layer.events.mode.blocker(self._on_mode):
+                layer.mode = mode
+        # Dragging erases and measures; it must not move the image as well.
+        layer.mouse_pan = self.tool is Tool.BROWSE
 
     def show_ring(self, diameter_px: float, centre_yx: NDArray[np.float64] | None = None) -> None:
         """Draw a ring as wide as the particle for a while.
@@ -84,7 +113,7 @@ class Tools(QObject):
         """
         if self._canvas.micrograph_id is None:
             return
-        ring = self._ring if self._ring in self._viewer.layers else None
+        ring = self._ring
         if centre_yx is None:
             middle = camera_of(self._viewer).center[-2:]
             centre_yx = ring.data[0] if ring is not None and ring.visible else middle
@@ -95,12 +124,11 @@ class Tools(QObject):
                 centre[None], size=diameter_px, name=RING, face_color="transparent", border_color="red",
                 border_width=0.03,
             )  # fmt: skip
-            add_beside(self._viewer, ring, wanted=lambda: self._ring_wanted)
+            self._layers.put(Place.RING, ring, wanted=lambda: self._ring_wanted)
         else:
-            if self._viewer.layers[-1] is not ring:  # another project's micrograph has come above it
-                self._viewer.layers.move(self._viewer.layers.index(ring), len(self._viewer.layers))
             ring.data, ring.size = centre[None], np.array([diameter_px])
             ring.visible = True
+            self._layers.put(Place.RING, ring)
         self._hide_ring.start()
 
     def hide_ring(self) -> None:
@@ -112,13 +140,14 @@ class Tools(QObject):
     def close(self) -> None:
         """Leave the viewer as it was."""
         self._hide_ring.stop()
-        if self._ring is not None and self._ring in self._viewer.layers:
-            self._viewer.layers.remove(self._ring)
+        self._begin_anew.stop()
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self._layers.drop(Place.RING)
         self._ring = None
         if self._on_drag in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_drag)
         self._canvas.picks.layer.events.mode.disconnect(self._on_mode)
-        self._canvas.picks.layer.bind_key(BROWSE_KEY, None, overwrite=True)
+        self._canvas.picks.layer.bind_key(keys.BROWSE, None, overwrite=True)
 
     def _on_mode(self, event: Any) -> None:
         """Follow napari's own buttons and keys."""

@@ -15,11 +15,13 @@ from napari_hydrapicker.heads.record import GENERIC
 from napari_hydrapicker.training_set import Suggestion
 from napari_hydrapicker.widgets.curves import TrainingCurves
 from napari_hydrapicker.widgets.live_progress import LiveProgress, in_words
+from napari_hydrapicker.widgets.notify import in_window_words
 from napari_hydrapicker.widgets.parts import button, row
 from napari_hydrapicker.widgets.section import Section
 from napari_hydrapicker.widgets.train_jobs import TrainJobs
 from napari_hydrapicker.widgets.train_words import is_better, labels, reason, verdict
 
+_STAGES = {"features": "preparing micrograph {done} of {total}", "training": "step {done} of {total}"}
 _FEATURE_SHARE = 0.2  # of the time: the bar shows both stages as one
 
 
@@ -116,7 +118,7 @@ class TrainSection(Section):
         """Say why there is no new head: here too, since a notification is short, and soon gone."""
         self._made = None
         self.use.setVisible(False)
-        self.result.setText(text)
+        self.result.setText(in_window_words(text))
         self.result.setVisible(True)
         self.problem.emit(text)
 
@@ -175,7 +177,8 @@ class TrainSection(Section):
         left = p.seconds * (1 - done) / done if done else math.nan
         self.progress.set_progress(round(100 * done), 100, left)
         said = "" if math.isnan(left) else f", {in_words(left)} left"
-        self.progress.bar.setFormat(f"{p.stage} {p.done} of {p.total}{said}")
+        doing = _STAGES.get(p.stage, p.stage).format(done=p.done, total=p.total)
+        self.progress.bar.setFormat(f"{doing}{said}")
 
     def _on_trained(self, t: Trained) -> None:
         """Take the head if it is better; else, and whenever the user has been away, it is offered."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
@@ -21,15 +20,13 @@ from napari_hydrapicker.training_set import (
 )
 from napari_hydrapicker.widgets.canvas import Canvas
 from napari_hydrapicker.widgets.head_comparison import HeadComparison
+from napari_hydrapicker.widgets.layers import PluginLayers
 from napari_hydrapicker.widgets.micrographs_section import MicrographsSection
 from napari_hydrapicker.widgets.pick_section import PickSection
 from napari_hydrapicker.widgets.timers import once_after
 from napari_hydrapicker.widgets.train_jobs import TrainJobs
 from napari_hydrapicker.widgets.train_section import TrainSection
 from napari_hydrapicker.widgets.train_words import verdict
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 _COUNT_MS = 250  # corrections are counted at this pace
 
@@ -49,13 +46,13 @@ class TrainingLink(QObject):
     told = Signal(str)
 
     def __init__(
-        self, viewer: Viewer, session: Session, canvas: Canvas, jobs: TrainJobs, section: TrainSection,
+        self, layers: PluginLayers, session: Session, canvas: Canvas, jobs: TrainJobs, section: TrainSection,
         pick: PickSection, micrographs: MicrographsSection, parent: QObject,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._session, self._canvas, self._jobs = session, canvas, jobs
         self._section, self._pick, self._micrographs = section, pick, micrographs
-        self._before = HeadComparison(viewer, session)
+        self._before = HeadComparison(layers, session)
         self._project: Path | None = None
         self._count = once_after(_COUNT_MS, self._show_corrections, self)
         section.train_requested.connect(self.train)
@@ -67,6 +64,7 @@ class TrainingLink(QObject):
         jobs.resumed.connect(self._on_resumed)
         jobs.left.connect(self._on_left)
         canvas.shown.connect(lambda _: self._compare())
+        canvas.emptied.connect(self._compare)
         session.labels_changed.connect(self._on_labels)
         session.micrograph_changed.connect(lambda _: self._count.start())
         session.micrographs_changed.connect(self._on_project)

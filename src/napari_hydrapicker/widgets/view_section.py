@@ -6,7 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLabel
 
 from napari_hydrapicker.imaging.display import DisplayFilter
-from napari_hydrapicker.widgets.parts import length
+from napari_hydrapicker.widgets.parts import length, show_value
 from napari_hydrapicker.widgets.section import Section
 
 
@@ -21,7 +21,7 @@ class ViewSection(Section):
 
     filter_changed = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, low_pass_angstrom: float = 0.0) -> None:
         super().__init__("View", open=False)
         form = self.form()
         self.low_pass = length(0, 500, 5, 0, "Remove detail finer than this", unset="off")
@@ -42,8 +42,10 @@ class ViewSection(Section):
         self.add(self.unknown)
         for field in (self.low_pass, self.high_pass):
             field.valueChanged.connect(self._emit)
+        show_value(self.low_pass, low_pass_angstrom)
         for box in (self.denoise, self.original):
             box.toggled.connect(self._emit)
+        self._show_title()
 
     @property
     def filter(self) -> DisplayFilter:
@@ -66,5 +68,17 @@ class ViewSection(Section):
         """Switch between the filtered and the original micrograph."""
         self.original.toggle()
 
+    def _show_title(self) -> None:
+        """Say what is on, folded too: what is seen is not what the pickers see."""
+        shown = self.filter
+        parts = [
+            f"low-pass {shown.low_pass_angstrom:g} Å" if shown.low_pass_angstrom else "",
+            f"high-pass {shown.high_pass_angstrom:g} Å" if shown.high_pass_angstrom else "",
+            "denoised" if shown.denoise else "",
+        ]
+        text = ", ".join(part for part in parts if part) or "original"
+        self.header.setText(f"View: {text} (key H)")
+
     def _emit(self) -> None:
+        self._show_title()
         self.filter_changed.emit(self.filter)

@@ -1,0 +1,107 @@
+"""Brings picks of other programs into the project: by a button, by a drop, or where a folder has some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_hydrapicker.errors import HydraPickerError, ProjectError
+from napari_hydrapicker.importing import ImportPlan, coordinates_beside, plan_import, run_import
+from napari_hydrapicker.recent import Recent
+from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.pick_section import PickSection
+from napari_hydrapicker.widgets.tasks import Tasks
+
+_PURPOSE = "import"
+
+
+class ImportLink(QObject):
+    """Asks what to import, reads it in the background, and says what came of it.
+
+    Signals
+    -------
+    problem (str)
+        Something that the user should read.
+    told (str)
+        What was imported, and what not.
+    """
+
+    problem = Signal(str)
+    told = Signal(str)
+
+    def __init__(
+        self, session: Session, tasks: Tasks, recent: Recent, section: PickSection, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._tasks, self._recent = session, tasks, recent
+        self._section, self._window = section, parent
+        self._project: Path | None = None
+        section.import_requested.connect(self.ask)
+        section.offer_taken.connect(self._take_offer)
+        session.micrographs_changed.connect(self._on_project)
+
+    def ask(self, what: str) -> None:
+        """Ask for a "file" or a "folder" of picks, and import it."""
+        if not self._is_possible():
+            return
+        start, title = str(self._recent.folder(_PURPOSE)), "Picks of another program, or of the command line"
+        if what == "file":
+            path, _ = QFileDialog.getOpenFileName(self._window, title, start)
+        else:
+            path = QFileDialog.getExistingDirectory(self._window, title, start)
+        if path:
+            self._recent.add_folder(_PURPOSE, Path(path).parent)
+            self.take(Path(path))
+
+    def take(self, path: Path) -> None:
+        """Import a file or a folder of picks."""
+        if self._is_possible():
+            records = self._session.records
+            self._tasks.run(
+                "import", lambda: plan_import(path, records), self._run(self._session.project.path)
+            )
+
+    def _run(self, project: Path) -> Callable[[ImportPlan], None]:
+        def run(plan: ImportPlan) -> None:
+            if not self._session.is_open or self._session.project.path != project:
+                return  # another one has been opened meanwhile: its micrographs have the same numbers
+            try:
+                run_import(plan, self._session)
+            except HydraPickerError as error:
+                self.problem.emit(str(error))
+                return
+            self._section.show_offer(None)
+            self._section.say(plan.summary())
+            self.told.emit(plan.summary())
+
+        return run
+
+    def _is_possible(self) -> bool:
+        try:
+            if self._session.project.read_only:
+                raise ProjectError("The project is read-only here: it is open in another napari")
+        except ProjectError as error:
+            self.problem.emit(str(error))
+            return False
+        return True
+
+    def _on_project(self) -> None:
+        """Look whether a folder that was opened has picks beside its micrographs."""
+        path = self._session.project.path if self._session.is_open else None
+        if path is None or not self._session.records:
+            self._project = None
+            self._section.show_offer(None)
+        elif path != self._project:
+            self._project = path
+            self._section.show_offer(None)
+            records, folder = self._session.records, self._session.records[0].path.parent
+            if not self._session.read_only:
+                self._tasks.run(
+                    "offer", lambda: coordinates_beside(folder, records), self._section.show_offer
+                )
+
+    def _take_offer(self, path: Path) -> None:
+        self.take(path)
