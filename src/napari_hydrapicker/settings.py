@@ -51,6 +51,10 @@ class PickSettings(BaseModel):
         None: what follows from the diameter.
     use_mask : bool
         Whether to leave out carbon film, bad ice and blank areas.
+    contrast : str
+        "dark" or "light" particles; "auto" finds out.
+    quality : str
+        "fast", or "best": HydraPicker's mean over flips and quarter turns.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -71,6 +75,8 @@ class PickSettings(BaseModel):
     min_distance_angstrom: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     border_angstrom: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     use_mask: bool = True
+    contrast: Literal["auto", "dark", "light"] = "auto"
+    quality: Literal["fast", "best"] = "fast"
 
     @property
     def picker_key(self) -> str:

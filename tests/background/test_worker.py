@@ -19,6 +19,7 @@ from napari_hydrapicker.background import worker as worker_module
 from napari_hydrapicker.background.lines import from_line
 from napari_hydrapicker.background.messages import (
     Broken,
+    Estimated,
     Failed,
     Finished,
     LongRequest,
@@ -325,3 +326,28 @@ def test_a_head_from_a_project_is_picked_with(request_of: Make, tmp_path: Path) 
     assert isinstance(mine, Picked)
     assert isinstance(generic, Picked)
     assert (mine.yx, mine.score) == (generic.yx, generic.score)  # the same weights, to the bit
+
+
+def test_the_diameter_is_estimated(request_of: Make, simulated: tuple[Path, Sample]) -> None:
+    estimated, finished = _answers(request_of(1, estimate=True, diameter_angstrom=40.0))
+    assert isinstance(estimated, Estimated)
+    assert estimated.contrast == "dark"
+    assert estimated.diameter_angstrom == pytest.approx(simulated[1].diameter_angstrom, rel=0.35)
+    assert finished == Finished(1, False)
+
+
+def test_what_cannot_be_read_cannot_be_estimated(request_of: Make, tmp_path: Path) -> None:
+    (message,) = _answers(request_of(1, [tmp_path / "gone.mrc"], estimate=True))
+    assert isinstance(message, Broken)
+    assert "none of the micrographs can be read" in message.text
+
+
+def test_a_contrast_that_is_stated_is_taken(request_of: Make) -> None:
+    numbers = {}
+    for contrast in ("auto", "dark", "light"):
+        ready, picked, _ = _answers(request_of(1, contrast=contrast))
+        assert isinstance(ready, Ready)
+        assert "light on a dark" not in ready.remark
+        assert isinstance(picked, Picked)
+        numbers[contrast] = sum(score > 0.5 for score in picked.score)
+    assert numbers["auto"] == numbers["dark"] > 3 * max(1, numbers["light"])

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from napari_hydrapicker.background.messages import Estimated
 from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.widgets import commands
 
@@ -57,3 +58,25 @@ def test_there_has_to_be_something_to_pick(dock: Any, told: list[str]) -> None:
     dock.commands.step(1)
     dock.commands.undo()
     assert len(told) == 3
+
+
+def test_an_estimated_diameter_is_taken(dock: Any, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(commands, "inform", said.append)
+    before = dock.session.settings.diameter_angstrom
+    dock.jobs.estimated.emit(Estimated(1, None, "dark"))
+    assert dock.session.settings.diameter_angstrom == before
+    assert "Hardly a particle" in told[0]
+    dock.jobs.estimated.emit(Estimated(1, 143.2, "light"))
+    assert dock.session.settings.diameter_angstrom == 145
+    assert dock.micrographs.diameter.value() == 145
+    assert "145 Å across, and light" in said[0]
+
+
+def test_all_but_excluded_micrographs_may_be_looked_at(dock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[int]] = []
+    monkeypatch.setattr(dock.jobs, "estimate", asked.append)
+    first, *others = [record.id for record in dock.session.records]
+    dock.session.set_status(first, Status.EXCLUDED)
+    dock.micrographs.estimate.click()
+    assert asked == [others]

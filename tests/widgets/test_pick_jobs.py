@@ -11,6 +11,7 @@ import pytest
 
 from napari_hydrapicker.background.messages import (
     Broken,
+    Estimated,
     Failed,
     Finished,
     Message,
@@ -72,6 +73,42 @@ def test_the_request_names_the_chosen_picker(jobs: PickJobs, session: Session) -
     session.update(picker="cgan")
     jobs.pick([session.records[0].id])
     assert jobs._child.sent[0].picker == "cgan"  # type: ignore[attr-defined]
+
+
+def test_contrast_and_quality_are_asked_for(jobs: PickJobs, session: Session) -> None:
+    session.update(contrast="light", quality="best")
+    jobs.pick([session.records[0].id])
+    request = jobs._child.sent[0]  # type: ignore[attr-defined]
+    assert (request.contrast, request.quality, request.estimate) == ("light", "best", False)
+
+
+def test_the_diameter_is_estimated_on_a_few_by_the_generic_head(
+    jobs: PickJobs, session: Session, wait: Wait, tmp_path: Path
+) -> None:
+    session.add_micrographs([Micrograph(tmp_path / f"m{i}.mrc", (100, 200), 1.5) for i in range(9)])
+    session.update(picker="cgan", head="mine", quality="best")
+    found: list[Estimated] = []
+    jobs.estimated.connect(found.append)
+    jobs.estimate([r.id for r in session.records])
+    (request,) = jobs._child.sent  # type: ignore[attr-defined]
+    assert (request.estimate, request.picker, request.head, request.quality) == (
+        True,
+        "hydra",
+        "generic",
+        "fast",
+    )
+    assert [Path(m.path).stem for m in request.micrographs] == ["a", "m3", "m8"]
+    answer = Estimated(1, 142.0, "light")
+    assert _finish(jobs, wait, answer, Finished(1, False)) == (False, [])
+    assert found == [answer]
+
+
+def test_without_a_pixel_size_no_diameter_is_estimated(jobs: PickJobs, session: Session, wait: Wait) -> None:
+    ended: list[list[str]] = []
+    jobs.finished.connect(lambda _, problems: ended.append(problems))
+    jobs.estimate([session.records[2].id])
+    wait(lambda: bool(ended))
+    assert "the pixel size is unknown" in ended[0][0]
 
 
 @pytest.mark.parametrize(("chosen", "shown"), [(False, 0.31), (True, 0.6)])

@@ -18,6 +18,7 @@ __all__ = [
     "Broken",
     "Cancel",
     "CorrectedRef",
+    "Estimated",
     "Failed",
     "Finished",
     "LongRequest",
@@ -125,6 +126,15 @@ class Picked:
 
 
 @dataclass(frozen=True)
+class Estimated:
+    """The diameter of the particles, Angstrom, and their contrast; None where hardly any is found."""
+
+    job: int
+    diameter_angstrom: float | None
+    contrast: str
+
+
+@dataclass(frozen=True)
 class Failed:
     """One micrograph cannot be picked; the job goes on."""
 
@@ -166,6 +176,7 @@ Message = (
     | Cancel
     | Ready
     | Picked
+    | Estimated
     | Failed
     | Training
     | Trained

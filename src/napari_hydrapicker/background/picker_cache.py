@@ -80,7 +80,9 @@ def _version(request: PickRequest) -> tuple[object, ...]:
         # The picks of another program are read anew for each job: a folder does not tell of changes in it.
         return (request.picker, request.votes, request.job if request.imported else None, *members)
     head = _head_version(request.head, _libraries(request))
-    return (request.picker, request.device, *_file_version(request.weights), request.head, head)
+    return (
+        request.picker, request.device, *_file_version(request.weights), request.head, head, request.quality
+    )  # fmt: skip
 
 
 def _load(request: PickRequest) -> AnyPicker:
@@ -102,7 +104,9 @@ def _load_network(request: PickRequest, picker: Literal["hydra", "cgan"]) -> Net
     from napari_hydrapicker.picking.hydra import HydraNetPicker
 
     libraries = _libraries(request)
-    return HydraNetPicker.load(_path(request.weights), request.head, request.device, None, libraries)
+    return HydraNetPicker.load(
+        _path(request.weights), request.head, request.device, None, libraries, request.quality
+    )
 
 
 def _path(file: str | None) -> Path | None:

@@ -23,7 +23,8 @@ class PickRequest:
     Of the lengths None stands for what follows from the diameter, of weights and generator for the bundled
     ones. Weights, head and libraries are HydraPicker's, the generator's file is the cGAN picker's. A
     consensus is one of `joined` and, if there is such a file or folder, of the picks `imported`; a pick is
-    kept that has so many `votes`.
+    kept that has so many `votes`. To `estimate` is to look for the particles' diameter with HydraPicker's
+    generic head, and to pick nothing.
     """
 
     job: int
@@ -41,6 +42,9 @@ class PickRequest:
     joined: tuple[Literal["hydra", "cgan"], ...] = ()
     imported: str | None = None
     votes: int = 1
+    contrast: Literal["auto", "dark", "light"] = "auto"
+    quality: Literal["fast", "best"] = "fast"
+    estimate: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 from napari_hydrapicker.background.autogroup import weigh_session
 from napari_hydrapicker.background.lines import from_line, to_line
@@ -30,7 +30,7 @@ from napari_hydrapicker.background.messages import (
 )
 from napari_hydrapicker.background.note_keeper import NoteKeeper
 from napari_hydrapicker.background.picker_cache import PickerCache, device_name, remark_on
-from napari_hydrapicker.background.picking import pick_one
+from napari_hydrapicker.background.picking import estimate, first_look, pick_one
 from napari_hydrapicker.background.problems import LOG_MARK, in_words
 from napari_hydrapicker.background.surroundings import (
     give_way,
@@ -38,6 +38,10 @@ from napari_hydrapicker.background.surroundings import (
     stand_back,
 )
 from napari_hydrapicker.errors import ProjectError
+
+if TYPE_CHECKING:
+    from napari_hydrapicker.background.picker_cache import AnyPicker
+    from napari_hydrapicker.picking.hydra import HydraNetPicker
 
 logger = logging.getLogger(__name__)
 
@@ -162,11 +166,31 @@ class Worker:
             logger.exception("the network cannot be used")
             self._say(Broken(f"the network cannot be used: {in_words(error)}"))
             return
-        self._say(Ready(device_name(picker), picker.threshold, remark_on(picker)))
+        if request.estimate:
+            self._estimate(picker, request)
+            return
+        look = self._unless_cancelled(request.job, partial(first_look, picker, request))
+        if look is not None:
+            picker, remark = look
+            remarks = [one for one in (remark_on(picker), remark) if one]
+            self._say(Ready(device_name(picker), picker.threshold, "; ".join(remarks)))
         for reference in request.micrographs:
             answer = self._unless_cancelled(request.job, partial(pick_one, picker, reference, request))
             if answer is None:
                 break
+            self._say(answer)
+        self._say(Finished(request.job, request.job in self._cancelled))
+
+    def _estimate(self, picker: AnyPicker, request: PickRequest) -> None:
+        try:
+            answer = self._unless_cancelled(
+                request.job, lambda: estimate(cast("HydraNetPicker", picker), request)
+            )
+        except Exception as error:  # as in a training
+            logger.exception("the diameter cannot be estimated")
+            self._say(Broken(f"the diameter cannot be estimated: {in_words(error)}"))
+            return
+        if answer is not None:
             self._say(answer)
         self._say(Finished(request.job, request.job in self._cancelled))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -48,24 +47,14 @@ def diameter(
 
     from rich.console import Console
 
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
-    from napari_hydrapicker.picking.survey import chosen_for_survey, find_contrast, find_diameter
+    from napari_hydrapicker.picking.hydra import Contrast, HydraNetPicker
+    from napari_hydrapicker.picking.survey import chosen_for_survey, estimate_diameter
 
     picker = HydraNetPicker.load(weights, device=device)
     few = chosen_for_survey(opened, number)
-    if contrast is not ContrastName.AUTO:
-        picker = replace(picker, contrast="light" if contrast is ContrastName.LIGHT else "dark")
+    known: dict[ContrastName, Contrast] = {ContrastName.DARK: "dark", ContrastName.LIGHT: "light"}
     with Console(stderr=True).status("looking at several diameters"):
-        found = find_diameter(picker, few, stated, pixel_size)
-        if contrast is ContrastName.AUTO and found.is_telling:
-            seen = find_contrast(picker, few, found.best_angstrom, pixel_size).contrast
-        elif contrast is ContrastName.AUTO:
-            light = find_diameter(replace(picker, contrast="light"), few, stated, pixel_size)
-            seen, found = ("light", light) if light.is_telling else ("dark", found)
-        else:
-            seen = picker.contrast
-        if seen != picker.contrast and contrast is ContrastName.AUTO:
-            found = find_diameter(replace(picker, contrast=seen), few, stated, pixel_size)
+        found, seen = estimate_diameter(picker, few, stated, pixel_size, known.get(contrast))
     for one in found.trials:
         typer.echo(
             f"{one.diameter_angstrom:6.0f} A  {one.particles / len(few):7.1f} particles a micrograph  "

@@ -7,20 +7,25 @@ finds more that it is sure of than at any other.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.errors import HydraPickerError, MicrographError, ParameterError
 from napari_hydrapicker.imaging.scale import pixel_angstrom
 from napari_hydrapicker.micrograph import Micrograph
 from napari_hydrapicker.picking.hydra import Contrast, HydraNetPicker
 from napari_hydrapicker.picking.picker import doubt
 from napari_hydrapicker.picks import Picks
 
+logger = logging.getLogger(__name__)
+
 SURVEYED = 3  # micrographs
+_MOST_ESTIMATED = 50  # micrographs, of which more are thinned out
+_WORTH_IT = 4  # micrographs from which on several diameters are tried: that takes as long as picking ten
 AROUND = (0.5, 0.71, 1.0, 1.41, 2.0)  # multiples of a stated diameter that are tried
 ANYWHERE_ANGSTROM = tuple(round(80 * 2 ** (i / 2)) for i in range(8))  # tried where none is stated: 80 to 905
 _FEWEST_PIXELS = 8.0  # of a particle, below which a diameter is not tried
@@ -187,6 +192,33 @@ def find_diameter(
     return DiameterFinding(tuple(trials), stated_angstrom)
 
 
+def estimate_diameter(
+    picker: HydraNetPicker,
+    micrographs: Sequence[Micrograph],
+    stated_angstrom: float | None = None,
+    pixel_size_angstrom: float | None = None,
+    contrast: Contrast | None = None,
+) -> tuple[DiameterFinding, Contrast]:
+    """Find diameter and, unless it is known, contrast of the particles on a few of the micrographs.
+
+    Raises as `find_diameter`.
+    """
+    few = chosen_for_survey(micrographs, _MOST_ESTIMATED)
+    found = find_diameter(
+        replace(picker, contrast=contrast or "dark"), few, stated_angstrom, pixel_size_angstrom
+    )
+    if contrast is not None:
+        return found, contrast
+    light = replace(picker, contrast="light")
+    if found.is_telling:
+        seen = find_contrast(picker, few, found.best_angstrom, pixel_size_angstrom).contrast
+        if seen == "dark":
+            return found, "dark"
+        return find_diameter(light, few, stated_angstrom, pixel_size_angstrom), "light"
+    other = find_diameter(light, few, stated_angstrom, pixel_size_angstrom)
+    return (other, "light") if other.is_telling else (found, "dark")
+
+
 def _evidence(
     picker: HydraNetPicker,
     micrographs: Sequence[Micrograph],
@@ -203,3 +235,63 @@ def _evidence(
     if failed and len(failed) == len(micrographs):
         raise failed[0]
     return total if math.isfinite(total) else 0.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at a few micrographs says: the picker for their contrast, and what the user should know."""
+
+    picker: HydraNetPicker
+    remarks: tuple[str, ...]
+
+
+def look_first(
+    picker: HydraNetPicker,
+    micrographs: Sequence[Micrograph],
+    diameter_angstrom: float,
+    pixel_size_angstrom: float | None = None,
+    contrast: Contrast | None = None,
+) -> Look:
+    """Look at a few micrographs before all are picked: their contrast, the diameter, and the head's diameter.
+
+    What cannot be picked says nothing here: it is reported when its turn comes.
+
+    Parameters
+    ----------
+    picker
+        Its contrast is set.
+    micrographs
+        All that are to be picked.
+    contrast
+        Of the particles, where it is known; None to find out.
+    """
+    remarks = []
+    known = picker.head_diameter_angstrom
+    if known is not None and not 1 / _TOLERANCE < diameter_angstrom / known < _TOLERANCE:
+        remarks.append(
+            f"the head {picker.head!r} was trained at a diameter of {known:g} A, and is used at "
+            f"{diameter_angstrom:g} A: it may find much less there"
+        )
+    if contrast is not None or not micrographs:
+        return Look(replace(picker, contrast=contrast or "dark"), tuple(remarks))
+    few = chosen_for_survey(micrographs)
+    quick = replace(picker, quality="fast", contrast="dark")
+    try:
+        contrast = find_contrast(quick, few, diameter_angstrom, pixel_size_angstrom).contrast
+        if contrast == "light":
+            remarks.append(
+                "the particles seem to be light on a dark background, and are picked as such; if they are "
+                "not, choose the contrast dark"
+            )
+        if len(micrographs) >= _WORTH_IT:
+            found = find_diameter(
+                replace(quick, contrast=contrast), few[:1], diameter_angstrom, pixel_size_angstrom
+            )
+            if not found.stated_fits:
+                remarks.append(
+                    f"a diameter of {diameter_angstrom:g} A does not seem to fit: far more is found at about "
+                    f"{found.best_angstrom:.0f} A; estimate it from more micrographs"
+                )
+    except HydraPickerError as error:
+        logger.debug("contrast and diameter could not be looked at: %s", error)
+    return Look(replace(picker, contrast=contrast or "dark"), tuple(remarks))

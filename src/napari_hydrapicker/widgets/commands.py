@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject
 
+from napari_hydrapicker.background.messages import Estimated
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.project.status import Status
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.canvas import Canvas
 from napari_hydrapicker.widgets.micrograph_table import MicrographTable
-from napari_hydrapicker.widgets.notify import warn
+from napari_hydrapicker.widgets.notify import inform, warn
 from napari_hydrapicker.widgets.pick_jobs import PickJobs
+
+_ROUND_ANGSTROM = 5.0  # an estimate is not finer
 
 
 class Commands(QObject):
@@ -55,6 +58,23 @@ class Commands(QObject):
             warn("The project is read-only here: it is open in another napari")
         else:
             self._jobs.pick(chosen)
+
+    def estimate(self) -> None:
+        """Look for the particles' diameter on a few of all micrographs."""
+        chosen = [r.id for r in self._session.records if r.status is not Status.EXCLUDED]
+        if not chosen:
+            warn("Nothing to look at: open a folder first")
+        else:
+            self._jobs.estimate(chosen)
+
+    def estimated(self, found: Estimated) -> None:
+        """Take the diameter that was found."""
+        if found.diameter_angstrom is None:
+            warn("Hardly a particle is found at any diameter: give it yourself, or check the pixel size")
+            return
+        diameter = float(np.round(found.diameter_angstrom / _ROUND_ANGSTROM) * _ROUND_ANGSTROM)
+        self.attempt(lambda: self._session.update(diameter_angstrom=diameter))
+        inform(f"The particles seem to be about {diameter:.0f} Å across, and {found.contrast}")
 
     def step(self, by: int) -> None:
         """Go on to another micrograph."""

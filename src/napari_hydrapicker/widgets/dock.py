@@ -170,6 +170,8 @@ class HydraPickerWidget(QWidget):
         self.micrographs.measure_requested.connect(lambda: self.tools.choose(Tool.MEASURE))
         do = self.commands
         self.micrographs.exclude_requested.connect(do.toggle_excluded)
+        self.micrographs.estimate_requested.connect(do.estimate)
+        self.jobs.estimated.connect(do.estimated)
         self.micrographs.step_requested.connect(do.step)
         self.micrographs.keys_requested.connect(self._show_keys)
         self.layers.came_back.connect(self._on_came_back)

@@ -30,6 +30,8 @@ class MicrographsSection(Section):
         An image that is open in napari.
     measure_requested ()
         The user wants to drag over a particle.
+    estimate_requested ()
+        The diameter is to be found by the network.
     exclude_requested ()
         The selected micrographs are to be left out, or taken back.
     step_requested (int)
@@ -44,6 +46,7 @@ class MicrographsSection(Section):
     reopen_requested = Signal(str)
     layer_requested = Signal(str)
     measure_requested = Signal()
+    estimate_requested = Signal()
     exclude_requested = Signal()
     step_requested = Signal(int)
     keys_requested = Signal()
@@ -82,7 +85,11 @@ class MicrographsSection(Section):
         )  # fmt: skip
         self.diameter = length(1, 5000, 5, 0, "The particle's longest diameter")
         measure = button("Measure", "Drag across a particle on the canvas", self.measure_requested.emit)
-        self.form().addRow("Diameter", row([self.diameter, measure]))
+        self.estimate = button(
+            "Estimate", "Pick three micrographs at several diameters, and take the one that fits best",
+            self.estimate_requested.emit,
+        )  # fmt: skip
+        self.form().addRow("Diameter", row([self.diameter, measure, self.estimate]))
         self.diameter.valueChanged.connect(self._set_diameter)
         self.table.pixel_size_edited.connect(self._set_pixel_size)
         self.table.problem.connect(self.problem)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.background.messages import (
     Broken,
+    Estimated,
     Failed,
     Finished,
     Message,
@@ -27,6 +29,7 @@ from napari_hydrapicker.training_set import head_libraries
 from napari_hydrapicker.widgets.jobs import Jobs
 
 _POLL_MS = 25
+_ESTIMATED_ON = 3  # micrographs
 _TURN_SECONDS = 0.02  # answers taken in at a time: the GUI has the rest
 
 
@@ -43,6 +46,8 @@ class PickJobs(Jobs):
         What the network runs on.
     remarked (str)
         Something that the user should know of it.
+    estimated (Estimated)
+        What was found of the particles' diameter.
     finished (bool, list of str)
         Whether it was cancelled, and what went wrong: a line each.
     """
@@ -51,6 +56,7 @@ class PickJobs(Jobs):
     advanced = Signal(int, int, float)
     device_known = Signal(str)
     remarked = Signal(str)
+    estimated = Signal(object)
     finished = Signal(bool, list)
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
@@ -66,6 +72,19 @@ class PickJobs(Jobs):
         """Pick micrographs with the session's settings; those of unknown pixel size are reported."""
         if self.running:
             return
+        self._begin(micrograph_ids, estimate=False)
+
+    def estimate(self, micrograph_ids: Sequence[int]) -> None:
+        """Look for the particles' diameter on a few of the micrographs; `estimated` says what was found."""
+        if self.running:
+            return
+        known = [n for n in micrograph_ids if self._session.record(n).pixel_size_angstrom is not None]
+        few = dict.fromkeys(
+            known[i * (len(known) - 1) // (_ESTIMATED_ON - 1)] for i in range(_ESTIMATED_ON) if known
+        )
+        self._begin(list(few) or micrograph_ids, estimate=True)
+
+    def _begin(self, micrograph_ids: Sequence[int], estimate: bool) -> None:
         records = [self._session.record(number) for number in micrograph_ids]
         self._problems = [
             f"{r.name}: the pixel size is unknown: enter it in the table"
@@ -97,8 +116,11 @@ class PickJobs(Jobs):
             head=s.head, device=s.device, border_angstrom=s.border_angstrom, use_mask=s.use_mask,
             min_distance_angstrom=s.min_distance_angstrom,
             libraries=tuple(str(one.folder) for one in head_libraries(self._session)), picker=s.picker,
-            generator=generator, joined=s.joined, imported=s.imported, votes=s.votes,
+            generator=generator, joined=s.joined, imported=s.imported, votes=s.votes, contrast=s.contrast,
+            quality=s.quality,
         )  # fmt: skip
+        if estimate:  # by the head that knows no diameter of its own
+            request = replace(request, estimate=True, picker="hydra", head="generic", quality="fast")
         self._send(request)
 
     def stop(self) -> None:
@@ -130,6 +152,9 @@ class PickJobs(Jobs):
         elif isinstance(message, Picked):
             self._put(message)
             self._advance()
+        elif isinstance(message, Estimated):
+            self._advance_all()
+            self.estimated.emit(message)
         elif isinstance(message, Failed):
             self._problems.append(message.error)
             self._failed = True
@@ -147,6 +172,10 @@ class PickJobs(Jobs):
 
     def _put_on(self, number: int, picks: Picks) -> None:
         self._session.put_picks(number, picks, picker=self._picker)
+
+    def _advance_all(self) -> None:
+        self._done = self._total
+        self.advanced.emit(self._done, self._total, 0.0)
 
     def _attempt(self, change: Callable[[], object]) -> None:
         try:

@@ -110,6 +110,10 @@ class PickSection(Section):
             show_value(self.border, -1 if settings.border_angstrom is None else settings.border_angstrom)
         if "use_mask" in names:
             self.mask.setChecked(settings.use_mask)
+        if "contrast" in names:
+            self.contrast.setCurrentIndex(self.contrast.findData(settings.contrast))
+        if "quality" in names:
+            self.quality.setCurrentIndex(self.quality.findData(settings.quality))
         if "device" in names:
             self._show_device(settings.device)
         if names & {"picker", "head", "generator", "joined", "imported", "votes"}:
@@ -161,6 +165,16 @@ class PickSection(Section):
         form.addRow("Distance", self.distance)
         self.border = length(-1, 5000, 5, 0, "Leave out picks this near to the edge", unset="automatic")
         form.addRow("Border", self.border)
+        self.contrast = choice("Whether particles are darker or lighter than the background")
+        for text, value in (("automatic", "auto"), ("dark particles", "dark"), ("light particles", "light")):
+            self.contrast.addItem(text, value)
+        form.addRow("Contrast", self.contrast)
+        self.quality = choice(
+            "Best: HydraPicker's mean over flips and quarter turns, at eight times the cost"
+        )
+        for text, value in (("fast", "fast"), ("best", "best")):
+            self.quality.addItem(text, value)
+        form.addRow("Quality", self.quality)
         self.mask = QCheckBox("Leave out carbon, bad ice and blank areas")
         self.add(self.mask)
         self.show_mask = QCheckBox(_SHOW_MASK)
@@ -175,6 +189,8 @@ class PickSection(Section):
         self.choices.changed.connect(lambda changes: self._update(**changes))
         self.choices.generator_file_chosen.connect(self._take_file)
         self.device.activated.connect(lambda _: self._update(device=self.device.currentData()))
+        self.contrast.activated.connect(lambda _: self._update(contrast=self.contrast.currentData()))
+        self.quality.activated.connect(lambda _: self._update(quality=self.quality.currentData()))
         self.progress.cancelled.connect(self._jobs.cancel)
         self._jobs.started.connect(self._on_started)
         self._jobs.advanced.connect(self.progress.set_progress)
