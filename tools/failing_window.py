@@ -16,6 +16,7 @@ from window_driver import Driver, button, check, wait
 
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.status import Status
+from napari_hydrapicker.session import Session
 from napari_hydrapicker.training_set import head_libraries
 
 
@@ -142,12 +143,12 @@ class FailingWindow:
 
     def _errors(self, current: int) -> dict[str, float]:
         """Errors to be expected from the scores in the project's file, by the micrographs that are open."""
-        project, found = Project.open(self.dock.session.project.path), {}
-        threshold = project.setting("pick", {})["threshold"]
-        for record in project.micrographs():
-            p = project.labels(record.id).score.astype(float)
+        other, found = Session(), {}
+        other.use(Project.open(self.dock.session.project.path))
+        for record in other.records:
+            p, threshold = other.labels(record.id).score.astype(float), other.threshold(record.id)
             if record.status is not Status.COMPLETE and record.id != current:
                 wrong = (1 - p[p >= threshold]).sum() + p[(p >= 0.05) & (p < threshold)].sum()
                 found[record.name] = round(float(wrong / (p >= threshold).sum()), 3)
-        project.close()
+        other.close()
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -37,11 +38,16 @@ class EditedProject(OpenProject):
         super().__init__()
         self._labels: dict[int, Labels] = {}
         self._pickers: dict[int, str] = {}
+        self._times_picked: Counter[int] = Counter()
         self.counts = ScoreTable()
 
     def picker_of(self, micrograph_id: int) -> str:
         """Return who made the scores of a micrograph's picks (`PickSettings.picker_key`); "" if unknown."""
         return self._pickers.get(micrograph_id, "")
+
+    def times_picked(self, micrograph_id: int) -> int:
+        """Return how often a picker's answer has been taken in since the project was opened."""
+        return self._times_picked[micrograph_id]
 
     def labels(self, micrograph_id: int) -> Labels:
         """Return all that is known of a micrograph's picks."""
@@ -95,6 +101,7 @@ class EditedProject(OpenProject):
             edit = Edit(edit.micrograph_id, kind, edit.before, edit.after)
             status = self._write(edit)
         self._pickers[micrograph_id] = picker
+        self._times_picked[micrograph_id] += 1
         self._take_in(edit, status)
 
     def _commit(self, edit: Edit) -> None:
@@ -145,6 +152,7 @@ class EditedProject(OpenProject):
 
     def _forget_labels(self) -> None:
         self._labels, self._pickers = {}, {}
+        self._times_picked.clear()
         self.counts = ScoreTable()
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QStyleOptionViewItem
 
-from napari_hydrapicker.widgets.micrograph_model import NAME
+from napari_hydrapicker.widgets.micrograph_model import NAME, USE
 from napari_hydrapicker.widgets.micrograph_table import MicrographTable, TableRow
 
 
@@ -87,3 +88,40 @@ def test_a_filter_does_not_walk_the_user_on(table: MicrographTable) -> None:
     assert (table.selected_ids(), heard) == ([], [5, 7])
     table.text.clear()
     assert (table.selected_ids(), heard) == ([5], [5, 7])
+
+
+def _shown(table: MicrographTable, row: int) -> str:
+    """What is written in a name's cell."""
+    index, option = table.proxy.index(row, NAME), QStyleOptionViewItem()
+    option.rect = table.view.visualRect(index)
+    table.view.itemDelegateForIndex(index).initStyleOption(option, index)
+    return str(option.text)
+
+
+def test_long_names_show_in_what_they_differ(table: MicrographTable) -> None:
+    names = [f"FoilHole_3001234_Data_2998765_2998766_20240213_112{i}6_fractions" for i in range(301, 313)]
+    table.set_rows([TableRow(i, name, 5, 0.5, "new", 1.5) for i, name in enumerate(names)])
+    shown = [_shown(table, row) for row in range(len(names))]
+    assert shown[:2] == ["…1123016…", "…1123026…"], "whole numbers"
+    assert len(set(shown)) == len(names)
+    table.view.setColumnWidth(NAME, 900)
+    assert _shown(table, 0) == names[0]
+
+
+@pytest.mark.parametrize("names", [["a_long_name_" * 9], ["same_" * 30] * 2, ["x" * 90, "x" * 95]])
+def test_names_without_a_part_of_their_own_are_shown_all_the_same(
+    table: MicrographTable, names: list[str]
+) -> None:
+    table.set_rows([TableRow(i, name, 5, 0.5, "new", 1.5) for i, name in enumerate(names)])
+    assert all(_shown(table, row) for row in range(len(names)))
+
+
+def test_the_name_has_the_room_of_a_column_that_says_nothing(table: MicrographTable) -> None:
+    before = table.view.columnWidth(NAME)
+    assert table.view.isColumnHidden(USE)
+    table.update_rows([TableRow(1, "m1", 5, 0.5, "picked", 1.5, "training")])
+    assert not table.view.isColumnHidden(USE)
+    assert table.view.columnWidth(NAME) < before
+    table.view.setColumnWidth(NAME, 250)
+    table.resize(500, 400)
+    assert table.view.columnWidth(NAME) == 250, "the user has widened it"

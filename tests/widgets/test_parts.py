@@ -1,5 +1,7 @@
 """Buttons and fields."""
 
+from typing import Any
+
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -64,3 +66,20 @@ def test_showing_a_value_is_no_signal() -> None:
     show_value(field, 187.4)
     assert (field.value(), heard) == (187, [])
     field.deleteLater()
+
+
+def test_a_long_name_in_a_text_does_not_widen_the_dock(dock: Any) -> None:
+    dock.resize(dock.minimumWidth(), 900)
+    dock.grab()
+    before = dock.pick.width()
+    long = "/data/" + "_".join(["FoilHole"] * 30)
+    for label in (dock.pick.trouble, dock.export.preview, dock.train.result, dock.make.result):
+        label.setText(long)
+        label.setVisible(True)
+        assert label.text() == long
+    dock.pick.slider.show_picker("x" * 200)
+    dock.pick.device_name.setText("GPU " * 60)
+    dock.micrographs.project_name.setText("y" * 200)
+    dock.grab()
+    assert dock.pick.width() == before
+    assert dock.pick.trouble.height() > 3 * dock.pick.trouble.fontMetrics().height(), "it is read in full"

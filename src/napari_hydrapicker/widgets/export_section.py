@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QLineEdit, QMessageBox
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QMessageBox
 
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.export import PRESETS, ExportItem, ExportPlan, ExportReport, plan, run
 from napari_hydrapicker.recent import Recent
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.notify import in_window_words
-from napari_hydrapicker.widgets.parts import button, choice, row
+from napari_hydrapicker.widgets.parts import WrappedLabel, button, choice, row
 from napari_hydrapicker.widgets.section import Section
 from napari_hydrapicker.widgets.tasks import Tasks
 
@@ -61,8 +61,7 @@ class ExportSection(Section):
         form.addRow("Folder", row([self.folder, choose], widest=0))
         self.only_complete = QCheckBox("Only complete micrographs")
         self.add(self.only_complete)
-        self.preview = QLabel()
-        self.preview.setWordWrap(True)
+        self.preview = WrappedLabel()
         self.add(self.preview)
         self.write = button("Export", "Write the files, then read them back and compare", self.export)
         self.add(self.write)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_hydrapicker.picks import Source
-from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.before_layer import BeforeLayer
 from napari_hydrapicker.widgets.layers import PluginLayers
@@ -17,18 +15,19 @@ class HeadComparison:
 
     def __init__(self, layers: PluginLayers, session: Session) -> None:
         self._session, self._layer = session, BeforeLayer(layers)
-        self._labels: dict[int, Labels] = {}
+        self._times: dict[int, int] = {}  # how often micrographs had been picked
         self._yx: dict[int, NDArray[np.float64]] = {}  # of those that were shown
 
     def keep(self) -> None:
         """Keep the present picks: another head is to come."""
         session = self._session
-        self._labels = {r.id: session.labels(r.id) for r in session.records if len(session.labels(r.id))}
-        self._yx = {number: session.picks(number).yx for number in self._labels}
+        picked = [r.id for r in session.records if len(session.labels(r.id))]
+        self._times = {number: session.times_picked(number) for number in picked}
+        self._yx = {number: session.picks(number).yx for number in picked}
 
     def forget(self) -> None:
         """Keep nothing, and take the layer out of the viewer."""
-        self._labels.clear()
+        self._times.clear()
         self._yx.clear()
         self._layer.remove()
 
@@ -37,7 +36,7 @@ class HeadComparison:
 
         Others still have the old head's picks, of which the new head's threshold says nothing.
         """
-        return {n: self._yx[n] for n in self._labels if self._is_picked_again(n)}
+        return {n: self._yx[n] for n in self._times if self._is_picked_again(n)}
 
     def show(self, number: int | None, diameter_px: float) -> str:
         """Show the picks of before on a micrograph, where there is a difference; returns it in words."""
@@ -60,14 +59,5 @@ class HeadComparison:
         return f"{text}. The layer “{self._layer.name}” has those of before."
 
     def _is_picked_again(self, number: int) -> bool:
-        """Whether a picker has been there since: unlike corrections it leaves picks that were not there."""
-        old = self._labels.get(number)
-        if old is None:
-            return False
-        before, now = _found(old), _found(self._session.labels(number))
-        return not np.isin(now, before).all() or (len(now) == 0 and len(before) > 0)
-
-
-def _found(labels: Labels) -> NDArray[np.int64]:
-    """Numbers of the picks that were not made by hand; they stay the same when one is moved or deleted."""
-    return np.asarray(labels.id[labels.source != Source.MANUAL], np.int64)
+        """Whether a picker has been there since."""
+        return number in self._times and self._session.times_picked(number) > self._times[number]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QLabel, QLineEdit, QSpinBox
+from qtpy.QtWidgets import QLineEdit, QSpinBox
 
 from napari_hydrapicker.background.messages import Made, MakeRequest, Training
 from napari_hydrapicker.widgets.curves import TrainingCurves
 from napari_hydrapicker.widgets.live_progress import LiveProgress, in_words
 from napari_hydrapicker.widgets.notify import in_window_words
-from napari_hydrapicker.widgets.parts import button, choice, row
+from napari_hydrapicker.widgets.parts import WrappedLabel, button, choice, row
 from napari_hydrapicker.widgets.section import Section
 
 STEPS = {"short": 400, "normal": 1200, "long": 4000}
@@ -50,7 +50,7 @@ class MakeSection(Section):
     def __init__(self) -> None:
         super().__init__("Make a picker", open=False)
         self.header.setToolTip("A cGAN picker for your particles' size and number: no picks are needed")
-        self.about = _text()
+        self.about = WrappedLabel()
         self.add(self.about)
         form = self.form()
         self.name = QLineEdit("my-picker")
@@ -79,7 +79,7 @@ class MakeSection(Section):
         self.progress.cancelled.connect(self.cancel_requested)
         self.curve = TrainingCurves()
         self.curve.setToolTip("Loss: how far the marks are from the true ones, on images never seen before")
-        self.result = _text()
+        self.result = WrappedLabel()
         self.use = button("Use it", "Pick with the new picker from now on", self._take)
         for widget in (self.progress, self.curve, self.result, self.use):
             self.add(widget).setVisible(False)
@@ -191,9 +191,3 @@ def described(made: Made) -> str:
         f"{text}. On synthetic test images {made.recall:.0%} of the particles are found, and "
         f"{made.precision:.0%} of its picks are right. How it does on your micrographs is for you to see"
     )
-
-
-def _text() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    return label

@@ -22,6 +22,7 @@ NAME, PICKS, SCORE, STATUS, USE, PIXEL = range(6)
 ID_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 _COLOURS = {"corrected": "#e5c07b", "complete": "#73d083", "excluded": "#888888"}
+_LAST_WORD = re.compile(r"[A-Za-z0-9]+$")
 _MISSING = "#ff6b6b"
 
 
@@ -56,6 +57,7 @@ class MicrographModel(QAbstractTableModel):
         super().__init__()
         self._rows: list[TableRow] = []
         self._place: dict[int, int] = {}
+        self.shared = (0, 0)  # characters with which all names begin, and end
 
     @property
     def rows(self) -> Sequence[TableRow]:
@@ -67,6 +69,7 @@ class MicrographModel(QAbstractTableModel):
         self.beginResetModel()
         self._rows = list(rows)
         self._place = {row.id: i for i, row in enumerate(self._rows)}
+        self.shared = _shared([row.name for row in rows])
         self.endResetModel()
 
     def update_rows(self, rows: Sequence[TableRow]) -> None:
@@ -162,6 +165,23 @@ class MicrographFilter(QSortFilterProxyModel):
         name = str(model.data(model.index(row, NAME)))
         status = model.data(model.index(row, STATUS))
         return self._text in name.lower() and self._status in ("", status)
+
+
+def _shared(names: Sequence[str]) -> tuple[int, int]:
+    """Return how many characters all names have in common at their beginning and end, in whole words."""
+    if len(names) < 2:
+        return 0, 0
+    start = _common_start(names)
+    rests = [name[len(start) :][::-1] for name in names]
+    end = _common_start(rests)
+    # A number is not cut: its first digits may be those of all.
+    return len(_LAST_WORD.sub("", start)), len(_LAST_WORD.sub("", end))
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    first, last = min(texts), max(texts)  # what these two begin with, all between them do
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[:same]
 
 
 def _text(row: TableRow) -> tuple[str, ...]:

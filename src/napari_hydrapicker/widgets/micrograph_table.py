@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
+    QStyledItemDelegate,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -33,6 +34,7 @@ from napari_hydrapicker.widgets.micrograph_model import (
 __all__ = ["MicrographTable", "TableRow"]
 # The name has what is left of the dock's 320 pixels.
 _WIDTHS = {PICKS: 42, SCORE: 42, STATUS: 66, USE: 40, PIXEL: 42}
+_MARGIN = 8  # of a cell's text, pixels
 _STATES = ("all", "new", "picked", "corrected", "complete", "excluded")
 
 
@@ -148,6 +150,18 @@ class MicrographTable(QWidget):
             chosen.blockSignals(blocked)
 
 
+class _NamePainter(QStyledItemDelegate):
+    """Writes a name, and where it is too long that part of it in which it differs from the others."""
+
+    def initStyleOption(self, option: Any, index: QModelIndex) -> None:
+        """Leave out what all names have in common; what is too long still is elided in its middle."""
+        super().initStyleOption(option, index)
+        start, end = index.model().sourceModel().shared
+        if option.fontMetrics.horizontalAdvance(option.text) > option.rect.width() - _MARGIN:
+            core = option.text[start : len(option.text) - end]
+            option.text = f"{'…' if start else ''}{core}{'…' if end else ''}"
+
+
 class _View(QTableView):
     """The rows; the name has the room that the other columns leave, until the user widens one himself."""
 
@@ -159,6 +173,8 @@ class _View(QTableView):
         self.setSortingEnabled(True)
         self.setWordWrap(False)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of one session begin and end alike
+        self._names = _NamePainter(self)
+        self.setItemDelegateForColumn(NAME, self._names)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(22)
         header = self.horizontalHeader()

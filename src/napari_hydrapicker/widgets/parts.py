@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import QRect, Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+_BREAKS = re.compile(r"([_/\\.-])")
 
 
 def button(text: str, tip: str, clicked: Callable[[], object], checkable: bool = False) -> QPushButton:
@@ -60,7 +71,29 @@ def choice(tip: str) -> QComboBox:
     return box
 
 
-class SteadyLabel(QLabel):
+class WrappedLabel(QLabel):
+    """A text in as many lines as it takes, which never widens the dock: long names and paths break too."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self._text = ""
+        self.setWordWrap(True)
+        policy = self.sizePolicy()
+        policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+        self.setSizePolicy(policy)
+        self.setText(text)
+
+    def setText(self, text: str | None) -> None:
+        """Show another text."""
+        self._text = text or ""
+        super().setText(_BREAKS.sub("\\1\u200b", self._text))  # a space of no width: lines may end there
+
+    def text(self) -> str:
+        """Return the text as it was given."""
+        return self._text
+
+
+class SteadyLabel(WrappedLabel):
     """A text in several lines whose height is that of the longest it may have: nothing below it moves.
 
     Parameters
@@ -72,7 +105,6 @@ class SteadyLabel(QLabel):
     def __init__(self, texts: Sequence[str]) -> None:
         super().__init__()
         self._texts = texts
-        self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignTop)
 
     def resizeEvent(self, event: Any) -> None:

@@ -16,7 +16,15 @@ from napari_hydrapicker.recent import Recent
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.live_progress import LiveProgress
 from napari_hydrapicker.widgets.notify import in_window_words
-from napari_hydrapicker.widgets.parts import MiddleLabel, button, choice, length, row, show_value
+from napari_hydrapicker.widgets.parts import (
+    MiddleLabel,
+    WrappedLabel,
+    button,
+    choice,
+    length,
+    row,
+    show_value,
+)
 from napari_hydrapicker.widgets.pick_jobs import PickJobs
 from napari_hydrapicker.widgets.picker_choices import PickerChoices, picker_name
 from napari_hydrapicker.widgets.score_slider import ScoreSlider
@@ -61,8 +69,7 @@ class PickSection(Section):
         self.progress = LiveProgress()
         self.progress.setVisible(False)
         self.add(self.progress)
-        self.trouble = QLabel()
-        self.trouble.setWordWrap(True)
+        self.trouble = WrappedLabel()
         self.trouble.setVisible(False)
         self.add(self.trouble)
         self.slider = ScoreSlider()
@@ -82,7 +89,7 @@ class PickSection(Section):
         self._offered = folder
         self.offer.setVisible(folder is not None)
         if folder is not None:
-            self._offer_text.setText("There are picks beside these micrographs")
+            self._offer_text.setText("This folder has picks of them")
             self.offer.setToolTip(str(folder))
 
     def say(self, text: str) -> None:
@@ -158,7 +165,7 @@ class PickSection(Section):
         for name in devices():
             self.device.addItem(_DEVICES[name], name)
         form.addRow("Device", self.device)
-        self.device_name = QLabel("not started yet")
+        self.device_name = MiddleLabel("not started yet")
         self.device_name.setToolTip("What the network runs on, known from the first picking on")
         form.addRow("Runs on", self.device_name)
         self.distance = length(0, 5000, 5, 0, "Least distance between two picks", unset="automatic")

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPalette, QPen, QPolygonF
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_hydrapicker.widgets.parts import MiddleLabel
 from napari_hydrapicker.widgets.timers import once_after
 
 _BINS = 50
@@ -157,7 +158,7 @@ class ScoreSlider(QWidget):
         self.field.setSingleStep(0.01)
         self.field.setKeyboardTracking(False)
         head = QHBoxLayout()
-        self.title = QLabel("Confidence")
+        self.title = MiddleLabel("Confidence")
         head.addWidget(self.title, 1)
         head.addWidget(self.field)
         column = QVBoxLayout(self)

@@ -6,7 +6,7 @@ import math
 import re
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QLineEdit
+from qtpy.QtWidgets import QLineEdit
 
 from napari_hydrapicker.background.messages import CorrectedRef, Trained, Training
 from napari_hydrapicker.errors import HydraPickerError
@@ -16,7 +16,7 @@ from napari_hydrapicker.training_set import Suggestion
 from napari_hydrapicker.widgets.curves import TrainingCurves
 from napari_hydrapicker.widgets.live_progress import LiveProgress, in_words
 from napari_hydrapicker.widgets.notify import in_window_words
-from napari_hydrapicker.widgets.parts import button, row
+from napari_hydrapicker.widgets.parts import WrappedLabel, button, row
 from napari_hydrapicker.widgets.section import Section
 from napari_hydrapicker.widgets.train_jobs import TrainJobs
 from napari_hydrapicker.widgets.train_words import is_better, labels, reason, verdict
@@ -127,9 +127,8 @@ class TrainSection(Section):
         if not self.name.isModified():
             self.name.setText(re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:60] or "my-head")
 
-    def _text(self) -> QLabel:
-        label = QLabel()
-        label.setWordWrap(True)
+    def _text(self) -> WrappedLabel:
+        label = WrappedLabel()
         self.add(label)
         return label
 

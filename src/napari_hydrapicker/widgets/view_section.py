@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QLabel
+from qtpy.QtWidgets import QCheckBox
 
 from napari_hydrapicker.imaging.display import DisplayFilter
-from napari_hydrapicker.widgets.parts import length, show_value
+from napari_hydrapicker.widgets.parts import WrappedLabel, length, show_value
 from napari_hydrapicker.widgets.section import Section
 
 
@@ -33,11 +33,8 @@ class ViewSection(Section):
         self.add(self.denoise)
         self.original = QCheckBox("Show the original (key H)")
         self.add(self.original)
-        note = QLabel("For looking only: pickers always see the data as they are.")
-        note.setWordWrap(True)
-        self.add(note)
-        self.unknown = QLabel("Low-pass and high-pass need a pixel size: enter it in the table.")
-        self.unknown.setWordWrap(True)
+        self.add(WrappedLabel("For looking only: pickers always see the data as they are."))
+        self.unknown = WrappedLabel("Low-pass and high-pass need a pixel size: enter it in the table.")
         self.unknown.setVisible(False)
         self.add(self.unknown)
         for field in (self.low_pass, self.high_pass):
