@@ -14,8 +14,10 @@ import torch
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary, user_library
 from napari_hydrapicker.heads.record import HeadRecord, MicrographUse
-from napari_hydrapicker.hydra.bundled import head_names
+from napari_hydrapicker.hydra import bundled, weights
 from napari_hydrapicker.hydra.head import ThesisHead
+from napari_hydrapicker.hydra.metadata import Metadata
+from napari_hydrapicker.hydra.model import Architecture, HydraPicker
 
 ROW = ["ribosome", "300", "1", "83", "0.700", "0.910", "held-out", "2026-01-02"]
 
@@ -45,7 +47,7 @@ def test_list(
     said = capsys.readouterr()
     for word in ("ribosome", "tiny", "300", "83", "0.700", "0.910", "held-out", "2026-01-02"):
         assert word in said.out
-    assert said.out.splitlines()[-1].endswith(f"has the heads {', '.join(head_names())}")
+    assert said.out.splitlines()[-1].endswith(f"has the heads {', '.join(bundled.head_names())}")
     assert "bad.safetensors" in said.err
     monkeypatch.setenv("COLUMNS", "80")  # nothing is cut off or folded
     assert run(["heads", "list"]) == 0
@@ -149,13 +151,22 @@ def test_export_and_import(tmp_path: Path, library: HeadLibrary, capsys: pytest.
 
 
 def test_no_name_is_taken_that_the_network_has_itself(
-    tmp_path: Path, library: HeadLibrary, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    library: HeadLibrary,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert run(["heads", "rename", "tiny", head_names()[1]]) == 2
+    network = HydraPicker(Architecture(channels=4, groups=4))
+    network.add_head("own")
+    path = tmp_path / "network" / "net.safetensors"
+    path.parent.mkdir()
+    weights.save(network, path, Metadata())
+    monkeypatch.setattr(bundled, "bundled_path", lambda: path)
+    assert run(["heads", "rename", "tiny", "own"]) == 2
     assert run(["heads", "export", "tiny", str(tmp_path)]) == 0
     copy = str(tmp_path / "tiny.safetensors")
     capsys.readouterr()
-    assert run(["heads", "import", copy, "--name", head_names()[1]]) == 2
+    assert run(["heads", "import", copy, "--name", "own"]) == 2
     assert "of its own" in capsys.readouterr().err
     assert run(["heads", "import", str(tmp_path)]) == 2
     assert "it is a folder" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import mrcfile
@@ -374,9 +375,11 @@ def start(out: Path, weights: Path, *arguments: str | Path) -> subprocess.Popen[
     options = ["--out", out, "--weights", weights, "--device", "cpu", "--diameter", 84]
     command = [sys.executable, "-m", "napari_hydrapicker", "pick", *map(str, [*options, *arguments])]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    # Where the tests themselves run in the background Ctrl-C is ignored, and so it would be there.
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
 
 
 @pytest.mark.slow

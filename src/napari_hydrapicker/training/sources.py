@@ -184,9 +184,8 @@ class RealSource:
     def crop(self, rng: np.random.Generator, size: int) -> Crop:
         """Cut a random window out of a random micrograph, padded with noise where it is too small."""
         m = self.micrographs[int(rng.integers(len(self.micrographs)))]
-        zoom = (
-            float(np.exp(rng.uniform(*np.log(_JITTER_ZOOM)))) if self.jitter and rng.random() < 0.7 else 1.0
-        )
+        zoomed = self.jitter and rng.random() < 0.4
+        zoom = float(np.exp(rng.uniform(*np.log(_JITTER_ZOOM)))) if zoomed else 1.0
         wanted = size if zoom == 1 else int(np.ceil(size / zoom)) + 2
         top, left = (int(rng.integers(0, max(1, n - wanted + 1))) for n in m.image.shape)
         image = rng.normal(size=(wanted, wanted)).astype(np.float32)
@@ -198,7 +197,7 @@ class RealSource:
         if zoom != 1:
             image, yx = _zoomed(image, zoom, size), yx * zoom
             mask = ndimage.affine_transform(mask, np.full(2, 1 / zoom), output_shape=(size, size), order=0)
-        if self.jitter:
+        if self.jitter and rng.random() < 0.5:
             image = _regraded(image, rng)
         return _cut(network_input(image, mask, m.whiten), yx, masked_points(mask))
 
