@@ -106,3 +106,20 @@ def test_masked_pixels_do_not_pull_on_the_background(noise):
     noise[~mask] = -1000
     assert abs(flatten(noise, mask=mask)[60:75].mean()) < 1
     assert abs(flatten(noise)[60:75].mean()) > 100
+
+
+def test_blank_rows_become_the_median():
+    image = np.random.default_rng(0).normal(100, 5, (60, 90)).astype(np.float32)
+    for value in (0, 100, 255):
+        spoilt = image.copy()
+        spoilt[:15] = value
+        found = clean(spoilt)
+        np.testing.assert_allclose(found[15:], image[15:])
+        assert np.ptp(found[:15]) == 0
+        assert abs(found[0, 0] - 100) < 3
+
+
+def test_a_row_whose_ends_are_alike_is_not_blank():
+    image = np.random.default_rng(0).normal(100, 5, (60, 90)).astype(np.float32)
+    image[7, -1] = image[7, 0]
+    np.testing.assert_allclose(clean(image), image)

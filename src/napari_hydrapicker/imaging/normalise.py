@@ -36,7 +36,7 @@ def _centre_and_spread(values: NDArray[np.float32]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Cleaner:
-    """Replaces NaN and Inf and clips hot and dead pixels, block by block.
+    """Replaces NaN, Inf and blank rows, and clips hot and dead pixels, block by block.
 
     Attributes
     ----------
@@ -79,6 +79,12 @@ class Cleaner:
             # One sum finds out whether any pixel is not finite; that is rare, and cheap to rule out.
             if not (np.issubdtype(block.dtype, np.integer) or np.isfinite(clean.sum())):
                 clean[~np.isfinite(clean)] = self.fill
+        # A blank row far from the median would ring into its neighbours when the image is rescaled.
+        ends = clean[:, 0] == clean[:, -1]
+        if ends.any():
+            blank = np.flatnonzero(ends)
+            blank = blank[(clean[blank] == clean[blank, :1]).all(axis=1)]
+            clean[blank] = self.fill
         return np.clip(clean, np.float32(self.low), np.float32(self.high), out=clean)
 
 
