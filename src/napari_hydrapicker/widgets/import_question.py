@@ -30,7 +30,7 @@ class ImportQuestion(QWidget):
         self.text = WrappedLabel()
         self.better = button("", "", lambda: self.answered.emit(self._better))
         self.as_they_stand = button(
-            "As they stand", "Import the positions as the file has them", self._take_as_they_stand
+            "As they stand", "Import the positions as this kind of file means them", self._take_as_they_stand
         )
         self.not_at_all = button(
             "Not at all",
