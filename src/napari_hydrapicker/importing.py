@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_hydrapicker import formats
 from napari_hydrapicker.errors import CoordinateFileError, MicrographError
+from napari_hydrapicker.formats.folder import Key
+from napari_hydrapicker.formats.frame_check import FrameCheck, Reading, check_frame
+from napari_hydrapicker.micrograph_name import Match, match_names
 from napari_hydrapicker.picking.imported import ImportedPicks
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.edit import EditKind
@@ -26,77 +29,116 @@ _FEW = 3  # names that fit into a message
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """Which picks go to which micrographs.
+    """Which picks go to which micrographs, and how their positions are read.
 
     Attributes
     ----------
     path : Path
         The file or folder that they are from.
-    picks : dict of micrograph number to Picks
-        What is taken.
+    found : dict of micrograph number to Picks
+        As the file has them, those outside the micrograph too: which these are depends on the reading.
+    shapes : dict of micrograph number to (int, int)
+        Rows and columns of these micrographs, pixels.
     problems : tuple of str
-        What is left out, and why; a line each.
+        How names were matched, what is left out, and why; a line each.
     remark : str
         What else the user should know; "" for nothing.
+    check : FrameCheck or None
+        What the images say of the positions; None where there are too few to say anything.
+    reading : Reading
+        How the positions are taken.
     """
 
     path: Path
-    picks: Mapping[int, Picks]
+    found: Mapping[int, Picks]
+    shapes: Mapping[int, tuple[int, int]]
     problems: tuple[str, ...] = ()
     remark: str = ""
+    check: FrameCheck | None = None
+    reading: Reading = field(default_factory=Reading)
+
+    def read_as(self, reading: Reading) -> ImportPlan:
+        """Return the same import with the positions taken in another way."""
+        return replace(self, reading=reading)
+
+    @property
+    def better(self) -> Reading | None:
+        """The reading that fits the images clearly better than this one; None if there is none."""
+        return self.check.best if self.check is not None and self.check.best != self.reading else None
+
+    @property
+    def question(self) -> str:
+        """What the user has to be asked before the positions are taken as they stand; "" for nothing."""
+        if self.check is None or not self.check.doubtful:
+            return ""
+        if self.check.others:
+            return f"{self.path.name}: {self.check.message()}"
+        outside = self.check.n_picks - self.check.as_given.inside
+        lost = f", where {_number(outside, 'pick')} would lie outside them" if outside else ""
+        return (
+            f"{self.path.name}: these positions fit the images far better {self.check.best.description} "
+            f"than as they stand{lost}"
+        )
+
+    @property
+    def evidence(self) -> str:
+        """The numbers on which the question is asked; "" where there is none."""
+        return "" if self.check is None else self.check.message(how="it is yours to choose")
+
+    def picks(self) -> dict[int, Picks]:
+        """Return what each micrograph gets: its picks in this reading, without those outside of it."""
+        read = {n: self.reading.apply(picks, self.shapes[n]) for n, picks in self.found.items()}
+        return {n: picks.select(_inside(picks, self.shapes[n])) for n, picks in read.items()}
 
     def summary(self) -> str:
         """Say what was taken, and what was left out."""
-        n = sum(map(len, self.picks.values()))
-        text = f"{_number(n, 'pick')} imported on {_number(len(self.picks), 'micrograph')}"
-        return ". ".join([text, *self.problems, *([self.remark] if self.remark else [])])
+        picks = self.picks()
+        taken = sum(map(len, picks.values()))
+        text = f"{_number(taken, 'pick')} imported on {_number(len(picks), 'micrograph')}"
+        if not self.reading.as_read:
+            text += f", {self.reading.description}"
+        outside = sum(map(len, self.found.values())) - taken
+        left = [f"{_number(outside, 'pick')} outside the micrographs left out: look at the others"]
+        return ". ".join([text, *self.problems, *(left if outside else []), *filter(None, [self.remark])])
 
 
 def plan_import(path: Path, records: Sequence[MicrographRecord]) -> ImportPlan:
-    """Read picks from a file or a folder, and find the micrographs that they belong to by their names.
+    """Read picks from a file or a folder, find the micrographs that they belong to by their names, and hold
+    their positions against the images.
+
+    This reads up to eight micrographs and may take seconds.
 
     Raises
     ------
     CoordinateFileError
         If it cannot be read, holds no coordinates, or no name in it is one of the micrographs'.
+    ParameterError
+        If for none of the micrographs it can be told which picks belong to it.
     """
     imported = ImportedPicks.read(path)
-    taken: dict[int, Picks] = {}
-    problems: list[str] = []
-    without, outside = [], 0
-    shared = {name for name, n in Counter(record.name for record in records).items() if n > 1}
-    known = {key.name for key in imported.picks}
-    for record in records:
-        if record.name not in known:
-            without.append(record.name)
-            continue
-        if record.name in shared:
-            problems.append(f"two micrographs are called {record.name}: neither got picks")
-            shared.discard(record.name)
-            known.discard(record.name)
-            continue
-        try:
-            picks = imported.of(record.name)
-        except MicrographError as error:
-            problems.append(str(error))
-            continue
-        inside = ((picks.yx >= -0.5) & (picks.yx < np.array(record.shape) - 0.5)).all(axis=1)
-        outside += int((~inside).sum())
-        taken[record.id] = picks.select(inside)
-    if not taken:
-        theirs, ours = _some([key.name for key in imported.picks]), _some([r.name for r in records])
+    known = {record.id: record for record in records}
+    match = match_names(
+        {record.id: record.micrograph().full_name for record in records},
+        {key: key.path for key in imported.picks},
+    )
+    if not match.pairs:
+        match.check_unambiguous("micrographs", "picks")
+        theirs, ours = _some(list(match.labels[1].values())), _some(list(match.labels[0].values()))
         raise CoordinateFileError(
             f"no name in it is one of these micrographs': it has {theirs}, and here are {ours}: {path}"
         )
-    names = {record.name for record in records}
-    unmatched = sorted({key.name for key in imported.picks if key.name not in names})
-    if unmatched:
-        problems.append(f"Not here: {_some(unmatched)}")
-    if without:
-        problems.append(f"Without picks in it: {_some(without)}")
-    if outside:
-        problems.append(f"{_number(outside, 'pick')} outside the micrographs left out: look at the others")
-    return ImportPlan(path, taken, tuple(problems), imported.remark)
+    found = {number: imported.placed(key, known[number].shape) for number, key in match.pairs}
+    shapes = {number: known[number].shape for number in found}
+    problems = _of_names(match)
+    check = None
+    try:
+        # What is not where it was can be imported to, but not looked at.
+        check = check_frame(
+            [(known[n].micrograph(), picks) for n, picks in found.items() if not known[n].missing]
+        )
+    except MicrographError as error:
+        problems.append(f"The positions were not held against the images ({error})")
+    return ImportPlan(path, found, shapes, tuple(problems), imported.remark, check)
 
 
 def run_import(plan: ImportPlan, session: Session) -> None:
@@ -108,7 +150,7 @@ def run_import(plan: ImportPlan, session: Session) -> None:
         If the project cannot be written.
     """
     key = f"{IMPORTED}/{plan.path.name}"
-    for number, picks in plan.picks.items():
+    for number, picks in plan.picks().items():
         session.put_picks(number, picks, EditKind.IMPORT, key)
     session.suggest_threshold(0.0, key)
 
@@ -137,9 +179,32 @@ def holds_coordinates(path: Path) -> bool:
     if not path.is_file() or not formats.may_hold_coordinates(path):
         return False
     try:
-        return bool(formats.read(path))
+        # Whether it holds any does not depend on how high the micrographs are.
+        return bool(formats.read_paths(path, shape_of=lambda _: (0, 0)))
     except CoordinateFileError:
         return False
+
+
+def _of_names(match: Match[int, Key]) -> list[str]:
+    """Say which names were matched by the second rule, and which have no partner."""
+    ours, theirs = match.labels
+    lines = []
+    shortened = [f"{ours[a]} = {theirs[b]}" for a, b in match.pairs if a not in match.exact]
+    if shortened:
+        lines.append(f"Matched without what programs add to names: {_some(shortened)}")
+    if match.ambiguous:
+        text = match.unclear("micrographs", "picks")
+        lines.append(f"{text[0].upper()}{text[1:]}; none of these got picks")
+    if match.right_only:
+        lines.append(f"Not here: {_some(sorted(theirs[one] for one in match.right_only))}")
+    if match.left_only:
+        lines.append(f"Without picks in it: {_some([ours[one] for one in match.left_only])}")
+    return lines
+
+
+def _inside(picks: Picks, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which picks (N,) lie on a micrograph."""
+    return np.asarray(((picks.yx >= -0.5) & (picks.yx < np.array(shape) - 0.5)).all(axis=1))
 
 
 def _number(n: int, what: str) -> str:

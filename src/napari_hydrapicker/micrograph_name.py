@@ -139,16 +139,19 @@ class Match(Generic[L, R]):
         ParameterError
             Names the first of them.
         """
+        if self.ambiguous:
+            raise ParameterError(self.unclear(left, right))
+
+    def unclear(self, left: str, right: str) -> str:
+        """Say what cannot be told apart, and what to do; "" where everything can."""
         if not self.ambiguous:
-            return
+            return ""
         ours, theirs = self.ambiguous[0]
         more = f"; {len(self.ambiguous) - 1} more like this" if len(self.ambiguous) > 1 else ""
-        raise ParameterError(
+        return (
             f"it cannot be told which {left} ({_listed(self.labels[0][one] for one in ours)}) belong to "
-            f"which {right} "
-            f"({_listed(self.labels[1][one] for one in theirs)}){more}: leave out what is not meant, or put "
-            "them "
-            "into folders of the same names"
+            f"which {right} ({_listed(self.labels[1][one] for one in theirs)}){more}: leave out what is not "
+            "meant, or put them into folders of the same names"
         )
 
     def lines(self, left: str, right: str) -> list[str]:

@@ -97,13 +97,18 @@ class ImportedPicks:
             raise MicrographError(
                 f"{short}: {self.path} has it in {folders}: choose one of these sub-folders"
             )
-        picks = self.picks[keys[0]]
-        if not any(
-            keys[0].path == path or keys[0].path.endswith(f"/{path}") for path in self.from_lower_edge
-        ):
-            return picks
-        if shape is None:
+        if shape is None and self._counts_from_below(keys[0]):
             raise MicrographError(
                 f"{short}: {self.path} counts y from the lower edge, and its height is not known"
             )
+        return self.placed(keys[0], shape or (0, 0))
+
+    def placed(self, key: Key, shape: tuple[int, int]) -> Picks:
+        """Return the picks of one of the keys on a micrograph of `shape` (rows, columns), pixels."""
+        picks = self.picks[key]
+        if not self._counts_from_below(key):
+            return picks
         return replace(picks, yx=picks.yx + np.array([shape[0], 0]))
+
+    def _counts_from_below(self, key: Key) -> bool:
+        return any(key.path == path or key.path.endswith(f"/{path}") for path in self.from_lower_edge)

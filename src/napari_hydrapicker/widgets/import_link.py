@@ -1,15 +1,21 @@
-"""Brings picks of other programs into the project: by a button, by a drop, or where a folder has some."""
+"""Brings picks of other programs into the project: by a button, by a drop, or where a folder has some.
+
+Reading them and holding them against the images takes seconds and is done in the background. Where the images
+speak for another reading, nothing is imported until the user has said how; meanwhile he can do what he likes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_hydrapicker.errors import HydraPickerError, ProjectError
+from napari_hydrapicker.formats.frame_check import Reading
 from napari_hydrapicker.importing import ImportPlan, coordinates_beside, plan_import, run_import
+from napari_hydrapicker.project.records import MicrographRecord
 from napari_hydrapicker.recent import Recent
 from napari_hydrapicker.session import Session
 from napari_hydrapicker.widgets.pick_section import PickSection
@@ -19,7 +25,7 @@ _PURPOSE = "import"
 
 
 class ImportLink(QObject):
-    """Asks what to import, reads it in the background, and says what came of it.
+    """Asks what to import and, in doubt, how; reads it in the background, and says what came of it.
 
     Signals
     -------
@@ -39,8 +45,10 @@ class ImportLink(QObject):
         self._session, self._tasks, self._recent = session, tasks, recent
         self._section, self._window = section, parent
         self._project: Path | None = None
+        self._asked: ImportPlan | None = None  # what is not imported until its question is answered
         section.import_requested.connect(self.ask)
         section.offer_taken.connect(self._take_offer)
+        section.question.answered.connect(self._answer)
         session.micrographs_changed.connect(self._on_project)
 
     def ask(self, what: str) -> None:
@@ -60,24 +68,59 @@ class ImportLink(QObject):
         """Import a file or a folder of picks."""
         if self._is_possible():
             records = self._session.records
+            self._section.say(f"Reading {path.name} and holding its positions against the images…")
             self._tasks.run(
-                "import", lambda: plan_import(path, records), self._run(self._session.project.path)
+                "import", lambda: _planned(path, records), self._consider(self._session.project.path)
             )
 
-    def _run(self, project: Path) -> Callable[[ImportPlan], None]:
-        def run(plan: ImportPlan) -> None:
+    def _consider(self, project: Path) -> Callable[[ImportPlan | HydraPickerError], None]:
+        def consider(plan: ImportPlan | HydraPickerError) -> None:
             if not self._session.is_open or self._session.project.path != project:
+                self._section.say("")
                 return  # another one has been opened meanwhile: its micrographs have the same numbers
-            try:
-                run_import(plan, self._session)
-            except HydraPickerError as error:
-                self.problem.emit(str(error))
-                return
-            self._section.show_offer(None)
-            self._section.say(plan.summary())
-            self.told.emit(plan.summary())
+            if isinstance(plan, HydraPickerError):
+                self._section.say(str(plan))
+                self.problem.emit(str(plan))
+            elif plan.question:
+                self._ask_how(plan)
+            else:
+                self._import(plan)
 
-        return run
+        return consider
+
+    def _ask_how(self, plan: ImportPlan) -> None:
+        self._asked = plan
+        self._section.say("")
+        self._section.question.ask(plan)
+        self._section.set_open(True)
+        self.problem.emit(f"{plan.question}: choose in Pick how they are imported")
+
+    def _answer(self, reading: Reading | None) -> None:
+        if self._asked is None:
+            return
+        if reading is not None:
+            self._import(self._asked.read_as(reading))
+            return
+        text = f"Nothing imported: {self._asked.path.name} is as it was, and can be imported later"
+        self._withdraw()
+        self._section.say(text)
+        self.told.emit(text)
+
+    def _withdraw(self) -> None:
+        self._asked = None
+        self._section.question.withdraw()
+
+    def _import(self, plan: ImportPlan) -> None:
+        try:
+            run_import(plan, self._session)
+        except HydraPickerError as error:
+            self._section.say(str(error))
+            self.problem.emit(str(error))
+            return  # a question stays: what could not be written can be tried again
+        self._withdraw()
+        self._section.show_offer(None)
+        self._section.say(plan.summary())
+        self.told.emit(plan.summary())
 
     def _is_possible(self) -> bool:
         try:
@@ -93,9 +136,11 @@ class ImportLink(QObject):
         path = self._session.project.path if self._session.is_open else None
         if path is None or not self._session.records:
             self._project = None
+            self._withdraw()
             self._section.show_offer(None)
         elif path != self._project:
             self._project = path
+            self._withdraw()
             self._section.show_offer(None)
             records, folder = self._session.records, self._session.records[0].path.parent
             if not self._session.read_only:
@@ -105,3 +150,11 @@ class ImportLink(QObject):
 
     def _take_offer(self, path: Path) -> None:
         self.take(path)
+
+
+def _planned(path: Path, records: Sequence[MicrographRecord]) -> ImportPlan | HydraPickerError:
+    """Plan an import, or return why it cannot be: that has to be said where "reading" is said."""
+    try:
+        return plan_import(path, records)
+    except HydraPickerError as error:
+        return error

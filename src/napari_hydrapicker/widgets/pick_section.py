@@ -14,6 +14,7 @@ from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.picking.generators import check_file
 from napari_hydrapicker.recent import Recent
 from napari_hydrapicker.session import Session
+from napari_hydrapicker.widgets.import_question import ImportQuestion
 from napari_hydrapicker.widgets.live_progress import LiveProgress
 from napari_hydrapicker.widgets.notify import in_window_words
 from napari_hydrapicker.widgets.parts import (
@@ -93,9 +94,9 @@ class PickSection(Section):
             self.offer.setToolTip(str(folder))
 
     def say(self, text: str) -> None:
-        """Say what came of it, for longer than a notification is there."""
+        """Say what came of it, for longer than a notification is there; "" for nothing."""
         self.trouble.setText(in_window_words(text))
-        self.trouble.setVisible(True)
+        self.trouble.setVisible(bool(text))
 
     def say_left_out(self, share: float | None) -> None:
         """Say how much of the micrograph is left out; None where it is not shown."""
@@ -145,6 +146,8 @@ class PickSection(Section):
         self.offer = row([self._offer_text, take], widest=0)
         self.offer.setVisible(False)
         self.add(self.offer)
+        self.question = ImportQuestion()
+        self.add(self.question)
 
     def _take_offer(self) -> None:
         if self._offered is not None:
