@@ -188,7 +188,8 @@ def test_heads_chosen_by_hand_are_compared_too(picked: Any, wait: Wait) -> None:
     here, other = picked.session.records[0].id, picked.session.records[1].id
     picks = Picks(np.array([[90.0, 90.0], [50.0, 20.0]]), np.array([0.9, 0.8]))
     picked.session.put_picks(other, picks)
-    picked.pick.head.setCurrentText(head_names()[1])
+    picked.pick.show_heads(["generic", "mine"], "generic")
+    picked.pick.head.setCurrentText("mine")
     picked.session.put_picks(other, Picks(np.array([[20.0, 320.0]]), np.array([0.9])))
     picked.training_link.go_on()
     assert picked.session.current == other != here
