@@ -31,8 +31,8 @@ def diameter(
 ) -> None:
     """Estimate the particles' diameter.
 
-    Picks a few micrographs with the generic head at several diameters, and says at which most of the area is
-    taken up by particles that the network is sure of.
+    Picks a few micrographs with the generic head at several diameters, and measures the mean of the particles
+    that the network is sure of.
     """
     from napari_hydrapicker.cli.pick_input import open_named
 
@@ -56,10 +56,10 @@ def diameter(
     with Console(stderr=True).status("looking at several diameters"):
         found, seen = estimate_diameter(picker, few, stated, pixel_size, known.get(contrast))
     for one in found.trials:
-        typer.echo(
-            f"{one.diameter_angstrom:6.0f} A  {one.particles / len(few):7.1f} particles a micrograph  "
-            f"{100 * one.area:5.1f} % of the area"
+        measured = (
+            "" if math.isnan(one.measured_angstrom) else f", about {one.measured_angstrom:.0f} A across"
         )
+        typer.echo(f"{one.diameter_angstrom:6.0f} A: {one.particles:6.1f} particles a micrograph{measured}")
     if not found.is_telling:
         raise MicrographError(
             f"{few[0].path}: hardly a particle is found at any of these diameters; give --diameter to look "
