@@ -148,7 +148,7 @@ def test_a_job_cancelled_before_its_turn_is_not_begun(request_of: Make) -> None:
     worker._cancelled.add(1)
     worker._serve(request_of(1))
     lines = answers.getvalue().splitlines(keepends=True)
-    assert [from_line(line) for line in lines][1:] == [Finished(1, cancelled=True)]
+    assert [from_line(line) for line in lines] == [Finished(1, cancelled=True)]
 
 
 def test_only_the_cancelled_job_is_interrupted(request_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +332,7 @@ def test_the_diameter_is_estimated(request_of: Make, simulated: tuple[Path, Samp
     estimated, finished = _answers(request_of(1, estimate=True, diameter_angstrom=40.0))
     assert isinstance(estimated, Estimated)
     assert estimated.contrast == "dark"
-    assert estimated.diameter_angstrom == pytest.approx(simulated[1].diameter_angstrom, rel=0.35)
+    assert estimated.diameter_angstrom == pytest.approx(simulated[1].diameter_angstrom, rel=0.5)
     assert finished == Finished(1, False)
 
 

@@ -81,9 +81,9 @@ def test_picking_at_a_wrong_diameter_names_a_better_one(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--out", str(tmp_path / "out"), "--device", "cpu"]
-    assert run(["pick", str(folder / "dark"), "--diameter", "420", *options]) == 0
+    assert run(["pick", str(folder / "dark"), "--diameter", "520", *options]) == 0
     said = capsys.readouterr().err
-    assert "a diameter of 420 A does not seem to fit" in said
+    assert "a diameter of 520 A does not seem to fit" in said
     better = float(said.split("at about ")[1].split()[0])
     assert 140 < better < 300
 

@@ -100,7 +100,7 @@ def test_the_diameter_is_measured_without_one_stated(true: float, tmp_path: Path
     assert found.stated_fits
 
 
-@pytest.mark.parametrize(("stated", "fits"), [(260.0, True), (200.0, True), (110.0, False), (480.0, False)])
+@pytest.mark.parametrize(("stated", "fits"), [(260.0, True), (200.0, True), (110.0, False), (560.0, False)])
 def test_a_stated_diameter_is_judged(stated: float, fits: bool, micrographs: list[Micrograph]) -> None:
     told: list[tuple[int, int]] = []
     picker = StandIn()
