@@ -17,6 +17,7 @@ from napari_hydrapicker.imaging.normalise import flatten, normalise
 from napari_hydrapicker.imaging.prepare import Prepared, flatten_and_normalise
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.imaging.turns import TURNS, turn
+from napari_hydrapicker.picking.picker import usable
 from napari_hydrapicker.simulation.conditions import Conditions, draw_conditions
 from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.projection import Species
@@ -112,7 +113,7 @@ class SimulatedSource:
         use_mask = self.masked > 0 and rng.random() < self.masked
         image, mask = flatten_and_normalise(made.image.numpy(), use_mask)
         image = network_input(image, mask, self.whiten)
-        seen = usable_points(made.yx, mask)
+        seen = usable(made.yx, mask)
         yx, ignore_yx = made.yx[seen], np.concatenate([made.ignore_yx, made.yx[~seen]])
         inner = image[_MARGIN_WPX:-_MARGIN_WPX, _MARGIN_WPX:-_MARGIN_WPX]
         return _cut(inner, yx - _MARGIN_WPX, ignore_yx - _MARGIN_WPX)
@@ -215,12 +216,6 @@ def _regraded(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[n
         limit = np.float32(rng.uniform(2, 5) * image.std())
         image = np.clip(image, -limit, limit)
     return image
-
-
-def usable_points(yx: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether centres (N, 2) lie where a mask (H, W) is True."""
-    rows, cols = np.clip(np.rint(yx).astype(np.intp), 0, np.array(mask.shape) - 1).T
-    return np.asarray(mask[rows, cols])
 
 
 def masked_points(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
