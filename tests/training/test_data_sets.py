@@ -117,15 +117,18 @@ def test_a_data_set_all_held_out(tmp_path: Path, micrographs: Path) -> None:
 
 
 def test_a_whole_micrograph_is_cut_to_the_networks_grid() -> None:
-    image = np.random.default_rng(0).normal(size=(40, 70)).astype(np.float32)
-    mask = np.ones((40, 70), bool)
+    image = np.random.default_rng(0).normal(size=(90, 125)).astype(np.float32)
+    mask = np.ones((90, 125), bool)
     mask[:, 60:] = False
-    crop = data_sets.whole(LabelledMicrograph(image, mask, np.array([[10.0, 63], [39, 10], [31, 66]]), 0.0))
-    assert crop.image.shape == (32, 64)
+    labels = np.array([[10.0, 63], [85, 10], [31, 113]])
+    crop = data_sets.whole(LabelledMicrograph(image, mask, labels, 0.0))
+    assert crop.image.shape == (80, 112)
+    assert not crop.complete
     np.testing.assert_array_equal(crop.yx, [[10, 63]])
-    np.testing.assert_array_equal(crop.image[:, :60], image[:32, :60])
-    assert set(crop.ignore_yx[:, 1]) == {60}
-    assert len(crop.ignore_yx) == 8
+    np.testing.assert_array_equal(crop.image[:, :60], image[:80, :60])
+    rows, cols = crop.ignore_yx.T
+    counted = {(y, x) for y in range(0, 80, 4) for x in range(0, 112, 4)} - set(zip(rows, cols, strict=True))
+    assert counted == {(y, x) for y in range(12, 69, 4) for x in range(12, 60, 4)}, "a frame of 10"
 
 
 def test_noise_is_nothing_but_noise() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
@@ -44,6 +46,29 @@ def test_the_loss_is_of_the_head_that_is_named() -> None:
     other.total.backward()  # type: ignore[no-untyped-call]
     assert all(w.grad is None for w in model.head().parameters())
     assert all(w.grad is not None for w in (*model.body.parameters(), *model.head("other").parameters()))
+
+
+class Sure(torch.nn.Module):
+    """Is sure of a particle in each of the cells (1, 1) and (4, 5) of the dense grid."""
+
+    def forward(self, images: torch.Tensor, head: str = "generic") -> torch.Tensor:
+        raw = torch.zeros(len(images), 3, 7, 7)
+        raw[:, 0] = -9
+        raw[:, 0, 1, 1] = raw[:, 0, 4, 5] = 2
+        return raw
+
+
+def test_what_is_surely_an_unlabelled_particle_is_ignored_where_labels_may_be_missing() -> None:
+    image, ignored = np.zeros((64, 64), np.float32), np.array([[60.0, 60]])
+    incomplete = Crop(image, np.array([[17.0, 15]]), ignored, complete=False)
+    crops = [incomplete, Crop(image, incomplete.yx, ignored)]
+    model = cast(HydraPicker, Sure())
+    spared, complete = steps.sparing_unlabelled(model, torch.zeros(2, 1, 64, 64), crops)
+    assert complete is crops[1]
+    np.testing.assert_allclose(spared.ignore_yx, [[60, 60], [39.5, 47.5]], atol=1)
+    np.testing.assert_array_equal(spared.yx, incomplete.yx)
+    (only,) = steps.sparing_unlabelled(model, torch.zeros(1, 1, 64, 64), crops[1:])
+    assert only is crops[1]
 
 
 def test_shares_add_up() -> None:

@@ -13,6 +13,7 @@ from napari_hydrapicker.formats.folder import read_matched
 from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.normalise import clean, normalise
 from napari_hydrapicker.imaging.prepare import flatten_and_normalise, prepare
+from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.micrograph import open_micrograph, with_distinct_names
 from napari_hydrapicker.micrograph_files import find_micrographs
 from napari_hydrapicker.simulation.cloud import PointCloud
@@ -149,8 +150,14 @@ def real_source(
 
 
 def whole(m: LabelledMicrograph) -> Crop:
-    """Return a micrograph as one crop, its sides cut down to multiples of 16."""
+    """Return a micrograph as one crop, its sides cut down to multiples of 16.
+
+    A frame of half a particle counts neither way: those who label leave out what an edge cuts.
+    """
     rows, cols = (n // 16 * 16 for n in m.image.shape)
     inside = (m.yx < np.array([rows, cols]) - 0.5).all(axis=1)
     image = network_input(m.image, m.mask, m.whiten)[:rows, :cols]
-    return Crop(np.ascontiguousarray(image), m.yx[inside], masked_points(m.mask[:rows, :cols]))
+    counted = np.zeros((rows, cols), np.bool_)
+    frame = DIAMETER_WPX // 2
+    counted[frame:-frame, frame:-frame] = m.mask[:rows, :cols][frame:-frame, frame:-frame]
+    return Crop(np.ascontiguousarray(image), m.yx[inside], masked_points(counted), complete=False)

@@ -27,6 +27,7 @@ from napari_hydrapicker.training.steps import (
     loss_of,
     set_rate,
     shares_of,
+    sparing_unlabelled,
     warmed_up,
 )
 from napari_hydrapicker.training.validation import validation_ap
@@ -39,6 +40,8 @@ class SingleHeadParameters:
     The loss is taken on the half-cell-shifted passes too (stride 8), as picking uses them. The learning rate
     rises for `warmup_steps`, stays, and falls to 0 over the last `cooldown_steps` (Hu et al., "MiniCPM",
     2024): a training can go on for as long as it gets better, and be cooled down from any checkpoint.
+    From step `trusted_from` on, what the running mean of the weights is sure is a particle is not taught as
+    background where labels may be missing.
     """
 
     steps: int = 20000
@@ -50,6 +53,7 @@ class SingleHeadParameters:
     cooldown_steps: int = 1000
     lambda_cls: float = 4.0
     ema_decay: float = 0.998
+    trusted_from: int = 2000
     validate_every: int = 500
     checkpoint_every: int = 100
     seed: int = 0
@@ -184,9 +188,12 @@ class _SingleHead:
     def step(self, number: int) -> tuple[float, float]:
         p = self._p
         images, crops = next(self._batches)
+        images = images.to(self._device)
+        if number >= p.trusted_from:
+            crops = sparing_unlabelled(self._averaged, images, crops)
         set_rate(self._optimiser, p.rate(number))
         self._forward.train()
-        loss = loss_of(self._forward, images.to(self._device), crops, p.lambda_cls)
+        loss = loss_of(self._forward, images, crops, p.lambda_cls)
         self._optimiser.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), MAX_GRADIENT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -38,16 +38,23 @@ class Crop:
         Network input at the working scale.
     yx, ignore_yx : ndarray of float64, shape (N, 2) and (M, 2)
         Particle centres, and centres that count neither way; (row, column), working pixels.
+    complete : bool
+        Whether every particle is labelled; of real micrographs nobody knows.
     """
 
     image: NDArray[np.float32]
     yx: NDArray[np.float64]
     ignore_yx: NDArray[np.float64]
+    complete: bool = True
 
     def turned(self, rng: np.random.Generator) -> Crop:
         """Return the crop after a random one of the eight flips and quarter turns."""
         image, (yx, ignore_yx) = turn(self.image, (self.yx, self.ignore_yx), int(rng.integers(TURNS)))
-        return Crop(image, yx, ignore_yx)
+        return Crop(image, yx, ignore_yx, self.complete)
+
+    def ignoring(self, yx: NDArray[np.float64]) -> Crop:
+        """Return the crop with further centres (K, 2) that count neither way."""
+        return replace(self, ignore_yx=np.concatenate([self.ignore_yx, yx]))
 
 
 class Source(Protocol):
@@ -200,7 +207,8 @@ class RealSource:
             mask = ndimage.affine_transform(mask, np.full(2, 1 / zoom), output_shape=(size, size), order=0)
         if self.jitter and rng.random() < 0.5:
             image = _regraded(image, rng)
-        return _cut(network_input(image, mask, m.whiten), yx, masked_points(mask))
+        cut = _cut(network_input(image, mask, m.whiten), yx, masked_points(mask))
+        return replace(cut, complete=False)
 
 
 def _regraded(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

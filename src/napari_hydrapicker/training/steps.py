@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.hydra.anchors import assign
+from napari_hydrapicker.hydra.anchors import BOX_WPX, assign
 from napari_hydrapicker.hydra.device import precision
 from napari_hydrapicker.hydra.losses import DetectionLoss, detection_loss
 from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
 from napari_hydrapicker.training.sources import Crop, Source
-from napari_hydrapicker.training.validation import DENSE_STRIDE
+from napari_hydrapicker.training.validation import DENSE_STRIDE, distance_to, read_answer
 
 MAX_GRADIENT = 5.0  # longer gradients of the detection losses are cut to this norm
+SURE_LOGIT = 0.0  # a probability of about 0.7, once calibrated
 
 
 def shares_of(sources: Sequence[Source], weights: Sequence[float]) -> NDArray[np.float64]:
@@ -64,6 +65,32 @@ def loss_of(
         for c in crops
     ]  # fmt: skip
     return detection_loss(raw, labels, DENSE_STRIDE, lambda_cls)
+
+
+def sparing_unlabelled(model: HydraPicker, images: Tensor, crops: Sequence[Crop]) -> list[Crop]:
+    """Ignore what `model` is sure is a particle where not all particles are labelled.
+
+    Those who label a micrograph miss particles, or leave them out; taught as background, they teach doubt of
+    all that look like them. The model that is asked is the running mean of the one in training (Liu et al.,
+    "Unbiased Teacher", 2021, whose teacher labels; this one only spares).
+
+    Parameters
+    ----------
+    images, crops
+        A batch (B, 1, H, W), and its labels; complete ones are returned as they are.
+    """
+    if all(crop.complete for crop in crops):
+        return list(crops)
+    device = images.device
+    model.eval()
+    with torch.inference_mode(), precision(device):
+        raw = model(images.contiguous(memory_format=torch.channels_last)).float().cpu()
+    spared = []
+    for answer, crop in zip(raw.split(1), crops, strict=True):
+        centres, _ = read_answer(answer, crop.image.shape, crop.yx, np.empty((0, 2)), floor=SURE_LOGIT)
+        unlabelled = centres[distance_to(centres, crop.yx) > BOX_WPX / 2]
+        spared.append(crop if crop.complete else crop.ignoring(unlabelled))
+    return spared
 
 
 def warmed_up(step: int, warmup_steps: int) -> float:

@@ -56,10 +56,11 @@ class DisplayLoader(QObject):
             self._submit(one, filter)
 
     def forget(self) -> None:
-        """Drop all copies; nothing that is still under way will be announced."""
+        """Drop all copies, those that are still under way too."""
         self._wanted = None
         for future in self._pending.values():
             future.cancel()
+        self._pending.clear()
         self._images.clear()
 
     def close(self) -> None:
@@ -77,7 +78,9 @@ class DisplayLoader(QObject):
 
     def _take(self, result: tuple[_Key, Future[DisplayImage]]) -> None:
         key, future = result
-        self._pending.pop(key, None)
+        if self._pending.get(key) is not future:
+            return  # forgotten while it was made
+        del self._pending[key]
         try:
             image = future.result()
         except HydraPickerError as error:
