@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_hydrapicker.cli.train_sets import names_in, real_set
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.cli.train import names_in, real_set
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.simulation.conditions import Conditions, draw_conditions, draw_wide_conditions
 from napari_hydrapicker.training.assembly import TrainingData, assemble
 from napari_hydrapicker.training.data_sets import load_backgrounds, load_clouds, with_micelles

@@ -26,7 +26,7 @@ from few_shot_table import Row, line, summary
 from few_shot_targets import TRAINING, data_set, figures, from_scratch, gain, suitable_seed
 
 from napari_hydrapicker.hydra.weights import bundled_path, load
-from napari_hydrapicker.training.feature_windows import windows
+from napari_hydrapicker.training.features import windows
 from napari_hydrapicker.training.few_shot import FewShotParameters, train_head
 
 Job = tuple[Path, int]

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from napari_hydrapicker.evaluation.curves import auroc
-from napari_hydrapicker.hydra.head import Head
-from napari_hydrapicker.hydra.model import HydraPicker
+from napari_hydrapicker.evaluation.metrics import auroc
+from napari_hydrapicker.hydra.layers import Head
+from napari_hydrapicker.hydra.network import HydraPicker
 from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.normalise import flatten, normalise
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
@@ -19,12 +19,12 @@ from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
-from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-from napari_hydrapicker.training.feature_windows import Window, windows
-from napari_hydrapicker.training.head_gain import gain_error
-from napari_hydrapicker.training.head_validation import HeadScores, score_head, together
+from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph, Marks
+from napari_hydrapicker.training.features import Window, windows
+from napari_hydrapicker.training.few_shot import gain_error
 from napari_hydrapicker.training.single_head import SingleHeadParameters, train_single_head
 from napari_hydrapicker.training.sources import LabelledMicrograph, RealSource
+from napari_hydrapicker.training.validation import HeadScores, score_head, together
 
 SHAPE_WPX = (448, 512)
 CELL_WPX = 16

@@ -21,10 +21,10 @@ import mrcfile
 import numpy as np
 import torch
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.evaluation.matching import Criterion
 from napari_hydrapicker.evaluation.report import Sample, evaluate_sets
-from napari_hydrapicker.micrograph import Micrograph, open_micrograph
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.simulation.conditions import draw_conditions, draw_wide_conditions

@@ -27,7 +27,7 @@ import numpy as np
 
 from napari_hydrapicker.cli import pick_loading
 from napari_hydrapicker.cli.main import run
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.manifest import Manifest
 from napari_hydrapicker.picking.run_config import NetworkFile
 from napari_hydrapicker.picks import Picks

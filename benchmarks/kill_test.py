@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 
 from napari_hydrapicker.errors import HydraPickerError
-from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.project import corrections
-from napari_hydrapicker.project.edit import Edit, EditKind
+from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.project import edits as corrections
+from napari_hydrapicker.project.edits import Edit, EditKind
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.project import Project
 

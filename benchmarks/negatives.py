@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_hydrapicker.evaluation.overlay import draw_overlay
 from napari_hydrapicker.imaging.prepare import Prepared, prepare
-from napari_hydrapicker.micrograph import Micrograph, open_micrograph
-from napari_hydrapicker.micrograph_files import find_micrographs
-from napari_hydrapicker.overlay import draw_overlay
+from napari_hydrapicker.io.find import find_micrographs
+from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 
 PIXEL_ANGSTROM = 1.0  # a length in Angstrom is then the same number of pixels

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from napari_hydrapicker.cli.simulate import write_mrc
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.imaging.rescale import working_shape
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.micrograph import simulate

@@ -100,9 +100,9 @@ def seconds(job: Callable[[], object]) -> float:
 def our_jobs(path: Path, arguments: argparse.Namespace) -> dict[str, Callable[[], object]]:
     """Preparing alone, and picking in all."""
     from napari_hydrapicker.hydra.metadata import Metadata
-    from napari_hydrapicker.hydra.model import HydraPicker
+    from napari_hydrapicker.hydra.network import HydraPicker
     from napari_hydrapicker.imaging.prepare import prepare
-    from napari_hydrapicker.micrograph import open_micrograph
+    from napari_hydrapicker.io.micrograph import open_micrograph
     from napari_hydrapicker.picking.hydra import HydraNetPicker
 
     if arguments.untrained:  # computes as long as a trained one

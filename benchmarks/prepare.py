@@ -15,7 +15,7 @@ import mrcfile
 import numpy as np
 
 from napari_hydrapicker.imaging.prepare import prepare
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.io.micrograph import open_micrograph
 
 
 def median_ms(path: Path, diameter_angstrom: float, use_mask: bool, repeats: int) -> float:

@@ -147,7 +147,7 @@ def main() -> None:
     arguments = parser.parse_args()
     import napari
 
-    from napari_hydrapicker.widgets.dock import HydraPickerWidget
+    from napari_hydrapicker.gui.dock import HydraPickerWidget
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "micrographs"

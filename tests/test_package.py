@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 import napari_hydrapicker
-from napari_hydrapicker import formats, micrograph_files
 from napari_hydrapicker.cli.main import run
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io import find as micrograph_files
 
 DISTRIBUTION = "napari-hydrapicker"
 ROOT = Path(__file__).parent.parent

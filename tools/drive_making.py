@@ -125,7 +125,7 @@ def join(driver: Driver, picks: Path) -> None:
 
 def close_and_reopen(driver: Driver, folder: Path) -> None:
     """Close the dock during a training, open the folder in a new one, and wait for the picker there."""
-    from napari_hydrapicker.widgets.dock import HydraPickerWidget
+    from napari_hydrapicker.gui.dock import HydraPickerWidget
 
     driver.click(driver.dock.make.header)
     make(driver, "left")

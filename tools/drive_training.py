@@ -27,7 +27,7 @@ from heartbeat import Heartbeat
 from qtpy.QtCore import Qt
 from window_driver import Driver, button, pause, pick_all, wait
 
-from napari_hydrapicker.background.messages import Trained
+from napari_hydrapicker.worker.messages import Trained
 
 
 def correct_by_clicks(driver: Driver) -> None:
@@ -75,7 +75,7 @@ def train(driver: Driver, name: str) -> None:
 
 def close_and_reopen(driver: Driver, folder: Path) -> None:
     """Close the dock during a training, open the folder in a new one, and wait for the head there."""
-    from napari_hydrapicker.widgets.dock import HydraPickerWidget
+    from napari_hydrapicker.gui.dock import HydraPickerWidget
 
     train(driver, "left")
     wait(lambda: driver.dock.train.progress.bar.value() > 0)

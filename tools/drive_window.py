@@ -24,7 +24,7 @@ from qtpy.QtTest import QTest
 from window_driver import Driver, button, pause, wait
 
 from napari_hydrapicker.picks import Source
-from napari_hydrapicker.session import Session
+from napari_hydrapicker.project.session import Session
 
 GUIDE = {"window": "3-picked", "correct": "5-corrected", "gallery": "6-gallery", "export": "8-exported"}
 LOW_PASS_ANGSTROM = "30"
@@ -43,7 +43,7 @@ def expected(dock: object) -> dict[str, np.ndarray]:
 
 def run(folder: Path, diameter: str, out: Path) -> None:
     """Do the whole tour."""
-    from napari_hydrapicker import formats
+    from napari_hydrapicker.io import coordinates as formats
 
     driver = Driver(out)
     dock, session = driver.dock, driver.dock.session

@@ -15,9 +15,9 @@ from trouble import Told
 from window_driver import Driver, button, check, wait
 
 from napari_hydrapicker.project.project import Project
-from napari_hydrapicker.project.status import Status
-from napari_hydrapicker.session import Session
-from napari_hydrapicker.training_set import head_libraries
+from napari_hydrapicker.project.records import Status
+from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.project.training_set import head_libraries
 
 
 class FailingWindow:

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from qtpy.QtTest import QTest
 from window_driver import Driver, button, check, pause, wait
 
-from napari_hydrapicker.background.messages import CorrectedRef, Trained, TrainRequest
-from napari_hydrapicker.heads.library import user_library
-from napari_hydrapicker.heads.record import HeadRecord
+from napari_hydrapicker.hydra.head_record import HeadRecord
+from napari_hydrapicker.picking.head_library import user_library
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.project.project import Project
+from napari_hydrapicker.project.records import CorrectedRef
+from napari_hydrapicker.worker.messages import Trained, TrainRequest
 
 DRAG_PX = np.array([9.0, -6.0])  # rows and columns: not to be mistaken for one another
 APART_PX = 60.0

@@ -13,7 +13,7 @@ from pathlib import Path
 from napari.utils.notifications import ErrorNotification, notification_manager
 from window_driver import check, wait
 
-from napari_hydrapicker.widgets.jobs import Jobs
+from napari_hydrapicker.gui.controllers.jobs import Jobs
 
 _CRASH = """
 import {module} as module
@@ -42,7 +42,7 @@ def noting(parameters):
 head_trainer._smaller = noting
 """
 _WORK = """
-from napari_hydrapicker.background import worker
+from napari_hydrapicker.worker import worker
 worker.give_way = worker.weigh_session = lambda by: None  # the tour is not to wait for other programs
 worker.main()
 """

@@ -45,7 +45,7 @@ class Driver:
     def __init__(self, out: Path) -> None:
         import napari
 
-        from napari_hydrapicker.widgets.dock import HydraPickerWidget
+        from napari_hydrapicker.gui.dock import HydraPickerWidget
 
         QApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
         self.out = out

@@ -8,8 +8,8 @@ import mrcfile
 import numpy as np
 import pytest
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.cli.main import run
+from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.picks import Picks
 
 PICKS = {

@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.cli import demo as demo_module
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.metadata import Metadata
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.simulation import sample
 

@@ -9,8 +9,8 @@ import mrcfile
 import numpy as np
 import pytest
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.cli import main as cli
+from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.picks import Picks
 
 TRUTH = np.array([[60.0, 200.0], [100.0, 40.0], [30.0, 120.0], [90.0, 260.0]])

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.cli.main import run
-from napari_hydrapicker.heads.library import HOME_VARIABLE, user_library
 from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.metadata import Metadata
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.picking.head_library import HOME_VARIABLE, user_library
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.training import finetune as job
-from napari_hydrapicker.training.head_validation import HeadScores
+from napari_hydrapicker.training.validation import HeadScores
 
 
 @pytest.fixture

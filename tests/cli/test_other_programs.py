@@ -10,10 +10,10 @@ import mrcfile
 import numpy as np
 import pytest
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.cli import main as cli
 from napari_hydrapicker.cli.finetune_examples import read_examples
-from napari_hydrapicker.formats.frame_check import Reading
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io.coordinates.frame_check import Reading
 from napari_hydrapicker.picks import Picks
 
 SHAPE = (500, 800)

@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.cli.main import run
-from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary
-from napari_hydrapicker.heads.record import HeadRecord
-from napari_hydrapicker.hydra.head import ThesisHead
+from napari_hydrapicker.hydra.head_record import HeadRecord
+from napari_hydrapicker.hydra.layers import ThesisHead
 from napari_hydrapicker.hydra.metadata import Metadata
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import body_hash, load, save
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.picking.head_library import HOME_VARIABLE, HeadLibrary
 
 
 def write_micrograph(path: Path, seed: int, pixel_size: float = 2.0) -> Path:

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hydrapicker import formats
+from napari_hydrapicker.cgan import weights as generator_file
+from napari_hydrapicker.cgan.networks import Generator
+from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.cli.main import run
-from napari_hydrapicker.gan import weights as generator_file
-from napari_hydrapicker.gan.generator import Generator
-from napari_hydrapicker.gan.weights import GeneratorMetadata
-from napari_hydrapicker.picking.generators import user_generators
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.picking.model_files import user_generators
 
 
 @pytest.fixture(scope="module")

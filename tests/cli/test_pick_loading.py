@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 import torch
 
+from napari_hydrapicker.cgan import weights as generator_file
+from napari_hydrapicker.cgan.networks import Generator
+from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.cli.pick_loading import Choice
 from napari_hydrapicker.cli.pickers import PickerName
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.gan import weights as generator_file
-from napari_hydrapicker.gan.generator import Generator
-from napari_hydrapicker.gan.weights import GeneratorMetadata
-from napari_hydrapicker.heads.library import HOME_VARIABLE
 from napari_hydrapicker.hydra.bundled import bundled_path
-from napari_hydrapicker.picking.generators import user_generators
+from napari_hydrapicker.picking.head_library import HOME_VARIABLE
+from napari_hydrapicker.picking.model_files import user_generators
 
 HYDRA = Choice(PickerName.HYDRA, None, None, None, "cpu", None, False)
 CGAN = replace(HYDRA, picker=PickerName.CGAN)

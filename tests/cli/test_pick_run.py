@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.cli import pick_run
 from napari_hydrapicker.cli.pick_run import run
 from napari_hydrapicker.errors import CoordinateFileError, MicrographError
-from napari_hydrapicker.formats import _files
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io import files as _files
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.manifest import MANIFEST, MicrographResult, OutputFolderError
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 from napari_hydrapicker.picking.run_config import NetworkFile, RunConfig

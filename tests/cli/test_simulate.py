@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.cli.main import run
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.simulation.procedural import procedural_complex
 
 SMALL = ("--shape", "160x256", "--pixel-size", "4", "--density", "0.3")

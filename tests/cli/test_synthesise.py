@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.cli.simulate import write_mrc
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io.micrograph import open_micrograph
 
 
 def synthesise(out: Path, *options: str, shape: str = "96x160") -> int:

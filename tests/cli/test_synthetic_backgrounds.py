@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_hydrapicker.cli import synthetic_backgrounds
+from napari_hydrapicker.cli import synthesise as synthetic_backgrounds
 from napari_hydrapicker.cli.simulate import write_mrc
-from napari_hydrapicker.cli.synthetic_backgrounds import Scale, free_patches_of
+from napari_hydrapicker.cli.synthesise import Scale, free_patches_of
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.io.micrograph import open_micrograph
 
 
 @pytest.fixture

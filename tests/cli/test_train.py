@@ -8,12 +8,12 @@ import mrcfile
 import numpy as np
 import pytest
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.cli.main import run
-from napari_hydrapicker.hydra import head as head_module
-from napari_hydrapicker.hydra import model as model_module
+from napari_hydrapicker.hydra import layers as head_module
+from napari_hydrapicker.hydra import network as model_module
 from napari_hydrapicker.hydra import weights
-from napari_hydrapicker.hydra.model import Architecture
+from napari_hydrapicker.hydra.network import Architecture
+from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.picks import Picks
 
 SMALL = ("--views", "4", "--crop", "64", "--batch", "1", "--device", "cpu", "--validate-every", "1")

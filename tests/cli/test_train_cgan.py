@@ -8,8 +8,8 @@ import mrcfile
 import numpy as np
 import pytest
 
+from napari_hydrapicker.cgan import weights
 from napari_hydrapicker.cli.main import run
-from napari_hydrapicker.gan import weights
 from napari_hydrapicker.training import cgan_publish
 
 SMALL = ("--steps", "2", "--batch", "1", "--size", "64", "--width", "2", "--device", "cpu")

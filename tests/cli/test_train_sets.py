@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_hydrapicker.cli.train_sets import names_in, real_set, shared_heads
+from napari_hydrapicker.cli.train import names_in, real_set, shared_heads
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.training.assembly import RealSet
 

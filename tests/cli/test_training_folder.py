@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_hydrapicker.cli.training_folder import training_in
+from napari_hydrapicker.cli.interruption import training_in
 from napari_hydrapicker.errors import ParameterError
 
 

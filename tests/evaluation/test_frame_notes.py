@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.evaluation.frame_notes import frame_notes
-from napari_hydrapicker.evaluation.results import Sample
+from napari_hydrapicker.evaluation.report import Sample
 from napari_hydrapicker.picks import Picks
 
 SHAPE = (400, 700)

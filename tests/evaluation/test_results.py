@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_hydrapicker.evaluation.curves import F1, PrecisionRecall
 from napari_hydrapicker.evaluation.matching import Criterion
-from napari_hydrapicker.evaluation.results import CriterionScores, Evaluation, Sample, Scores
+from napari_hydrapicker.evaluation.metrics import F1, PrecisionRecall
+from napari_hydrapicker.evaluation.report import CriterionScores, Evaluation, Sample, Scores
 from napari_hydrapicker.picks import Picks
 
 NOTHING = Picks.from_xy([], [])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
-from napari_hydrapicker.evaluation.scale import Scales
-from napari_hydrapicker.formats.folder import Key
+from napari_hydrapicker.evaluation.micrograph_sizes import Scales
+from napari_hydrapicker.io.coordinates.folder import Key
 from napari_hydrapicker.picks import Picks
 
 PICKS = Picks(np.array([[10.0, 90.4], [20.0, 5.0]]))

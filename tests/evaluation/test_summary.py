@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from napari_hydrapicker.errors import CoordinateFileError
-from napari_hydrapicker.evaluation.summary import read_summaries
-from napari_hydrapicker.formats.folder import Key
+from napari_hydrapicker.evaluation.micrograph_sizes import read_summaries
+from napari_hydrapicker.io.coordinates.folder import Key
 
 HEAD = "micrograph,picks,mean_score,pixel_size_angstrom,rows,columns,seconds,error\n"
 

@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from napari_hydrapicker.evaluation.report import evaluate_sets
-from napari_hydrapicker.evaluation.results import Evaluation, Sample
-from napari_hydrapicker.evaluation.table import headline_rows, number, scores_table
+from napari_hydrapicker.evaluation.report import (
+    Evaluation,
+    Sample,
+    evaluate_sets,
+    headline_rows,
+    number,
+    scores_table,
+)
 from napari_hydrapicker.picks import Picks
 
 # 2 px a working pixel; the first pick lies 3 px below and 1 px left of its particle.

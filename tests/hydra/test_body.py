@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from napari_hydrapicker.hydra.body import ThesisBody
+from napari_hydrapicker.hydra.layers import ThesisBody
 
 
 def test_keeps_a_non_square_shape() -> None:

@@ -14,7 +14,7 @@ from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra import bundled, weights
 from napari_hydrapicker.hydra.bundled import bundled_path, check_not_own, head_names
 from napari_hydrapicker.hydra.metadata import Metadata
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 
 
 def test_names_as_the_network_has_them(tmp_path: Path) -> None:

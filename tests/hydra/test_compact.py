@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_hydrapicker.hydra.compact import ChannelNorm, CompactBody, CompactHead
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra.layers import ChannelNorm, CompactBody, CompactHead
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_hydrapicker.hydra.head import ThesisHead
+from napari_hydrapicker.hydra.layers import ThesisHead
 
 CHANNELS = 8
 

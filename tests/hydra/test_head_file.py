@@ -8,12 +8,11 @@ import pytest
 import torch
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.heads.record import HeadRecord
-from napari_hydrapicker.hydra import container
-from napari_hydrapicker.hydra.head import Head, ThesisHead
-from napari_hydrapicker.hydra.head_file import attach, load_head, save_head
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
-from napari_hydrapicker.hydra.weights import body_hash
+from napari_hydrapicker.hydra.head_record import HeadRecord
+from napari_hydrapicker.hydra.layers import Head, ThesisHead
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
+from napari_hydrapicker.hydra.weights import attach, body_hash, load_head, save_head
+from napari_hydrapicker.io import safetensors as container
 
 SMALL = Architecture(channels=4, groups=4)
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from napari_hydrapicker.heads.record import HeadRecord
+from napari_hydrapicker.hydra.head_record import HeadRecord
 from napari_hydrapicker.hydra.metadata import Metadata
-from napari_hydrapicker.hydra.model import Architecture
+from napari_hydrapicker.hydra.network import Architecture
 
 FULL: dict[str, Any] = {
     "heads": ("generic", "ribosome", "capsid"),

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.hydra import container, weights
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra import weights
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import Metadata
+from napari_hydrapicker.io import safetensors as container
 
 SMALL = Architecture(channels=8, groups=4, dropout=0.1)
 META = Metadata(

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_hydrapicker.imaging.crops import particle_crops
-from napari_hydrapicker.imaging.display import display_image
+from napari_hydrapicker.imaging.display import display_image, particle_crops
 
 TRUTH = np.array([[60.0, 310.0], [201.5, 47.25], [120.0, 160.0]])
 

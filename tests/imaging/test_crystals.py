@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_hydrapicker.imaging.crystals import crystalline_ice
+from napari_hydrapicker.imaging.ice import crystalline_ice
 from napari_hydrapicker.imaging.masks import usable_mask
 
 

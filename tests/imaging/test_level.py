@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_hydrapicker.imaging.level import tile_level
+from napari_hydrapicker.imaging.ice import tile_level
 
 
 @pytest.mark.parametrize("slope", [0.0, 2.0, 30.0])

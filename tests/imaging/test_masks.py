@@ -5,8 +5,8 @@ from scipy import ndimage
 from napari_hydrapicker.imaging.masks import usable_mask
 from napari_hydrapicker.imaging.prepare import prepare
 from napari_hydrapicker.imaging.rescale import rescale, to_wpx
-from napari_hydrapicker.micrograph import open_micrograph
-from napari_hydrapicker.micrograph_files import find_micrographs
+from napari_hydrapicker.io.find import find_micrographs
+from napari_hydrapicker.io.micrograph import open_micrograph
 
 
 def ice(shape=(420, 610), n_particles=120, contrast=1.5, smooth=0.0, seed=0):

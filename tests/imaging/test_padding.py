@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.imaging.padding import pad_with_noise
+from napari_hydrapicker.imaging.normalise import pad_with_noise
 
 
 @pytest.fixture

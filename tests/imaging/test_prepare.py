@@ -4,7 +4,7 @@ import pytest
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.imaging.prepare import prepare
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.io.micrograph import open_micrograph
 
 
 def save(path, image, pixel_size=2.0):

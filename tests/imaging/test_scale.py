@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.imaging.scale import diameter_on, pixel_angstrom
-from napari_hydrapicker.micrograph import Micrograph, open_micrograph
+from napari_hydrapicker.imaging.rescale import diameter_on, pixel_angstrom
+from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 
 
 def micrograph(path: Path, pixel_size: float) -> Micrograph:

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_hydrapicker.imaging.level import tile_level
+from napari_hydrapicker.imaging.ice import thick_ice, tile_level
 from napari_hydrapicker.imaging.masks import usable_mask
-from napari_hydrapicker.imaging.thick_ice import thick_ice
 
 ORDINARY = ["usual", "empty", "crowded", "denoised", "faint", "strong"]
 

@@ -4,15 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_hydrapicker.imaging.tiles import (
-    closed,
-    connected,
-    eroded,
-    grow,
-    opened,
-    robust,
-    tile_statistics,
-)
+from napari_hydrapicker.imaging.tiles import closed, connected, eroded, grow, opened, robust, tile_statistics
 
 AREAS = arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 17)))
 

@@ -15,10 +15,10 @@ import mrcfile
 import numpy as np
 import pytest
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.errors import MicrographError
-from napari_hydrapicker.formats import _files
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io import files as _files
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking import manifest, outputs
 from napari_hydrapicker.picking.batch import open_all, pick_all
 from napari_hydrapicker.picking.manifest import MANIFEST, MicrographResult, OutputFolderError

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_hydrapicker.cgan.preprocess import to_canvas
+from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
+from napari_hydrapicker.cgan.weights import bundled_path
 from napari_hydrapicker.evaluation.matching import Criterion, match
-from napari_hydrapicker.formats import read
-from napari_hydrapicker.gan.canvas import to_canvas
-from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
-from napari_hydrapicker.gan.weights import bundled_path
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.io.coordinates import read
+from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.cgan import CGanPicker
-from napari_hydrapicker.training.cgan_pairs import PairMaker, varied
+from napari_hydrapicker.training.cgan_data import PairMaker, varied
 
 
 @pytest.fixture(scope="module")

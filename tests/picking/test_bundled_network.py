@@ -10,12 +10,12 @@ import pytest
 
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.imaging.rescale import working_shape
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.hydra import HydraNetPicker
-from napari_hydrapicker.simulation.cloud import from_atoms
 from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.projection import make_species
+from napari_hydrapicker.simulation.structures import from_atoms
 
 SHAPE, PIXEL_SIZE, DIAMETER = (700, 1210), 3.0, 126.0  # 42 px: 2 px a working pixel
 

@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from napari_hydrapicker.cgan import weights as generator_file
+from napari_hydrapicker.cgan.networks import Generator
+from napari_hydrapicker.cgan.preprocess import Canvas
+from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, ParameterError, WeightsError
-from napari_hydrapicker.gan import weights as generator_file
-from napari_hydrapicker.gan.canvas import Canvas
-from napari_hydrapicker.gan.generator import Generator
-from napari_hydrapicker.gan.weights import GeneratorMetadata
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.io.micrograph import open_micrograph
+from napari_hydrapicker.picking.base import Picker
 from napari_hydrapicker.picking.cgan import CGanPicker
-from napari_hydrapicker.picking.picker import Picker
 
 SHAPE_CPX = (120, 200)
 SHAPE_PX = (600, 1000)  # 5 micrograph pixels a canvas pixel: a particle of 20 is 100 across

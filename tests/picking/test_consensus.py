@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.consensus import Consensus, consensus
-from napari_hydrapicker.picking.joint_score import DOUBT
+from napari_hydrapicker.picking.consensus import DOUBT, Consensus, consensus
 from napari_hydrapicker.picks import Picks
 
 DISTANCE_PX = 10.0

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from napari_hydrapicker.errors import OutOfMemoryError, ParameterError
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
-from napari_hydrapicker.picking import dense
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
+from napari_hydrapicker.picking import hydra as dense
 
 
 def image(rows: int, cols: int) -> np.ndarray:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from napari_hydrapicker.cgan import weights as generator_file
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.gan import weights as generator_file
 from napari_hydrapicker.hydra.weights import bundled_path
-from napari_hydrapicker.picking import generators
-from napari_hydrapicker.picking.generators import (
+from napari_hydrapicker.picking import model_files as generators
+from napari_hydrapicker.picking.model_files import (
     GeneratorLibrary,
     check_file,
     check_name,

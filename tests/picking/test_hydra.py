@@ -13,10 +13,10 @@ from torch import nn
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra.metadata import Metadata
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import save
 from napari_hydrapicker.imaging.prepare import Prepared
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 
 SHAPE_WPX = (150, 230)  # no multiples of 16: padded to 160 x 240

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
-from napari_hydrapicker.formats.folder import Key
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.io.coordinates.folder import Key
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, consensus
-from napari_hydrapicker.picking.imported import ImportedPicks
-from napari_hydrapicker.picking.joint import JointPicker
+from napari_hydrapicker.picking.joint import ImportedPicks, JointPicker
 from napari_hydrapicker.picks import Picks
 
 MICROGRAPH = Micrograph(Path("m1.mrc"), (200, 500), 2.0)

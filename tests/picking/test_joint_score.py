@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
-from napari_hydrapicker.picking.joint_score import DOUBT, joint_score
+from napari_hydrapicker.picking.consensus import DOUBT, joint_score
 
 SILENT = np.nan
 EVEN = np.ones(2)

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.heads.library import HOME_VARIABLE, HeadLibrary, user_library
-from napari_hydrapicker.heads.record import HeadRecord
-from napari_hydrapicker.hydra.head import Head, ThesisHead
+from napari_hydrapicker.hydra.head_record import HeadRecord
+from napari_hydrapicker.hydra.layers import Head, ThesisHead
 from napari_hydrapicker.hydra.metadata import Metadata
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import body_hash, load, save
-from napari_hydrapicker.micrograph import Micrograph, open_micrograph
+from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
+from napari_hydrapicker.picking.head_library import HOME_VARIABLE, HeadLibrary, user_library
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.training.few_shot import FewShotParameters

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
-from napari_hydrapicker.formats import _files
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io import files as _files
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking import outputs
 from napari_hydrapicker.picking.manifest import MANIFEST
 from napari_hydrapicker.picking.outputs import SUMMARY_COLUMNS, OutputFolder, Settings, is_disk_full

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.picker import check_lengths, doubt, inside, usable
+from napari_hydrapicker.picking.base import check_lengths, doubt, inside, usable
 from napari_hydrapicker.picks import Picks
 
 SHAPE = (60, 100)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
-from napari_hydrapicker.picking.suppress import suppress
+from napari_hydrapicker.picking.base import suppress
 
 
 def test_the_best_of_a_chain_suppresses_only_its_neighbours() -> None:

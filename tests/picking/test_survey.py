@@ -11,7 +11,7 @@ import pytest
 from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.imaging.prepare import Prepared
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
-from napari_hydrapicker.micrograph import Micrograph, open_micrograph
+from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.picking import survey
 from napari_hydrapicker.picking.hydra import Contrast
 from napari_hydrapicker.picks import Picks

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_hydrapicker.picking.turned import Answer, averaged_over_turns
+from napari_hydrapicker.picking.hydra import Answer, averaged_over_turns
 
 
 def darkness(image: np.ndarray) -> Answer:

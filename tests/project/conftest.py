@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.project import Project
 

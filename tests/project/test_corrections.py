@@ -3,7 +3,7 @@
 import numpy as np
 
 from napari_hydrapicker.picks import Source
-from napari_hydrapicker.project import corrections
+from napari_hydrapicker.project import edits as corrections
 from napari_hydrapicker.project.labels import Labels
 
 from .conftest import make_labels

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_hydrapicker.project import corrections
-from napari_hydrapicker.project.counts import ScoreTable, is_shown
-from napari_hydrapicker.project.labels import Labels
+from napari_hydrapicker.project import edits as corrections
+from napari_hydrapicker.project.labels import Labels, ScoreTable, is_shown
 
 from .conftest import any_labels, make_labels
 

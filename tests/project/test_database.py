@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import ProjectError
-from napari_hydrapicker.project import corrections
+from napari_hydrapicker.project import edits as corrections
 from napari_hydrapicker.project.project import Project
-from napari_hydrapicker.project.status import Status
+from napari_hydrapicker.project.records import Status
 
 
 def _make_full(project: Project) -> None:

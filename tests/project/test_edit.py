@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from napari_hydrapicker.project.edit import Edit, EditKind
+from napari_hydrapicker.project.edits import Edit, EditKind
 from napari_hydrapicker.project.labels import Labels
 
 from .conftest import any_labels, make_labels

@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.project import corrections
-from napari_hydrapicker.project.edit import Edit, EditKind
+from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.project import edits as corrections
+from napari_hydrapicker.project.edits import Edit, EditKind
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.project import Project
 

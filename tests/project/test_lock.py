@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from napari_hydrapicker.project.lock import ProjectLock
+from napari_hydrapicker.project.database import ProjectLock
 
 
 def test_one_holder_at_a_time(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.project import corrections
-from napari_hydrapicker.project.merging import far_from, is_edited, new_picks
+from napari_hydrapicker.project import edits as corrections
+from napari_hydrapicker.project.edits import far_from, is_edited, new_picks
 
 from .conftest import make_labels
 

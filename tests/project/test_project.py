@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
-from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.project.edit import Edit, EditKind
+from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.project.edits import Edit, EditKind
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.project import Project
-from napari_hydrapicker.project.status import Status
+from napari_hydrapicker.project.records import Status
 
 from .conftest import make_labels
 
@@ -27,7 +27,7 @@ BURST = """
 import sys
 from pathlib import Path
 import numpy as np
-from napari_hydrapicker.project.corrections import added
+from napari_hydrapicker.project.edits import added
 from napari_hydrapicker.project.project import Project
 project = Project.open(Path(sys.argv[1]))
 number = project.micrographs()[0].id
@@ -225,7 +225,7 @@ import os, signal, sys
 from pathlib import Path
 import numpy as np
 from napari_hydrapicker.project import edit_log
-from napari_hydrapicker.project.corrections import added
+from napari_hydrapicker.project.edits import added
 from napari_hydrapicker.project.project import Project
 project = Project.open(Path(sys.argv[1]))
 project._db.execute("PRAGMA cache_size = 1")

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from napari_hydrapicker.project.records import MicrographRecord
-from napari_hydrapicker.project.status import Status
+from napari_hydrapicker.project.records import MicrographRecord, Status
 
 
 def test_a_record_gives_its_micrograph(tmp_path: Path) -> None:

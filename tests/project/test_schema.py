@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from napari_hydrapicker.errors import ProjectError
-from napari_hydrapicker.project import schema
+from napari_hydrapicker.project import database as schema
 from napari_hydrapicker.project.project import Project
 
 

@@ -1,6 +1,6 @@
 """Statuses are stored and shown as plain words."""
 
-from napari_hydrapicker.project.status import Status
+from napari_hydrapicker.project.records import Status
 
 
 def test_statuses_are_words() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import StructureError
-from napari_hydrapicker.simulation.cloud import POTENTIAL_PER_ATOM, PointCloud, from_atoms, from_density
+from napari_hydrapicker.simulation.structures import POTENTIAL_PER_ATOM, PointCloud, from_atoms, from_density
 
 
 def test_atoms_are_centred_and_weighted_by_their_number() -> None:

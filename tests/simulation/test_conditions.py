@@ -7,11 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from napari_hydrapicker.simulation.conditions import (
-    Conditions,
-    draw_conditions,
-    draw_wide_conditions,
-)
+from napari_hydrapicker.simulation.conditions import Conditions, draw_conditions, draw_wide_conditions
 
 DRAWN = [draw_conditions(np.random.default_rng(i)) for i in range(400)]
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist
 
-from napari_hydrapicker.simulation.placement import place
+from napari_hydrapicker.simulation.micrograph import place
 
 SHAPE = (300, 700)
 

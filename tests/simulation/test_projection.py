@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hydrapicker.simulation.cloud import from_atoms
 from napari_hydrapicker.simulation.procedural import procedural_complex
 from napari_hydrapicker.simulation.projection import (
     PIXELS_PER_DIAMETER,
@@ -17,6 +16,7 @@ from napari_hydrapicker.simulation.projection import (
     project,
     random_rotations,
 )
+from napari_hydrapicker.simulation.structures import from_atoms
 
 
 def test_one_point_lands_on_its_row_and_column() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
-from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
+from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph, Marks
 
 
 @pytest.fixture(autouse=True, scope="package")

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_hydrapicker.hydra import head as head_module
+from napari_hydrapicker.hydra import layers as head_module
 from napari_hydrapicker.hydra.losses import bias_loss
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
-from napari_hydrapicker.training.adam_descent import AdamDescent, to_median
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.training.checkpoint import load_checkpoint, save_checkpoint
+from napari_hydrapicker.training.optim import AdamDescent, to_median
 
 NAMES = ("a", "b", "c")
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from napari_hydrapicker.hydra.anchors import Assignment, assign
-from napari_hydrapicker.training.anchoring import anchor_loss
+from napari_hydrapicker.training.head_trainer import anchor_loss
 
 STRIDE = 8
 SHAPE = (5, 9)

@@ -8,10 +8,10 @@ import mrcfile
 import numpy as np
 import pytest
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.simulation.cloud import PointCloud, from_atoms
+from napari_hydrapicker.simulation.structures import PointCloud, from_atoms
 from napari_hydrapicker.training.assembly import RealSet, TrainingData, assemble
 
 SHAPE = (180, 260)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from napari_hydrapicker.hydra.losses import bias_loss
-from napari_hydrapicker.training.bias_term import BiasForm, bias_gradient
+from napari_hydrapicker.training.optim import BiasForm, bias_gradient
 
 
 def small(seed: int) -> nn.Module:

@@ -7,8 +7,8 @@ import copy
 import pytest
 import torch
 
-from napari_hydrapicker.hydra.head import Head, ThesisHead
-from napari_hydrapicker.training.blending import blended
+from napari_hydrapicker.hydra.layers import Head, ThesisHead
+from napari_hydrapicker.training.few_shot import blended
 
 
 @pytest.fixture

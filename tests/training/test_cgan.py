@@ -12,11 +12,9 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+from napari_hydrapicker.cgan.networks import Discriminator, Generator
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.gan.discriminator import Discriminator
-from napari_hydrapicker.gan.generator import Generator
-from napari_hydrapicker.training.cgan import train_cgan
-from napari_hydrapicker.training.cgan_parameters import CGanParameters, CGanProgress
+from napari_hydrapicker.training.cgan import CGanParameters, CGanProgress, train_cgan
 
 SHAPE = (48, 64)
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.training.cgan_batches import MIN_PAIR, draw_batch, fixed_pairs
+from napari_hydrapicker.training.cgan_data import MIN_PAIR, draw_batch, fixed_pairs
 
 
 @dataclass(frozen=True)

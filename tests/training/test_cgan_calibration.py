@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_hydrapicker.gan.score import Calibration, probability
-from napari_hydrapicker.training.cgan_calibration import fit_calibration
+from napari_hydrapicker.cgan.predict import Calibration, probability
+from napari_hydrapicker.training.cgan_validation import fit_calibration
 
 USUAL: Calibration = (6.5, 1.2, -3.5)
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_hydrapicker.gan.canvas import CANVAS_DIAMETER_CPX, FLOOR, Canvas
-from napari_hydrapicker.gan.generator import Generator
-from napari_hydrapicker.gan.localise import LocaliseParameters
-from napari_hydrapicker.gan.synthesis import Pair
-from napari_hydrapicker.training.cgan_held_out import Known, find, known_micrograph, known_pair
+from napari_hydrapicker.cgan.localise import LocaliseParameters
+from napari_hydrapicker.cgan.networks import Generator
+from napari_hydrapicker.cgan.preprocess import CANVAS_DIAMETER_CPX, FLOOR, Canvas
+from napari_hydrapicker.cgan.synthesis import Pair
+from napari_hydrapicker.training.cgan_validation import Known, find, known_micrograph, known_pair
 
 SHAPE = (100, 170)
 MARKS = {(30, 50): 0.1, (70, 40): 0.1, (40, 120): 0.5}  # and the share of brightness that is left

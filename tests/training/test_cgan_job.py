@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_hydrapicker.cgan import weights
+from napari_hydrapicker.cgan.synthesis import Pair
+from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.gan import weights
-from napari_hydrapicker.gan.synthesis import Pair
-from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.training import cgan_publish
-from napari_hydrapicker.training.cgan_job import FILE, make_picker
-from napari_hydrapicker.training.cgan_pairs import PairMaker
-from napari_hydrapicker.training.cgan_parameters import CGanParameters, CGanProgress
+from napari_hydrapicker.training.cgan import CGanParameters, CGanProgress
+from napari_hydrapicker.training.cgan_data import PairMaker
+from napari_hydrapicker.training.cgan_publish import FILE, make_picker
 
 P = CGanParameters(steps=3, batch_size=1, check_every=100, seed=4)
 

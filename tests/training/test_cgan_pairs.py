@@ -8,10 +8,10 @@ import mrcfile
 import numpy as np
 import pytest
 
+from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
-from napari_hydrapicker.micrograph import Micrograph, open_micrograph
-from napari_hydrapicker.training.cgan_pairs import PairMaker, particle_free, typical_canvas, varied
+from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
+from napari_hydrapicker.training.cgan_data import PairMaker, particle_free, typical_canvas, varied
 
 RANGES = SynthesisParameters.for_particles()
 
@@ -61,7 +61,7 @@ def test_each_background_is_of_one_micrograph(tmp_path: Path) -> None:
 
 
 def test_the_share_of_simulated_backgrounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_hydrapicker.training import cgan_pairs
+    from napari_hydrapicker.training import cgan_data as cgan_pairs
 
     patches = particle_free([micrograph(tmp_path / "a.mrc")], 64.0)
     simulated: list[int] = []

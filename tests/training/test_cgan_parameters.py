@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.training.cgan_parameters import CGanParameters, check_parameters
+from napari_hydrapicker.training.cgan import CGanParameters, check_parameters
 
 
 def test_the_defaults_are_in_range() -> None:

@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_hydrapicker.gan.generator import Generator
-from napari_hydrapicker.gan.score import probability
-from napari_hydrapicker.gan.synthesis import Pair
-from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
-from napari_hydrapicker.gan.weights import GeneratorMetadata
+from napari_hydrapicker.cgan.networks import Generator
+from napari_hydrapicker.cgan.predict import probability
+from napari_hydrapicker.cgan.synthesis import Pair
+from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
+from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.training import cgan_publish
-from napari_hydrapicker.training.cgan_held_out import Known, known_pair
-from napari_hydrapicker.training.cgan_pairs import PairMaker
+from napari_hydrapicker.training.cgan_data import PairMaker
 from napari_hydrapicker.training.cgan_publish import publish_generator
+from napari_hydrapicker.training.cgan_validation import Known, known_pair
 
 PARTICLES = ((30, 50), (100, 40), (70, 110), (130, 130))
 DECOYS = ((30, 120), (130, 70))

@@ -7,11 +7,10 @@ import copy
 import pytest
 import torch
 
-from napari_hydrapicker.hydra import head as head_module
+from napari_hydrapicker.hydra import layers as head_module
 from napari_hydrapicker.hydra.losses import bias_loss
-from napari_hydrapicker.hydra.model import GENERIC, Architecture, HydraPicker
-from napari_hydrapicker.training.bias_term import BiasForm
-from napari_hydrapicker.training.descent import Descent
+from napari_hydrapicker.hydra.network import GENERIC, Architecture, HydraPicker
+from napari_hydrapicker.training.optim import BiasForm, Descent
 
 NAMES = ("a", "b", "c")
 

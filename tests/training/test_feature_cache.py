@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.hydra.model import HydraPicker
-from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-from napari_hydrapicker.training.feature_cache import batch, cached_windows, window_bytes
-from napari_hydrapicker.training.feature_windows import windows
+from napari_hydrapicker.hydra.network import HydraPicker
+from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph, Marks
+from napari_hydrapicker.training.features import batch, cached_windows, window_bytes, windows
 
 NONE = np.empty((0, 2))
 

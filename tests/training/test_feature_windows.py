@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_hydrapicker.errors import OutOfMemoryError
-from napari_hydrapicker.hydra.model import HydraPicker
-from napari_hydrapicker.imaging.padding import pad_with_noise
-from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-from napari_hydrapicker.training.feature_windows import Window, precision, windows
+from napari_hydrapicker.hydra.network import HydraPicker
+from napari_hydrapicker.imaging.normalise import pad_with_noise
+from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph, Marks
+from napari_hydrapicker.training.features import Window, precision, windows
 
 NONE = np.empty((0, 2))
 

@@ -10,17 +10,12 @@ import pytest
 import torch
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.hydra import head as head_module
-from napari_hydrapicker.hydra.head import ThesisHead
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra import layers as head_module
+from napari_hydrapicker.hydra.layers import ThesisHead
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import bundled_path, load
-from napari_hydrapicker.training.corrections import CorrectedMicrograph, Marks
-from napari_hydrapicker.training.few_shot import (
-    FewShotParameters,
-    FewShotProgress,
-    split_by_area,
-    train_head,
-)
+from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph, Marks
+from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, split_by_area, train_head
 
 NONE = np.empty((0, 2))
 QUICK = FewShotParameters(

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from napari_hydrapicker.training.few_shot_parameters import FewShotParameters
+from napari_hydrapicker.training.head_trainer import FewShotParameters
 
 
 def test_the_rate_warms_up_and_falls_to_nothing() -> None:

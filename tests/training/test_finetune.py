@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.heads.record import HeadRecord
+from napari_hydrapicker.hydra.head_record import HeadRecord
 from napari_hydrapicker.hydra.metadata import Metadata
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import body_hash
-from napari_hydrapicker.micrograph import open_micrograph
+from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress
 from napari_hydrapicker.training.finetune import Example, finetune, split
 

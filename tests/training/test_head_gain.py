@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_hydrapicker.training.head_gain import UNKNOWN, gain_error
-from napari_hydrapicker.training.head_validation import HeadScores, together
+from napari_hydrapicker.training.few_shot import UNKNOWN, gain_error
+from napari_hydrapicker.training.validation import HeadScores, together
 
 
 def tiles(rng: np.random.Generator, n: int, quality: float) -> list[HeadScores]:

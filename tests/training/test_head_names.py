@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.heads.names import check_head_name
-from napari_hydrapicker.training.head_names import head_names
+from napari_hydrapicker.hydra.head_record import check_head_name
+from napari_hydrapicker.training.assembly import head_names
 
 
 def test_names_that_are_names_stay() -> None:

@@ -9,13 +9,12 @@ import pytest
 import torch
 
 from napari_hydrapicker.errors import OutOfMemoryError
-from napari_hydrapicker.hydra import head as head_module
-from napari_hydrapicker.hydra.head import Head, ThesisHead
+from napari_hydrapicker.hydra import layers as head_module
+from napari_hydrapicker.hydra.layers import Head, ThesisHead
 from napari_hydrapicker.training import head_trainer
-from napari_hydrapicker.training.corrections import Marks
-from napari_hydrapicker.training.feature_windows import Window
-from napari_hydrapicker.training.few_shot_parameters import FewShotParameters
-from napari_hydrapicker.training.head_trainer import HeadTrainer
+from napari_hydrapicker.training.annotated_micrograph import Marks
+from napari_hydrapicker.training.features import Window
+from napari_hydrapicker.training.head_trainer import FewShotParameters, HeadTrainer
 
 P = FewShotParameters(
     steps=20, batch_size=2, crop_wpx=64, learning_rate=1e-3, warmup_steps=0, ema_decay=0.5, lambda_bias=0.0

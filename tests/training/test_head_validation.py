@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_hydrapicker.hydra.head import Head
-from napari_hydrapicker.training.corrections import Marks
-from napari_hydrapicker.training.feature_windows import Window
-from napari_hydrapicker.training.head_validation import HeadScores, score_head, score_tiles
+from napari_hydrapicker.hydra.layers import Head
+from napari_hydrapicker.training.annotated_micrograph import Marks
+from napari_hydrapicker.training.features import Window
+from napari_hydrapicker.training.validation import HeadScores, score_head, score_tiles
 
 NONE = np.empty((0, 2))
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.training.labels import check_inside
+from napari_hydrapicker.training.data_sets import check_inside
 
 MICROGRAPH = Micrograph(Path("m.mrc"), (100, 300), 1.0)
 CORNERS = [[-0.5, -0.5], [99.5, 299.5], [0, 299], [99, 0]]

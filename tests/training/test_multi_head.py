@@ -12,13 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from napari_hydrapicker.hydra import head as head_module
-from napari_hydrapicker.hydra.model import GENERIC, Architecture, HydraPicker
-from napari_hydrapicker.training.multi_head import (
-    MultiHeadParameters,
-    MultiHeadProgress,
-    train_multi_head,
-)
+from napari_hydrapicker.hydra import layers as head_module
+from napari_hydrapicker.hydra.network import GENERIC, Architecture, HydraPicker
+from napari_hydrapicker.training.multi_head import MultiHeadParameters, MultiHeadProgress, train_multi_head
 from napari_hydrapicker.training.single_head import SingleHeadParameters, train_single_head
 from napari_hydrapicker.training.sources import Crop
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_hydrapicker.training.multi_head_parameters import MultiHeadParameters
+from napari_hydrapicker.training.multi_head import MultiHeadParameters
 
 
 def test_the_learning_rate_warms_up_and_falls_to_nothing() -> None:

@@ -11,14 +11,13 @@ import pytest
 import torch
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.hydra import head as head_module
-from napari_hydrapicker.hydra.model import GENERIC, Architecture, HydraPicker
-from napari_hydrapicker.training import multi_head_trainer
-from napari_hydrapicker.training.multi_head_parameters import MultiHeadParameters
-from napari_hydrapicker.training.multi_head_trainer import MultiHeadTrainer
-from napari_hydrapicker.training.multi_head_validation import MultiHeadAP
+from napari_hydrapicker.hydra import layers as head_module
+from napari_hydrapicker.hydra.network import GENERIC, Architecture, HydraPicker
+from napari_hydrapicker.training import multi_head as multi_head_trainer
+from napari_hydrapicker.training.multi_head import MultiHeadParameters, MultiHeadTrainer
 from napari_hydrapicker.training.single_head import SingleHeadParameters, train_single_head
 from napari_hydrapicker.training.sources import Crop
+from napari_hydrapicker.training.validation import MultiHeadAP
 
 SIZE = 32
 P = MultiHeadParameters(steps=6, batch_size=1, crop_wpx=SIZE, warmup_steps=0, optimiser="sgd")

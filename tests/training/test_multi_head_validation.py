@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hydrapicker.hydra.model import GENERIC, Architecture, HydraPicker
-from napari_hydrapicker.training.head_validation import HeadScores
-from napari_hydrapicker.training.multi_head_validation import (
+from napari_hydrapicker.hydra.network import GENERIC, Architecture, HydraPicker
+from napari_hydrapicker.training.sources import Crop
+from napari_hydrapicker.training.validation import (
+    HeadScores,
     MultiHeadAP,
     average_precisions,
     generic_scores,
+    pooled,
     score_all,
     score_heads,
     together,
 )
-from napari_hydrapicker.training.sources import Crop
-from napari_hydrapicker.training.validation import pooled
 
 SHAPE = (64, 96)
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from napari_hydrapicker.errors import OutOfMemoryError, ParameterError
-from napari_hydrapicker.hydra import head as head_module
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra import layers as head_module
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.training.assembly import TrainingData
 from napari_hydrapicker.training.multi_head import MultiHeadProgress
-from napari_hydrapicker.training.multi_head_validation import MultiHeadAP
 from napari_hydrapicker.training.phases import Run, multi_head_line, single_head_line
 from napari_hydrapicker.training.single_head import Progress
 from napari_hydrapicker.training.sources import Crop, LabelledMicrograph, RealSource
+from napari_hydrapicker.training.validation import MultiHeadAP
 
 BATCHES = {"single": "batches", "multi": "multi_head_trainer"}  # modules that make batches
 TINY = {"steps": 1, "batch_size": 1, "crop_wpx": 32}

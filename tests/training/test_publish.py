@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hydrapicker.evaluation.curves import best_f1
+from napari_hydrapicker.evaluation.metrics import best_f1
 from napari_hydrapicker.hydra import weights
-from napari_hydrapicker.hydra.model import GENERIC, Architecture, HydraPicker
+from napari_hydrapicker.hydra.network import GENERIC, Architecture, HydraPicker
 from napari_hydrapicker.training.publish import publish
 from napari_hydrapicker.training.sources import Crop
 from napari_hydrapicker.training.validation import calibrate, candidates, pooled, probability

@@ -11,17 +11,13 @@ import torch
 from safetensors.torch import load_file
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.hydra import head as head_module
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra import layers as head_module
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.simulation.procedural import procedural_complex
 from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.training.batches import StepBatches
-from napari_hydrapicker.training.log import TrainingLog
-from napari_hydrapicker.training.single_head import (
-    Progress,
-    SingleHeadParameters,
-    train_single_head,
-)
+from napari_hydrapicker.training.loop import TrainingLog
+from napari_hydrapicker.training.single_head import Progress, SingleHeadParameters, train_single_head
 from napari_hydrapicker.training.sources import Crop, SimulatedSource
 from napari_hydrapicker.training.steps import batch_of, loss_of
 

@@ -10,10 +10,10 @@ from scipy import ndimage
 
 from napari_hydrapicker.errors import MicrographError
 from napari_hydrapicker.imaging.prepare import Prepared
-from napari_hydrapicker.simulation.cloud import from_atoms
 from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.procedural import procedural_complex
 from napari_hydrapicker.simulation.projection import make_species
+from napari_hydrapicker.simulation.structures import from_atoms
 from napari_hydrapicker.training import sources
 from napari_hydrapicker.training.sources import (
     Crop,

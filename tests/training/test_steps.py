@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.hydra.model import Architecture, HydraPicker
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.training import steps
 from napari_hydrapicker.training.sources import Crop
 

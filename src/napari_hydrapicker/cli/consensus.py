@@ -18,8 +18,9 @@ from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
     from napari_hydrapicker.cli.pick_lists import PickList, Reach, Shared
-    from napari_hydrapicker.micrograph import Micrograph
+    from napari_hydrapicker.io.micrograph import Micrograph
     from napari_hydrapicker.picking.consensus import Consensus
+
 
 _LISTED = 50
 
@@ -67,7 +68,7 @@ def consensus(
     chosen = parse_formats(format)
 
     from napari_hydrapicker.cli.pick_lists import Reach, join, read_lists
-    from napari_hydrapicker.formats.folder import ShapeIndex
+    from napari_hydrapicker.io.coordinates.folder import ShapeIndex
 
     known = open_known(micrographs) if micrographs else []
     lists = read_lists(picks, ShapeIndex({one.full_name: one.shape for one in known}))
@@ -89,7 +90,7 @@ def consensus(
 
 def _doubt(path: Path, own: PickList, known: Sequence[Micrograph]) -> None:
     """Hold a list's positions against the micrographs, if there are some."""
-    from napari_hydrapicker.micrograph_name import match_names
+    from napari_hydrapicker.io.names import match_names
 
     found = match_names(
         {key: key.path for key in own.picks}, {i: one.full_name for i, one in enumerate(known)}
@@ -142,8 +143,8 @@ def _write(
     overwrite: bool,
 ) -> None:
     """Write all files, or none of them if one exists or cannot be made of these picks."""
-    from napari_hydrapicker import formats
-    from napari_hydrapicker.formats._files import write_files
+    from napari_hydrapicker.io import coordinates as formats
+    from napari_hydrapicker.io.files import write_files
 
     unsized = any(len(one.picks) and one.picks.diameter_px is None for one in kept)
     boxed = [name for name in chosen if formats.FORMATS[name].needs_box]

@@ -26,10 +26,11 @@ from napari_hydrapicker.cli.coordinate_reading import (
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.formats.folder import Key
-    from napari_hydrapicker.formats.frame_check import Reading
-    from napari_hydrapicker.micrograph import Micrograph
+    from napari_hydrapicker.io.coordinates.folder import Key
+    from napari_hydrapicker.io.coordinates.frame_check import Reading
+    from napari_hydrapicker.io.micrograph import Micrograph
     from napari_hydrapicker.picks import Picks
+
 
 _FORMAT_OF = {".star": "star", ".box": "box", ".cbox": "cbox", ".txt": "topaz", ".csv": "csv", ".cs": "cs"}
 
@@ -74,8 +75,8 @@ def convert(
     project, which --micrographs tells: files, folders, patterns, or a list such as micrographs_ctf.star.
     Picks and micrographs are matched by name; what has no partner is skipped and listed.
     """
-    from napari_hydrapicker import formats
-    from napari_hydrapicker.formats.folder import ShapeIndex, scan_folder
+    from napari_hydrapicker.io import coordinates as formats
+    from napari_hydrapicker.io.coordinates.folder import ShapeIndex, scan_folder
 
     if to is not None and to not in formats.FORMATS:
         raise ParameterError(f"--to {to}: one of {', '.join(formats.FORMATS)}")
@@ -117,7 +118,7 @@ class _Work:
 
 def _unnamed(picks: Mapping[Key, Picks], shape: tuple[int, int] | None) -> _Work:
     """Name micrographs as the files do, with as many folders as tell those of one name apart."""
-    from napari_hydrapicker.micrograph_name import distinct_names
+    from napari_hydrapicker.io.names import distinct_names
 
     names = distinct_names([key.label for key in picks])
     named = dict(zip(names, picks.values(), strict=True))
@@ -126,8 +127,8 @@ def _unnamed(picks: Mapping[Key, Picks], shape: tuple[int, int] | None) -> _Work
 
 def _named(picks: Mapping[Key, Picks], known: Sequence[Micrograph], show: bool) -> _Work:
     """Name micrographs as they are called themselves; skip and list what has no partner."""
-    from napari_hydrapicker.micrograph_name import match_names
-    from napari_hydrapicker.relion_names import name_here
+    from napari_hydrapicker.io.names import match_names
+    from napari_hydrapicker.io.relion_names import name_here
 
     found = match_names({key: key.path for key in picks}, {i: one.full_name for i, one in enumerate(known)})
     found.check_unambiguous("picks", "micrographs")
@@ -158,8 +159,8 @@ def _read_as(work: _Work, reading: Reading, threshold: float | None) -> dict[str
 
 
 def _write(work: _Work, out: Path, to: str | None, *, overwrite: bool, box_px: int | None) -> None:
-    from napari_hydrapicker import formats
-    from napari_hydrapicker.relion_names import relion_project
+    from napari_hydrapicker.io import coordinates as formats
+    from napari_hydrapicker.io.relion_names import relion_project
 
     if not work.picks:
         typer.echo("no picks to write")

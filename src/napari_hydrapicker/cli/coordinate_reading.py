@@ -14,10 +14,11 @@ import typer
 from napari_hydrapicker.errors import MicrographError, ParameterError
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.formats.frame_check import Reading
-    from napari_hydrapicker.micrograph import Micrograph
-    from napari_hydrapicker.micrograph_name import Match
+    from napari_hydrapicker.io.coordinates.frame_check import Reading
+    from napari_hydrapicker.io.micrograph import Micrograph
+    from napari_hydrapicker.io.names import Match
     from napari_hydrapicker.picks import Picks
+
 
 FlipY = Annotated[
     bool, typer.Option("--flip-y", help="Positions count y from the other edge: turn them upside down.")
@@ -46,7 +47,7 @@ def parse_reading(flip_y: bool, swap: bool, scale: float) -> Reading:
     ParameterError
         If the scale is no positive number.
     """
-    from napari_hydrapicker.formats.frame_check import Reading
+    from napari_hydrapicker.io.coordinates.frame_check import Reading
 
     if not (math.isfinite(scale) and 1e-3 <= scale <= 1e3):
         raise ParameterError(f"--scale {scale:g}: give a factor from 0.001 to 1000")
@@ -77,7 +78,7 @@ def open_known(paths: Sequence[str]) -> list[Micrograph]:
     MicrographError
         If a micrograph cannot be opened.
     """
-    from napari_hydrapicker.micrograph_lists import open_any
+    from napari_hydrapicker.io.lists import open_any
 
     opened, problems = open_any(paths)
     if problems:
@@ -116,7 +117,7 @@ def warn_of_frame(
     how : str, optional
         What to do, where it is not giving options to the same command; ``{options}`` stands for these.
     """
-    from napari_hydrapicker.formats.frame_check import check_frame
+    from napari_hydrapicker.io.coordinates.frame_check import check_frame
 
     try:
         check = check_frame(samples, given)

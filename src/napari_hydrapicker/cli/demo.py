@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_hydrapicker.picks import Picks
 
+
 _NAME = "demo"
 
 
@@ -30,12 +31,12 @@ def demo(
     no_viewer: Annotated[bool, typer.Option("--no-viewer", help="Do not open napari.")] = False,
 ) -> None:
     """Simulate a micrograph, pick it with the bundled network, and score the picks."""
-    from napari_hydrapicker import formats
     from napari_hydrapicker.evaluation import report
     from napari_hydrapicker.evaluation.matching import Criterion
-    from napari_hydrapicker.evaluation.results import Sample
-    from napari_hydrapicker.micrograph import open_micrograph
-    from napari_hydrapicker.overlay import draw_overlay
+    from napari_hydrapicker.evaluation.overlay import draw_overlay
+    from napari_hydrapicker.evaluation.report import Sample
+    from napari_hydrapicker.io import coordinates as formats
+    from napari_hydrapicker.io.micrograph import open_micrograph
     from napari_hydrapicker.picking.hydra import HydraNetPicker
     from napari_hydrapicker.simulation.sample import sample_micrograph
 

@@ -34,7 +34,7 @@ def diameter(
     Picks a few micrographs with the generic head at several diameters, and measures the mean of the particles
     that the network is sure of.
     """
-    from napari_hydrapicker.cli.pick_input import open_named
+    from napari_hydrapicker.cli.inputs import open_named
 
     for option, value in (("--diameter", stated), ("--pixel-size", pixel_size)):
         if value is not None and not (math.isfinite(value) and value > 0):

@@ -11,22 +11,23 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from napari_hydrapicker.cli.coordinate_reading import (
-    Shape,
-    ShowMatch,
-    parse_shape,
-    warn_of_frame,
-)
+from napari_hydrapicker.cli.coordinate_reading import Shape, ShowMatch, parse_shape, warn_of_frame
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.evaluation.frame_notes import frame_notes
 from napari_hydrapicker.evaluation.matching import Criterion
-from napari_hydrapicker.evaluation.report import evaluate_sets, pr_plot
-from napari_hydrapicker.evaluation.results import Evaluation, Sample
-from napari_hydrapicker.evaluation.scale import Scales
-from napari_hydrapicker.evaluation.summary import read_summaries
-from napari_hydrapicker.evaluation.table import LABELS, headline_rows, number, scores_table
-from napari_hydrapicker.formats.folder import Key, read_folder
-from napari_hydrapicker.micrograph_name import match_names
+from napari_hydrapicker.evaluation.micrograph_sizes import Scales, read_summaries
+from napari_hydrapicker.evaluation.report import (
+    LABELS,
+    Evaluation,
+    Sample,
+    evaluate_sets,
+    headline_rows,
+    number,
+    pr_plot,
+    scores_table,
+)
+from napari_hydrapicker.io.coordinates.folder import Key, read_folder
+from napari_hydrapicker.io.names import match_names
 from napari_hydrapicker.picks import Picks
 
 _LISTED = 5

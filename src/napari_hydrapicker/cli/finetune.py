@@ -14,10 +14,11 @@ from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.heads.library import HeadLibrary
-    from napari_hydrapicker.heads.record import HeadRecord
+    from napari_hydrapicker.hydra.head_record import HeadRecord
+    from napari_hydrapicker.picking.head_library import HeadLibrary
     from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, FewShotResult
     from napari_hydrapicker.training.finetune import Example
+
 
 _HARDLY_ANY = 0.1  # average precision
 
@@ -68,10 +69,10 @@ def finetune(
     """
     _check(diameter, pixel_size, threshold, seed)
     from napari_hydrapicker.cli.finetune_examples import read_examples
-    from napari_hydrapicker.cli.pick_input import doubt_scale
-    from napari_hydrapicker.heads.library import HeadLibrary, user_library
-    from napari_hydrapicker.heads.names import check_head_name
+    from napari_hydrapicker.cli.inputs import doubt_scale
     from napari_hydrapicker.hydra.bundled import check_not_own
+    from napari_hydrapicker.hydra.head_record import check_head_name
+    from napari_hydrapicker.picking.head_library import HeadLibrary, user_library
 
     check_head_name(name)
     check_not_own(name, weights)
@@ -131,8 +132,7 @@ def _parameters(steps: int | None, memory_gb: float | None, seed: int) -> FewSho
 
 def _check_writable(kept: HeadLibrary) -> None:
     """A folder that takes no files, or a disk without room for the head, shall not cost a training."""
-    from napari_hydrapicker.background.room import check_room
-    from napari_hydrapicker.heads.locking import changing
+    from napari_hydrapicker.picking.model_files import changing, check_room
 
     with changing(kept.folder):
         check_room([kept.folder])
@@ -140,7 +140,7 @@ def _check_writable(kept: HeadLibrary) -> None:
 
 def _keep(kept: HeadLibrary, result: FewShotResult, record: HeadRecord, overwrite: bool) -> Path:
     """Save the head; if its name was given to another one meanwhile, with a number behind it."""
-    from napari_hydrapicker.heads.names import free_name
+    from napari_hydrapicker.hydra.head_record import free_name
 
     name = record.name if overwrite else free_name(record.name, kept.names())
     if name != record.name:
@@ -176,7 +176,7 @@ class _Display:
 
 
 def _report(result: FewShotResult, examples: Sequence[Example], path: Path) -> None:
-    from napari_hydrapicker.training.holding_out import MARKS_DO_NOT_TELL
+    from napari_hydrapicker.training.split import MARKS_DO_NOT_TELL
 
     before, after = result.before.ap, result.after.ap
     on = "held-out micrographs" if result.held_out else "the micrographs it was trained on"

@@ -9,12 +9,12 @@ import numpy as np
 
 from napari_hydrapicker.cli.coordinate_reading import open_known, show_match, warn_of_frame
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.formats.folder import read_matched
-from napari_hydrapicker.formats.frame_check import Reading
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.io.coordinates.folder import read_matched
+from napari_hydrapicker.io.coordinates.frame_check import Reading
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.training.data_sets import check_inside
 from napari_hydrapicker.training.finetune import Example
-from napari_hydrapicker.training.labels import check_inside
 
 _LISTED = 3
 

@@ -1,4 +1,4 @@
-"""What becomes of a command that is interrupted: by Ctrl-C, its terminal's end, or a cluster's time limit."""
+"""What becomes of a command that is interrupted, and the folder of a training that goes on afterwards."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.io.files import locked
 
 logger = logging.getLogger(__name__)
 
@@ -104,3 +108,31 @@ def interruptible(left: Callable[[], str]) -> Iterator[None]:
         how = "interrupted" if number is None else f"ended by {signal.Signals(number).name}"
         logger.warning("%s: %s", how, left())
         raise SystemExit(EXIT_CODE if number is None else 128 + number) from None
+
+
+@contextmanager
+def training_in(out: Path) -> Iterator[None]:
+    """Make the folder and keep other trainings out of it; says what is left of an interrupted one.
+
+    Raises
+    ------
+    ParameterError
+        If another training writes there, or the folder cannot be written.
+    """
+    busy = "another training is writing there; wait for it, or choose another folder"
+    with (
+        locked(out, 0, lambda what: ParameterError(f"--out {out}: {what}"), busy, "choose another folder"),
+        interruptible(lambda: _left(out)),
+    ):
+        yield
+
+
+def has_checkpoint(out: Path) -> bool:
+    """Whether there is a training to go on with."""
+    return (out / "checkpoint.safetensors").exists()
+
+
+def _left(out: Path) -> str:
+    if has_checkpoint(out):
+        return "the same command goes on from the latest checkpoint"
+    return "before the first checkpoint"

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from napari_hydrapicker.cli.pick_loading import Choice
 from napari_hydrapicker.cli.pick_run import run
-from napari_hydrapicker.cli.pick_survey import looked_at
 from napari_hydrapicker.cli.pickers import ContrastName, PickerName, Quality
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picking.run_config import RunConfig
+
+if TYPE_CHECKING:
+    from napari_hydrapicker.io.micrograph import Micrograph
+    from napari_hydrapicker.picking.base import Picker
+
 
 _FORMATS = ("star", "box", "cbox", "topaz", "csv")
 _MICROGRAPHS = "Files, folders or patterns, or lists of them (RELION's .star, cryoSPARC's .cs)."
@@ -84,7 +89,7 @@ def pick(
     Writes coordinates for each micrograph, and summary.csv, into the folder --out. Positions are centres in
     pixels of the micrograph; the figure of merit is the probability of a particle.
     """
-    from napari_hydrapicker.cli.pick_input import doubt_scale, open_named
+    from napari_hydrapicker.cli.inputs import doubt_scale, open_named
 
     if quiet or verbose:
         logging.getLogger("napari_hydrapicker").setLevel(logging.WARNING if quiet else logging.DEBUG)
@@ -131,3 +136,36 @@ def parse_formats(text: str) -> tuple[str, ...]:
     if unknown or not names:
         raise ParameterError(f"--format {text}: give one or more of {','.join(_FORMATS)}")
     return names
+
+
+logger = logging.getLogger(__name__)
+
+
+def looked_at(
+    picker: Picker,
+    micrographs: Sequence[Micrograph],
+    diameter_angstrom: float,
+    pixel_size_angstrom: float | None,
+    contrast: ContrastName,
+) -> tuple[Picker, Literal["dark", "light"]]:
+    """Return the picker for the particles' contrast, and that contrast; warns of what `survey.look_first`
+    sees.
+
+    Pickers that know one contrast alone are returned as they are.
+    """
+    from napari_hydrapicker.picking.hydra import HydraNetPicker
+    from napari_hydrapicker.picking.survey import look_first
+
+    if not isinstance(picker, HydraNetPicker):
+        return picker, "dark"
+    known: dict[ContrastName, Literal["dark", "light"]] = {
+        ContrastName.DARK: "dark", ContrastName.LIGHT: "light"
+    }  # fmt: skip
+    found = look_first(picker, micrographs, diameter_angstrom, pixel_size_angstrom, known.get(contrast))
+    for remark in found.remarks:
+        logger.warning(
+            remark.replace("choose the contrast dark", "give --contrast dark").replace(
+                "estimate it from more micrographs", "see `hydrapicker diameter`"
+            )
+        )
+    return found.picker, found.picker.contrast

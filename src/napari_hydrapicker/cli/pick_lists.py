@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.evaluation.summary import Scale, read_summaries
-from napari_hydrapicker.formats import ShapeOf
-from napari_hydrapicker.formats.folder import Key, ShapeIndex, read_folder
-from napari_hydrapicker.micrograph_name import match_names
+from napari_hydrapicker.evaluation.micrograph_sizes import Scale, read_summaries
+from napari_hydrapicker.io.coordinates import ShapeOf
+from napari_hydrapicker.io.coordinates.folder import Key, ShapeIndex, read_folder
+from napari_hydrapicker.io.names import match_names
 from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, are_probabilities
 from napari_hydrapicker.picks import Picks
 

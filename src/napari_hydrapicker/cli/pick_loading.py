@@ -13,8 +13,8 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picking.run_config import NetworkFile
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.heads.library import HeadLibrary
-    from napari_hydrapicker.picking.picker import Picker
+    from napari_hydrapicker.picking.base import Picker
+    from napari_hydrapicker.picking.head_library import HeadLibrary
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Choice:
         return self._load_cgan() if self.picker is PickerName.CGAN else self._load_hydra()
 
     def _load_cgan(self) -> tuple[Picker, NetworkFile, None]:
-        from napari_hydrapicker.gan.weights import bundled_path
+        from napari_hydrapicker.cgan.weights import bundled_path
         from napari_hydrapicker.picking.cgan import CGanPicker
-        from napari_hydrapicker.picking.generators import find_generator, user_generators
+        from napari_hydrapicker.picking.model_files import find_generator, user_generators
 
         path = self.weights
         if path is not None and not path.suffix and not path.exists():
@@ -78,8 +78,8 @@ class Choice:
         return loaded, NetworkFile.of(cast(Path, path or bundled_path())), None
 
     def _load_hydra(self) -> tuple[Picker, NetworkFile, NetworkFile]:
-        from napari_hydrapicker.heads.library import HeadLibrary, user_library
         from napari_hydrapicker.hydra.bundled import bundled_path
+        from napari_hydrapicker.picking.head_library import HeadLibrary, user_library
         from napari_hydrapicker.picking.hydra import HydraNetPicker
 
         if self.library is not None and not self.library.is_dir():
@@ -93,8 +93,8 @@ class Choice:
 
 def _head_file(head: str, weights: Path, libraries: Sequence[HeadLibrary]) -> NetworkFile:
     """Return what identifies a head that was found: the network's own, a file's, or a library's."""
-    from napari_hydrapicker.heads.library import SUFFIX, find
     from napari_hydrapicker.hydra.bundled import head_names
+    from napari_hydrapicker.picking.head_library import SUFFIX, find
 
     if head in head_names(weights):
         return NetworkFile(name=head)

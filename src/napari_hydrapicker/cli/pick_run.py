@@ -12,13 +12,14 @@ import typer
 
 from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.errors import MicrographError
-from napari_hydrapicker.picking.picker import DOUBTFUL
+from napari_hydrapicker.picking.base import DOUBTFUL
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.micrograph import Micrograph
+    from napari_hydrapicker.io.micrograph import Micrograph
+    from napari_hydrapicker.picking.base import Picker
     from napari_hydrapicker.picking.manifest import MicrographResult
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
-    from napari_hydrapicker.picking.picker import Picker
+
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_hydrapicker.simulation.cloud import PointCloud
     from napari_hydrapicker.simulation.conditions import Conditions
+    from napari_hydrapicker.simulation.structures import PointCloud
+
 
 _VIEWS = 300
 _SIDE_PX = (64, 16384)
@@ -141,7 +142,7 @@ def _simulate_all(
     # torch, which projection and simulation need, takes a second or two to load.
     import numpy as np
 
-    from napari_hydrapicker import formats
+    from napari_hydrapicker.io import coordinates as formats
     from napari_hydrapicker.picks import Picks, Source
     from napari_hydrapicker.simulation.micrograph import simulate as simulate_one
     from napari_hydrapicker.simulation.projection import make_species

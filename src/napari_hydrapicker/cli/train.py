@@ -3,21 +3,128 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_hydrapicker.cli.interruption import training_in
 from napari_hydrapicker.cli.pickers import PickerName
-from napari_hydrapicker.cli.train_checks import check_files, check_numbers, check_phase
-from napari_hydrapicker.cli.train_sets import names_in, real_set, shared_heads
-from napari_hydrapicker.cli.training_folder import training_in
 from napari_hydrapicker.cli.training_settings import changes, remember
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.hydra.model import HydraPicker
+    from napari_hydrapicker.hydra.network import HydraPicker
+    from napari_hydrapicker.training.assembly import RealSet
+
+
+def check_numbers(given: dict[str, Any], procedural: int, views: int, minutes: float) -> None:
+    """Refuse numbers out of their range; `given` holds the trainings' parameters by name.
+
+    Raises
+    ------
+    ParameterError
+        If there is one.
+    """
+    least = {"steps": 1, "batch_size": 1, "crop_wpx": 48, "validate_every": 1, "cooldown_steps": 0, "seed": 0}
+    options = {"batch_size": "batch", "crop_wpx": "crop", "cooldown_steps": "cooldown"}
+    numbers = [(options.get(name, name), given[name], lowest) for name, lowest in least.items()]
+    for name, value, lowest in (*numbers, ("procedural", procedural, 0), ("views", views, 1)):
+        if value is not None and value < lowest:
+            raise ParameterError(f"--{name.replace('_', '-')} {value}: give {lowest} or more")
+    rate, weight = given["learning_rate"], given["lambda_bias"]
+    if not minutes > 0:
+        raise ParameterError(f"--minutes {minutes:g}: give a number above 0")
+    if rate is not None and not 0 < rate < math.inf:
+        raise ParameterError(f"--rate {rate:g}: give a number above 0")
+    if weight is not None and not 0 <= weight < math.inf:
+        raise ParameterError(f"--lambda-bias {weight:g}: give 0 or more")
+
+
+def check_phase(multi: bool, init: Path | None, misplaced: dict[str, Any]) -> None:
+    """Refuse options of the other phase, and phase 2 without a network to start from.
+
+    Raises
+    ------
+    ParameterError
+        If there is one, or there is none.
+    """
+    for name, value in misplaced.items():
+        if value is not None:
+            option = "--" + {"cooldown_steps": "cooldown"}.get(name, name).replace("_", "-")
+            raise ParameterError(
+                f"{option}: not for --phase {'multi' if multi else 'single'}-head; leave it out"
+            )
+    if multi and init is None:
+        raise ParameterError("--phase multi-head: give --init NETWORK, made with --phase single-head")
+
+
+def check_files(out: Path, init: Path | None) -> None:
+    """Refuse a network to start from, or a folder, before minutes are spent on making data.
+
+    Raises
+    ------
+    WeightsError
+        If the network's file is none of ours or is damaged.
+    ParameterError
+        If the folder cannot be written.
+    """
+    from napari_hydrapicker.hydra.weights import read_metadata
+
+    if init is not None:
+        read_metadata(init)
+    there = next((place for place in (out, *out.parents) if place.exists()), out)
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise ParameterError(f"--out {out}: cannot be written; choose another folder")
+
+
+def names_in(text: str) -> list[str]:
+    """Return the names in a list that commas separate."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def shared_heads(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Read some HEAD=STRUCTURE,STRUCTURE: heads, and the structures that share each.
+
+    Raises
+    ------
+    ParameterError
+        If a head or its structures are missing, or one is there twice.
+    """
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        head, _, members = (part.strip() for part in text.partition("="))
+        if not (head and names_in(members)):
+            raise ParameterError(f"--group {text}: give HEAD=STRUCTURE,STRUCTURE")
+        if head in groups:
+            raise ParameterError(f"--group {text}: {head!r} is there twice; name all its structures at once")
+        for member in names_in(members):
+            if any(member in others for others in groups.values()):
+                raise ParameterError(f"--group {text}: {member!r} has a head already; give it one")
+        groups[head] = names_in(members)
+    return groups
+
+
+def real_set(text: str) -> RealSet:
+    """Read NAME:MICROGRAPHS:COORDINATES:DIAMETER[:DY,DX], a labelled data set; lengths in Angstrom.
+
+    Raises
+    ------
+    ParameterError
+        If a part is missing, or a number is none.
+    """
+    from napari_hydrapicker.training.assembly import RealSet
+
+    try:
+        name, micrographs, coordinates, diameter, *shift = text.split(":")
+        dy, dx = map(float, shift[0].split(",")) if shift else (0.0, 0.0)
+        return RealSet(name, micrographs, Path(coordinates), float(diameter), (dy, dx))
+    except ValueError:
+        raise ParameterError(f"--real {text}: give NAME:MICROGRAPHS:COORDINATES:DIAMETER[:DY,DX]") from None
+
 
 HELD_OUT = "1oel,1aon,2cg9,4v6x,4v7r,3sn6,6utj,1wcm"
 
@@ -197,7 +304,7 @@ def _start(init: Path | None, network: Network | None, device: str, seed: int) -
     """The network to start from, with the generic head alone: phase 2 starts all heads from it."""
     import torch
 
-    from napari_hydrapicker.hydra import model
+    from napari_hydrapicker.hydra import network as model
     from napari_hydrapicker.hydra.device import choose_device
     from napari_hydrapicker.hydra.weights import load
 

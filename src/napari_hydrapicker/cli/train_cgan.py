@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_hydrapicker.cli.interruption import training_in
 from napari_hydrapicker.cli.pickers import PickerName
-from napari_hydrapicker.cli.training_folder import training_in
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.gan.weights import GeneratorMetadata
-    from napari_hydrapicker.training.cgan_pairs import PairMaker
-    from napari_hydrapicker.training.cgan_parameters import CGanProgress
+    from napari_hydrapicker.cgan.weights import GeneratorMetadata
+    from napari_hydrapicker.training.cgan import CGanProgress
+    from napari_hydrapicker.training.cgan_data import PairMaker
 
 
 class Loss(StrEnum):
@@ -69,8 +69,8 @@ def train(
     from rich.console import Console
 
     from napari_hydrapicker.hydra.device import choose_device
-    from napari_hydrapicker.training.cgan_job import FILE, make_picker
-    from napari_hydrapicker.training.cgan_parameters import CGanParameters
+    from napari_hydrapicker.training.cgan import CGanParameters
+    from napari_hydrapicker.training.cgan_publish import FILE, make_picker
 
     def say(text: str) -> None:
         Console().print(text, highlight=False, soft_wrap=True)
@@ -118,10 +118,10 @@ def _pair_maker(
     simulated: float | None,
     size: int,
 ) -> PairMaker:
-    from napari_hydrapicker.gan.synthesis_parameters import SynthesisParameters
-    from napari_hydrapicker.micrograph import open_micrographs
-    from napari_hydrapicker.micrograph_files import find_micrographs
-    from napari_hydrapicker.training.cgan_pairs import PairMaker, particle_free, typical_canvas, varied
+    from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
+    from napari_hydrapicker.io.find import find_micrographs
+    from napari_hydrapicker.io.micrograph import open_micrographs
+    from napari_hydrapicker.training.cgan_data import PairMaker, particle_free, typical_canvas, varied
 
     if not patterns or diameter is None:
         return PairMaker(varied(SynthesisParameters.for_particles()), size)

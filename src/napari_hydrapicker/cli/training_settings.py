@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from napari_hydrapicker.cli.training_folder import has_checkpoint
+from napari_hydrapicker.cli.interruption import has_checkpoint
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
-from napari_hydrapicker.formats._files import write_files
+from napari_hydrapicker.io.files import write_files
 
 FILE: Final = "settings.json"
 _SHOWN = 40  # characters of a value

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from napari_hydrapicker.evaluation.matching import QUARTER_DIAMETER
-from napari_hydrapicker.evaluation.results import Sample
-from napari_hydrapicker.formats.frame_check import READINGS, Reading
+from napari_hydrapicker.evaluation.report import Sample
+from napari_hydrapicker.io.coordinates.frame_check import READINGS, Reading
 from napari_hydrapicker.picks import Picks
 
 _MIN_POSITIONS = 10

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic_core import from_json
 from safetensors import SafetensorError, safe_open
 
-from napari_hydrapicker.description import unreadable
 from napari_hydrapicker.errors import ParameterError, WeightsError
+from napari_hydrapicker.io.safetensors import unreadable
 
 
 def weights_folder() -> Path:

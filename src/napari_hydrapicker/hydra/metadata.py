@@ -7,9 +7,8 @@ from typing import Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.heads.names import check_head_name
-from napari_hydrapicker.heads.record import HeadRecord
-from napari_hydrapicker.hydra.model import GENERIC, Architecture
+from napari_hydrapicker.hydra.head_record import HeadRecord, check_head_name
+from napari_hydrapicker.hydra.network import GENERIC, Architecture
 
 FORMAT: Final = "napari-hydrapicker"
 FORMAT_VERSION: Final = 4  # 1 is the thesis' network; 2 and 3, differences of it, are no longer read

@@ -1,0 +1,1 @@
+"""From pixels to what pickers see: rescaling, normalising, masks, display. Pure functions without torch."""

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_hydrapicker.imaging.carbon import carbon_film
-from napari_hydrapicker.imaging.crystals import crystalline_ice
-from napari_hydrapicker.imaging.level import tile_level
+from napari_hydrapicker.imaging.ice import crystalline_ice, thick_ice, tile_level
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
-from napari_hydrapicker.imaging.thick_ice import thick_ice
 from napari_hydrapicker.imaging.tiles import TILES_PER_DIAMETER, Mask, tile_statistics
 
 _FLAT = 0.35  # a strip's variation across, relative to the interior's

@@ -1,4 +1,4 @@
-"""Making micrographs comparable: broken pixels repaired, gradients removed, background at mean 0, std 1."""
+"""Making micrographs comparable: repaired, flat, background at mean 0 and std 1, padded with noise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_hydrapicker.errors import MicrographError
+from napari_hydrapicker.errors import MicrographError, ParameterError
 
 _SAMPLES = 2**16
 _HOT_SIGMA = 8.0
@@ -213,3 +213,52 @@ def _interpolation(n: int, block: int) -> NDArray[np.float64]:
     starts = np.arange(0, n, block)
     centres = (starts + np.minimum(starts + block, n) - 1) / 2
     return np.stack([np.interp(np.arange(n), centres, row) for row in np.eye(len(starts))], axis=1)
+
+
+def pad_with_noise(
+    image_w: NDArray[np.float32], multiple: int = 16, margin_wpx: int = 0, seed: int = 0
+) -> tuple[NDArray[np.float32], tuple[int, int]]:
+    """Pad an image with Gaussian noise of its background's mean and standard deviation.
+
+    Parameters
+    ----------
+    image_w : ndarray of float32, shape (H, W)
+        Image at the working scale.
+    multiple : int
+        Both sides of the result are multiples of this.
+    margin_wpx : int
+        Least width of the padding on all four sides, working pixels. What is missing to a multiple
+        is added at the bottom and at the right.
+    seed : int
+        Of the noise: the same seed gives the same padding.
+
+    Returns
+    -------
+    padded : ndarray of float32, shape (H', W')
+    offset : (int, int)
+        (row, column) of the image's sample (0, 0) in `padded`: subtract it from coordinates found there.
+
+    Raises
+    ------
+    ParameterError
+        If `multiple` is under 1 or the margin is negative.
+    """
+    if multiple < 1 or margin_wpx < 0:
+        raise ParameterError(f"cannot pad to a multiple of {multiple} with a margin of {margin_wpx}")
+    rows, cols = image_w.shape
+    top = left = margin_wpx
+    full_rows, full_cols = (-(-(n + 2 * margin_wpx) // multiple) * multiple for n in (rows, cols))
+    padded = np.empty((full_rows, full_cols), np.float32)
+    padded[top : top + rows, left : left + cols] = image_w
+
+    mean, std = background_statistics(image_w)
+    rng = np.random.default_rng(seed)
+    frame = (
+        padded[:top],
+        padded[top + rows :],
+        padded[top : top + rows, :left],
+        padded[top : top + rows, left + cols :],
+    )
+    for strip in frame:
+        strip[...] = rng.standard_normal(strip.shape, np.float32) * np.float32(std) + np.float32(mean)
+    return padded, (top, left)

@@ -12,9 +12,8 @@ from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.imaging.contaminants import contaminants
 from napari_hydrapicker.imaging.masks import usable_mask
 from napari_hydrapicker.imaging.normalise import Cleaner, flatten, normalise
-from napari_hydrapicker.imaging.rescale import rescale, to_px, to_wpx, working_shape
-from napari_hydrapicker.imaging.scale import pixel_angstrom
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.imaging.rescale import pixel_angstrom, rescale, to_px, to_wpx, working_shape
+from napari_hydrapicker.io.micrograph import Micrograph
 
 
 @dataclass(frozen=True, eq=False)

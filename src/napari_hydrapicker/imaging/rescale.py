@@ -1,8 +1,4 @@
-"""Rescaling micrographs to the working scale, where every particle is 21 pixels across.
-
-Fourier cropping keeps sample 0 in place, so a working coordinate times ``n / n'`` is the micrograph's
-coordinate: there is no half-pixel shift, at any binning and on any shape.
-"""
+"""Rescaling micrographs to the working scale, where every particle is 21 pixels across."""
 
 from __future__ import annotations
 
@@ -17,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.io.micrograph import Micrograph
 
 DIAMETER_WPX = 21
 """Particle diameter at the working scale, in working pixels."""
@@ -163,3 +160,41 @@ def to_px(yx_wpx: ArrayLike, shape_px: Shape, shape_wpx: Shape) -> NDArray[np.fl
 def to_wpx(yx_px: ArrayLike, shape_px: Shape, shape_wpx: Shape) -> NDArray[np.float64]:
     """Micrograph coordinates (N, 2) as working coordinates (N, 2), both (row, column)."""
     return np.asarray(yx_px, np.float64).reshape(-1, 2) / _factors(shape_px, shape_wpx)
+
+
+def pixel_angstrom(micrograph: Micrograph, stated: float | None = None) -> float:
+    """Pixel size of a micrograph in Angstrom: the one stated, else the file's own.
+
+    Raises
+    ------
+    ParameterError
+        If neither is known, or the one stated is not positive.
+    """
+    size = micrograph.pixel_size_angstrom if stated is None else stated
+    if size is None:
+        raise ParameterError(f"{micrograph.path}: the file states no pixel size; give it in Angstrom")
+    if not size > 0:
+        raise ParameterError(f"a pixel size of {size:g} Angstrom: give a positive number")
+    return size
+
+
+def diameter_on(micrograph: Micrograph, diameter_angstrom: float, stated: float | None = None) -> float:
+    """Particle diameter in pixels of a micrograph.
+
+    Parameters
+    ----------
+    micrograph
+        The micrograph.
+    diameter_angstrom
+        The particle's longest diameter, Angstrom.
+    stated
+        Pixel size in Angstrom, if the file's own shall not count.
+
+    Raises
+    ------
+    ParameterError
+        If no pixel size is known, or a length is not positive.
+    """
+    if not diameter_angstrom > 0:
+        raise ParameterError(f"a diameter of {diameter_angstrom:g} Angstrom: give a positive number")
+    return diameter_angstrom / pixel_angstrom(micrograph, stated)

@@ -1,0 +1,1 @@
+"""Pickers, and picking many micrographs into a folder."""

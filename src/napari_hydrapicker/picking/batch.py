@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_hydrapicker.errors import HydraPickerError, MicrographError
-from napari_hydrapicker.micrograph import Micrograph, open_micrographs, with_distinct_names
+from napari_hydrapicker.io.micrograph import Micrograph, open_micrographs, with_distinct_names
+from napari_hydrapicker.picking.base import Picker, doubt
 from napari_hydrapicker.picking.manifest import MicrographResult, OutputFolderError
 from napari_hydrapicker.picking.outputs import NameTakenError, OutputFolder
-from napari_hydrapicker.picking.picker import Picker, doubt
 
 logger = logging.getLogger(__name__)
 

@@ -10,19 +10,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_hydrapicker.cgan import weights as generator_file
+from napari_hydrapicker.cgan.localise import localise
+from napari_hydrapicker.cgan.networks import Generator
+from napari_hydrapicker.cgan.predict import DARKENED, ONCE, contrast, marked, probability
+from napari_hydrapicker.cgan.preprocess import Canvas, to_canvas
+from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, ParameterError
-from napari_hydrapicker.gan import weights as generator_file
-from napari_hydrapicker.gan.canvas import Canvas, to_canvas
-from napari_hydrapicker.gan.generator import Generator
-from napari_hydrapicker.gan.localise import localise
-from napari_hydrapicker.gan.marking import DARKENED, ONCE, marked
-from napari_hydrapicker.gan.score import contrast, probability
-from napari_hydrapicker.gan.weights import GeneratorMetadata
 from napari_hydrapicker.hydra.device import choose_device, is_out_of_memory
-from napari_hydrapicker.imaging.scale import diameter_on, pixel_angstrom
-from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.picking.picker import FLOOR, check_lengths, inside, usable
-from napari_hydrapicker.picking.suppress import suppress
+from napari_hydrapicker.imaging.rescale import diameter_on, pixel_angstrom
+from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.picking.base import FLOOR, check_lengths, inside, suppress, usable
 from napari_hydrapicker.picks import Picks
 
 SUPPRESSION_DIAMETERS = 1 / 3

@@ -1,17 +1,121 @@
-"""Several pickers as one: each picks a micrograph, and their picks are joined (`picking.consensus`)."""
+"""Several pickers as one: their picks, and those of other programs, are joined (`picking.consensus`)."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
-from napari_hydrapicker.imaging.scale import pixel_angstrom
-from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, consensus
-from napari_hydrapicker.picking.imported import ImportedPicks
-from napari_hydrapicker.picking.picker import FLOOR, Picker
+from napari_hydrapicker.imaging.rescale import pixel_angstrom
+from napari_hydrapicker.io.coordinates.folder import Key, LeftOutWarning, read_folder
+from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.io.names import NameFinder, micrograph_path
+from napari_hydrapicker.picking.base import FLOOR, Picker
+from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, are_probabilities, consensus
 from napari_hydrapicker.picks import Picks
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedPicks:
+    """The picks in a file or folder, by micrograph.
+
+    Attributes
+    ----------
+    path : Path
+        The file or folder.
+    picks : dict of Key to Picks
+        Scores are probabilities or absent.
+    remark : str
+        What the user should know of it; "" for nothing.
+    from_lower_edge : frozenset of str
+        Paths of the micrographs whose rows count from the lower edge (row - height), until that is known.
+    """
+
+    path: Path
+    picks: dict[Key, Picks]
+    remark: str = ""
+    from_lower_edge: frozenset[str] = frozenset()
+    _finder: NameFinder[Key] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_finder", NameFinder({key: key.path for key in self.picks}))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a coordinate file of any format, or all in a folder.
+
+        If scores are no probabilities, all are left out.
+
+        Raises
+        ------
+        CoordinateFileError
+            If it is missing, damaged or without coordinates.
+        """
+        asked: set[str] = set()
+
+        def no_height(name: str) -> tuple[int, int]:
+            asked.add(name)
+            return 0, 0
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LeftOutWarning)  # of other files that happen to be there
+            picks = read_folder(path, no_height)
+        turned = frozenset(asked)
+        if all(are_probabilities(one) for one in picks.values()):
+            return cls(path, picks, from_lower_edge=turned)
+        without = {
+            key: replace(one, score=np.full(len(one), np.nan, np.float32)) for key, one in picks.items()
+        }
+        remark = f"{path}: its scores are no probabilities: each of its picks counts as 1"
+        return cls(path, without, remark, turned)
+
+    def of(self, name: str, shape: tuple[int, int] | None = None) -> Picks:
+        """Return the picks of a micrograph.
+
+        Parameters
+        ----------
+        name : str
+            Its name, or all of its path (`Micrograph.full_name`).
+        shape : (int, int), optional
+            Its rows and columns, for files that count y from the lower edge.
+
+        Raises
+        ------
+        MicrographError
+            If there are none, several sub-folders have some, or the height is needed and not given.
+        """
+        keys = self._finder.candidates(name)
+        short = micrograph_path(name).rpartition("/")[2]
+        if not keys:
+            some = ", ".join(sorted({key.name for key in self.picks})[:3])
+            raise MicrographError(
+                f"{short}: the imported picks in {self.path} have no such micrograph ({some} …)"
+            )
+        if len(keys) > 1:
+            folders = " and ".join(sorted(key.folder or "." for key in keys)[:2])
+            raise MicrographError(
+                f"{short}: {self.path} has it in {folders}: choose one of these sub-folders"
+            )
+        if shape is None and self._counts_from_below(keys[0]):
+            raise MicrographError(
+                f"{short}: {self.path} counts y from the lower edge, and its height is not known"
+            )
+        return self.placed(keys[0], shape or (0, 0))
+
+    def placed(self, key: Key, shape: tuple[int, int]) -> Picks:
+        """Return the picks of one of the keys on a micrograph of `shape` (rows, columns), pixels."""
+        picks = self.picks[key]
+        if not self._counts_from_below(key):
+            return picks
+        return replace(picks, yx=picks.yx + np.array([shape[0], 0]))
+
+    def _counts_from_below(self, key: Key) -> bool:
+        return any(key.path == path or key.path.endswith(f"/{path}") for path in self.from_lower_edge)
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,8 +30,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from napari_hydrapicker import __version__
 from napari_hydrapicker.errors import CoordinateFileError
-from napari_hydrapicker.folder_lock import FolderLock
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.io.files import FolderLock
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.run_config import RunConfig
 from napari_hydrapicker.picks import Picks
 

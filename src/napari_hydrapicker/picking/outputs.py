@@ -20,12 +20,12 @@ from tempfile import TemporaryFile
 
 import numpy as np
 
-from napari_hydrapicker import formats
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError, ParameterError
-from napari_hydrapicker.formats import WriteOptions
-from napari_hydrapicker.formats._files import write_files
-from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.overlay import draw_overlay
+from napari_hydrapicker.evaluation.overlay import draw_overlay
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io.coordinates import WriteOptions
+from napari_hydrapicker.io.files import write_files
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.manifest import Manifest, MicrographResult, OutputFolderError, source_of
 from napari_hydrapicker.picking.run_config import RunConfig
 from napari_hydrapicker.picks import Picks

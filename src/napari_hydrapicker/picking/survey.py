@@ -18,11 +18,10 @@ from scipy import ndimage
 
 from napari_hydrapicker.errors import HydraPickerError, MicrographError, ParameterError
 from napari_hydrapicker.imaging.prepare import prepare
-from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
-from napari_hydrapicker.imaging.scale import pixel_angstrom
-from napari_hydrapicker.micrograph import Micrograph
+from napari_hydrapicker.imaging.rescale import DIAMETER_WPX, pixel_angstrom
+from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.picking.base import doubt
 from napari_hydrapicker.picking.hydra import Contrast, HydraNetPicker
-from napari_hydrapicker.picking.picker import doubt
 from napari_hydrapicker.picks import Picks
 
 logger = logging.getLogger(__name__)

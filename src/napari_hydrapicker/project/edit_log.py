@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from napari_hydrapicker.project.edit import Edit, EditKind
+from napari_hydrapicker.project.database import ABANDONED, DONE, UNDONE
+from napari_hydrapicker.project.edits import Edit, EditKind
 from napari_hydrapicker.project.labels import Labels
-from napari_hydrapicker.project.schema import ABANDONED, DONE, UNDONE
 
 
 def labels(db: sqlite3.Connection, micrograph_id: int) -> Labels:

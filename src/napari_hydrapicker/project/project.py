@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
-from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.project import edit_log, schema
-from napari_hydrapicker.project.database import Database
-from napari_hydrapicker.project.edit import Edit
+from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.project import database as schema
+from napari_hydrapicker.project import edit_log
+from napari_hydrapicker.project.database import Database, ProjectLock
+from napari_hydrapicker.project.edits import Edit
 from napari_hydrapicker.project.labels import Labels
-from napari_hydrapicker.project.lock import ProjectLock
-from napari_hydrapicker.project.records import MicrographRecord
-from napari_hydrapicker.project.status import Status
+from napari_hydrapicker.project.records import MicrographRecord, Status
 
 _COLUMNS = "id, path, name, rows, cols, pixel_size_angstrom, frame, n_frames, status"
 

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
-from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.project.status import Status
+from napari_hydrapicker.io.micrograph import Micrograph
+
+
+class Status(StrEnum):
+    """State of a micrograph.
+
+    The first three follow from its picks; the last two are the user's word: all particles of a complete
+    micrograph are marked, an excluded one is neither picked nor exported.
+    """
+
+    NEW = "new"
+    PICKED = "picked"
+    CORRECTED = "corrected"
+    COMPLETE = "complete"
+    EXCLUDED = "excluded"
 
 
 @dataclass(frozen=True)
@@ -48,3 +62,23 @@ class MicrographRecord:
     def missing(self) -> bool:
         """Whether its file is not where it was."""
         return not self.path.is_file()
+
+
+@dataclass(frozen=True)
+class MicrographRef:
+    """A micrograph to be picked: frame `frame`, from 0, of the file at `path`."""
+
+    id: int
+    path: str
+    frame: int
+    pixel_size_angstrom: float
+
+
+@dataclass(frozen=True)
+class CorrectedRef:
+    """A corrected micrograph: particles (N, 2) and deleted picks (M, 2), (row, column), pixels."""
+
+    micrograph: MicrographRef
+    yx: tuple[tuple[float, float], ...]
+    negative_yx: tuple[tuple[float, float], ...]
+    complete: bool

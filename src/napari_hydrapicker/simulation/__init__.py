@@ -1,0 +1,1 @@
+"""Simulated micrographs with exactly known particle positions."""

@@ -1,8 +1,4 @@
-"""Simulated micrographs with the exact centres of their particles.
-
-Potential -> phase -> contrast transfer -> shot noise -> detector and processing, in the weak phase
-approximation: I = 1 + 2 * F^-1[CTF * F[phase]] (Vulovic et al. 2013, J Struct Biol 183:19).
-"""
+"""Simulated micrographs with the exact centres of their particles."""
 
 from __future__ import annotations
 
@@ -11,15 +7,103 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from torch import Tensor
+from torch.nn import functional
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.simulation import optics, specimen
 from napari_hydrapicker.simulation.conditions import Conditions
-from napari_hydrapicker.simulation.dirt import dirt
-from napari_hydrapicker.simulation.placement import place
-from napari_hydrapicker.simulation.processing import processed
+from napari_hydrapicker.simulation.contamination import dirt
 from napari_hydrapicker.simulation.projection import Species, gaussian_blur
+
+
+def place(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    diameter_px: float,
+    density: float,
+    spacing: float,
+    clustering: float,
+) -> NDArray[np.float64]:
+    """Draw centres that keep a smallest distance, some of them in clusters.
+
+    Parameters
+    ----------
+    shape : (H, W)
+        Pixels of the image.
+    diameter_px : float
+    density : float
+        Centres for each diameter^2 of area.
+    spacing : float
+        Smallest distance in diameters.
+    clustering : float
+        Share of centres placed within 1.3 spacings of another, 0..1.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, 2)
+        (row, column) in pixels. Fewer than asked for where they do not fit.
+    """
+    wanted = int(rng.poisson(density * shape[0] * shape[1] / diameter_px**2))
+    if wanted == 0:
+        return np.empty((0, 2))
+    gap = spacing * diameter_px
+    candidates = rng.uniform((-0.5, -0.5), (shape[0] - 0.5, shape[1] - 0.5), size=(3 * wanted, 2))
+    follows = rng.random(len(candidates)) < clustering
+    follows[0] = False
+    leaders = np.flatnonzero(~follows)
+    angle = rng.uniform(0, 2 * np.pi, len(candidates))
+    step = gap * rng.uniform(1.0, 1.3, len(candidates))
+    near = candidates[rng.choice(leaders, len(candidates))]
+    beside = near + np.stack([np.sin(angle), np.cos(angle)], axis=1) * step[:, None]
+    candidates = np.where(follows[:, None], beside, candidates)
+    inside = ((candidates > -0.5) & (candidates < np.array(shape) - 0.5)).all(axis=1)
+    candidates = candidates[inside]
+    neighbours = cKDTree(candidates).query_ball_point(candidates, gap)
+    kept = np.zeros(len(candidates), bool)
+    for i, around in enumerate(neighbours):
+        kept[i] = not kept[[j for j in around if j < i]].any()
+    return np.asarray(candidates[kept][:wanted], np.float64)
+
+
+_LEFT = 0.05  # of the noise that a denoiser took away
+_EDGE = 0.03  # width of a cut-off, cycles per pixel
+
+
+def processed(image: Tensor, c: Conditions, diameter_px: float) -> Tensor:
+    """Process an image (H, W) as the conditions say; lengths in working pixels are 1 / 21 of the diameter."""
+    wpx = diameter_px / 21
+    if c.lowpass_wpx > 0:
+        image = gaussian_blur(image, c.lowpass_wpx * wpx)
+    if c.highpass_wpx > 0:
+        image = image - gaussian_blur(image, c.highpass_wpx * wpx)
+    if c.cutoff > 0:
+        image = _cut_off(image, c.cutoff / wpx)
+    if c.median:
+        image = _median(image)
+    if c.smoothing_wpx > 0:
+        floor = _LEFT * (image - gaussian_blur(image, 1.0))  # a denoiser leaves a little of the noise
+        image = gaussian_blur(image, c.smoothing_wpx * wpx) + floor
+    if c.grey_levels > 0:
+        step = image.std() / c.grey_levels
+        image = (image / step).round() * step
+    return -image if c.inverted else image
+
+
+def _cut_off(image: Tensor, frequency: float) -> Tensor:
+    """Leave nothing beyond a frequency in cycles per pixel but a thousandth, with a soft edge."""
+    rows = torch.fft.fftfreq(image.shape[0])[:, None]
+    radius = torch.hypot(rows, torch.fft.rfftfreq(image.shape[1])[None])
+    kept = torch.sigmoid((frequency - radius) / (_EDGE / 4)).clamp(min=1e-3)
+    filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(image) * kept, s=image.shape)
+    return filtered
+
+
+def _median(image: Tensor) -> Tensor:
+    padded = functional.pad(image[None, None], (1, 1, 1, 1), mode="reflect")
+    windows = functional.unfold(padded, 3)  # (1, 9, H W)
+    return windows.median(dim=1).values.view(image.shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_hydrapicker.simulation.cloud import POTENTIAL_PER_ATOM, PointCloud, from_atoms
+from napari_hydrapicker.simulation.structures import POTENTIAL_PER_ATOM, PointCloud, from_atoms
 
 ATOMS_PER_CUBIC_ANGSTROM = 1 / 17.5
 

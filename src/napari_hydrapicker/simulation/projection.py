@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_hydrapicker.simulation.cloud import PointCloud
+from napari_hydrapicker.simulation.structures import PointCloud
 
 SIDE = 72  # pixels of a stored projection
 PIXELS_PER_DIAMETER = 42  # twice the working scale's 21: resampling then does not alias

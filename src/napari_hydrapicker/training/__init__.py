@@ -1,0 +1,1 @@
+"""Training of both pickers, from data sets to the file that is picked with."""

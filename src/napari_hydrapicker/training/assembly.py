@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.hydra.model import GENERIC
-from napari_hydrapicker.simulation.cloud import PointCloud
+from napari_hydrapicker.hydra.head_record import check_head_name
+from napari_hydrapicker.hydra.network import GENERIC
 from napari_hydrapicker.simulation.conditions import draw_wide_conditions
+from napari_hydrapicker.simulation.structures import PointCloud
 from napari_hydrapicker.training.data_sets import (
     labelled_micrographs,
     noise_crops,
@@ -20,8 +22,49 @@ from napari_hydrapicker.training.data_sets import (
     simulated_sources,
     validation_crops,
 )
-from napari_hydrapicker.training.head_names import head_names
 from napari_hydrapicker.training.sources import Crop, SimulatedSource, Source
+
+_LONGEST = 56  # leaves room for a number within the 64 characters of a head's name
+
+
+def head_names(data_sets: Sequence[str]) -> list[str]:
+    """Name of the head of each data set, in their order.
+
+    Characters that a head's name cannot hold become hyphens. Data sets of the same name share a head;
+    different ones whose heads would be called alike, or whose name is reserved, are numbered.
+
+    Raises
+    ------
+    ParameterError
+        If a data set has no name.
+    """
+    made: dict[str, str] = {}
+    for name in data_sets:
+        if name not in made:
+            made[name] = _free(name, set(made.values()))
+    return [made[name] for name in data_sets]
+
+
+def _free(data_set: str, taken: set[str]) -> str:
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", data_set).strip("-_")[:_LONGEST]
+    if not plain:
+        raise ParameterError(
+            f"data set {data_set!r}: no head can be called so; name it with letters or digits"
+        )
+    number, name = 1, plain
+    while name in taken or not _allowed(name):
+        number += 1
+        name = f"{plain}-{number}"
+    return name
+
+
+def _allowed(name: str) -> bool:
+    try:
+        check_head_name(name)
+    except ParameterError:  # a reserved word: its characters and its length are right
+        return False
+    return name != GENERIC
+
 
 CROPS_EACH, CROP_WPX = 2, 256  # simulated for the validation of one molecule
 MASKED = 0.5  # share of the simulated crops in which unusable areas are looked for

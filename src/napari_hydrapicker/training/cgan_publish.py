@@ -1,22 +1,32 @@
-"""From a trained generator to the file that is picked with: calibrated scores and a threshold."""
+"""A cGAN picker from start to end: pairs, both networks, calibration, file."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from pydantic import JsonValue
 
-from napari_hydrapicker.evaluation.curves import F1, average_precision, best_f1
-from napari_hydrapicker.gan.generator import Generator
-from napari_hydrapicker.gan.losses import LossName
-from napari_hydrapicker.gan.score import Calibration, probability
-from napari_hydrapicker.gan.weights import GeneratorMetadata, save
-from napari_hydrapicker.training.cgan_calibration import fit_calibration
-from napari_hydrapicker.training.cgan_held_out import Found, Known, find, known_micrograph, known_pair
-from napari_hydrapicker.training.cgan_pairs import PairMaker
+from napari_hydrapicker.cgan.networks import GENERATOR_WIDTH as DEFAULT_WIDTH
+from napari_hydrapicker.cgan.networks import Discriminator, Generator, LossName
+from napari_hydrapicker.cgan.predict import Calibration, probability
+from napari_hydrapicker.cgan.weights import GeneratorMetadata, save
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.evaluation.metrics import F1, average_precision, best_f1
+from napari_hydrapicker.training.cgan import CGanParameters, CGanProgress, train_cgan
+from napari_hydrapicker.training.cgan_data import PairMaker, Pairs, fixed_pairs
+from napari_hydrapicker.training.cgan_validation import (
+    Found,
+    Known,
+    find,
+    fit_calibration,
+    known_micrograph,
+    known_pair,
+)
 
 HELD_OUT_PAIRS = 12
 _MICROGRAPHS = 2  # simulated for each held-out pair
@@ -99,3 +109,70 @@ def _figures(found: Found, calibration: Calibration) -> dict[str, JsonValue]:
     score = probability(found.strength, found.contrasts, calibration)
     ap = average_precision(score, found.truth, found.particles)
     return {"precision": best.precision, "recall": best.recall, "f1": best.f1, "ap": ap}
+
+
+FILE = "cgan.safetensors"
+_FIXED_SEED = 2**32  # no training step's
+
+
+def make_picker(
+    maker: PairMaker,
+    folder: Path,
+    parameters: CGanParameters | None = None,
+    pairs: int = 0,
+    width: int = DEFAULT_WIDTH,
+    device: torch.device | None = None,
+    report: Callable[[CGanProgress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    minutes: float = math.inf,
+) -> GeneratorMetadata | None:
+    """Train a generator and write it to ``folder/cgan.safetensors``; goes on from a checkpoint there.
+
+    Parameters
+    ----------
+    maker
+        Makes the pairs.
+    parameters
+        How the networks are trained.
+    pairs
+        How many pairs are made and trained on again and again, 100 in the paper; 0 for ever new ones.
+    width
+        Channels of the generator's outermost layers.
+    device
+        To compute on; the CPU by default.
+    report, cancelled, minutes
+        As for `train_cgan`.
+
+    Returns
+    -------
+    GeneratorMetadata or None
+        What was written; nothing is where the training was cancelled.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is out of range.
+    WeightsError
+        If the checkpoint is damaged or of another training, or the file cannot be written.
+    """
+    p = parameters or CGanParameters()
+    if pairs < 0:
+        raise ParameterError(f"{pairs} pairs: give 1 or more, or 0 for ever new ones")
+    torch.manual_seed(p.seed)
+    generator, discriminator = Generator(width).to(device), Discriminator().to(device)
+    source = _fixed(maker, pairs, p.seed) if pairs else maker
+    trained = train_cgan(generator, discriminator, source, folder, p, report, cancelled, minutes)
+    if cancelled():
+        return None
+    ranges = asdict(maker.parameters)
+    about: dict[str, JsonValue] = {
+        "parameters": asdict(p), "pairs": pairs,
+        "synthesis": {name: list(one) if isinstance(one, tuple) else one for name, one in ranges.items()},
+        "side_cpx": maker.side_cpx, "background_micrographs": len(maker.patches),
+        "simulated_share": maker.simulated_share if maker.patches else 1.0,
+    }  # fmt: skip
+    return publish_generator(trained, maker, folder / FILE, p.loss, about, p.seed)
+
+
+def _fixed(maker: PairMaker, count: int, seed: int) -> Pairs:
+    return fixed_pairs([maker(np.random.default_rng((_FIXED_SEED, seed, i))) for i in range(count)])

@@ -9,18 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.formats.folder import read_matched
 from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.normalise import clean, normalise
 from napari_hydrapicker.imaging.prepare import flatten_and_normalise, prepare
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
-from napari_hydrapicker.micrograph import open_micrograph, with_distinct_names
-from napari_hydrapicker.micrograph_files import find_micrographs
-from napari_hydrapicker.simulation.cloud import PointCloud
+from napari_hydrapicker.io.coordinates.folder import read_matched
+from napari_hydrapicker.io.find import find_micrographs
+from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph, with_distinct_names
+from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.simulation.procedural import procedural_complex, with_micelle
 from napari_hydrapicker.simulation.projection import make_species
-from napari_hydrapicker.simulation.structures import load_structure
-from napari_hydrapicker.training.labels import check_inside
+from napari_hydrapicker.simulation.structures import PointCloud, load_structure
 from napari_hydrapicker.training.sources import (
     WHITEN_STRENGTH,
     Crop,
@@ -29,6 +28,35 @@ from napari_hydrapicker.training.sources import (
     SimulatedSource,
     masked_points,
 )
+
+_MOST_OUTSIDE = 0.1  # a few may be boxes of particles that an edge cuts
+
+
+def check_inside(labels: Picks, micrograph: Micrograph, origin: Path) -> None:
+    """Refuse labels of which more than a tenth lie outside the micrograph: they were made on another image.
+
+    Parameters
+    ----------
+    labels
+        Of this micrograph.
+    micrograph
+        What they are held against.
+    origin
+        File or folder that they came from, for the message.
+
+    Raises
+    ------
+    ParameterError
+        If they do not fit.
+    """
+    outside = int(((labels.yx < -0.5) | (labels.yx > np.array(micrograph.shape) - 0.5)).any(axis=1).sum())
+    if outside > _MOST_OUTSIDE * len(labels):
+        rows, cols = micrograph.shape
+        raise ParameterError(
+            f"{origin}: {outside} of {len(labels)} positions lie outside the {rows} x {cols} pixels of "
+            f"{micrograph.path}; give positions on it, not on a copy that is binned otherwise"
+        )
+
 
 _BACKGROUND_SUFFIXES = (".mrc", ".tif", ".tiff", ".png", ".jpg")
 STRUCTURE_GLOBS = ("*.npz", "*.pdb", "*.cif", "*.mrc")

@@ -7,21 +7,62 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
+import torch
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.hydra.head import Head
-from napari_hydrapicker.hydra.model import HydraPicker
-from napari_hydrapicker.training.blending import blended
-from napari_hydrapicker.training.corrections import CorrectedMicrograph
-from napari_hydrapicker.training.feature_cache import cached_windows
-from napari_hydrapicker.training.feature_windows import Window, windows
-from napari_hydrapicker.training.few_shot_parameters import FewShotParameters
-from napari_hydrapicker.training.head_gain import gain_error
-from napari_hydrapicker.training.head_trainer import HeadTrainer
-from napari_hydrapicker.training.head_validation import HeadScores, score_tiles, together
-from napari_hydrapicker.training.holding_out import is_gain
+from napari_hydrapicker.hydra.layers import Head
+from napari_hydrapicker.hydra.network import HydraPicker
+from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph
+from napari_hydrapicker.training.features import Window, cached_windows, windows
+from napari_hydrapicker.training.head_trainer import FewShotParameters, HeadTrainer
+from napari_hydrapicker.training.split import is_gain
+from napari_hydrapicker.training.validation import HeadScores, score_tiles, together
+
+
+def blended(first: Head, second: Head, share: float) -> Head:
+    """Return a new head whose weights are ``(1 - share) * first + share * second``.
+
+    Parameters
+    ----------
+    first, second
+        Heads of one architecture; they stay as they are. In all but its weights the new one is as the second.
+    share
+        0 gives the first head's weights, 1 the second's, bit for bit.
+    """
+    made = copy.deepcopy(second)
+    with torch.no_grad():
+        for weight, begun in zip(made.parameters(), first.parameters(), strict=True):
+            weight.copy_(torch.lerp(begun, weight, share))
+    return made
+
+
+UNKNOWN: Final = 1.0  # no two average precisions differ by more
+
+
+def gain_error(before: Sequence[HeadScores], after: Sequence[HeadScores]) -> float:
+    """Standard error of the difference of two heads' AP, by leaving out one part after the other (jackknife).
+
+    Parameters
+    ----------
+    before, after
+        Scores of the two heads on the same parts, in the same order: tiles (`head_validation.score_tiles`),
+        or whole micrographs.
+
+    Returns
+    -------
+    float
+        `UNKNOWN` where there are less than two.
+    """
+    n = len(before)
+    if n < 2:
+        return UNKNOWN
+    kept = [[i for i in range(n) if i != without] for without in range(n)]
+    gains = [together([after[i] for i in some]).ap - together([before[i] for i in some]).ap for some in kept]
+    return float(np.sqrt((n - 1) * np.var(gains)))
+
 
 __all__ = ["FewShotParameters", "FewShotProgress", "FewShotResult", "train_head"]
 

@@ -12,23 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
-from napari_hydrapicker.heads.names import check_head_name
-from napari_hydrapicker.heads.record import OF_MARKS, HeadRecord, MicrographUse
-from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.head_record import OF_MARKS, HeadRecord, MicrographUse, check_head_name
+from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.metadata import Metadata
-from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
+from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
 from napari_hydrapicker.hydra.weights import body_hash
 from napari_hydrapicker.imaging.prepare import prepare
-from napari_hydrapicker.micrograph import Micrograph
-from napari_hydrapicker.training.corrections import CorrectedMicrograph
-from napari_hydrapicker.training.few_shot import (
-    FewShotParameters,
-    FewShotProgress,
-    FewShotResult,
-    train_head,
-)
-from napari_hydrapicker.training.head_validation import HeadScores
-from napari_hydrapicker.training.holding_out import Marked, held_out
+from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph
+from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, FewShotResult, train_head
+from napari_hydrapicker.training.split import Marked, held_out
+from napari_hydrapicker.training.validation import HeadScores
 
 TRAINING: Final = "training"
 VALIDATION: Final = "validation"

@@ -4,23 +4,95 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from napari_hydrapicker.errors import OutOfMemoryError
+from napari_hydrapicker.hydra.anchors import REACH_WPX, Assignment, decode
 from napari_hydrapicker.hydra.device import is_out_of_memory, precision
-from napari_hydrapicker.hydra.head import Head
+from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.losses import bias_loss, detection_loss
-from napari_hydrapicker.training.anchoring import anchor_loss
-from napari_hydrapicker.training.corrections import Marks
-from napari_hydrapicker.training.feature_cache import batch
-from napari_hydrapicker.training.feature_windows import Window
-from napari_hydrapicker.training.few_shot_parameters import FewShotParameters
-from napari_hydrapicker.training.steps import MAX_GRADIENT, set_rate
+from napari_hydrapicker.training.annotated_micrograph import Marks
+from napari_hydrapicker.training.features import Window, batch
+from napari_hydrapicker.training.steps import MAX_GRADIENT, annealed, set_rate, warmed_up
 from napari_hydrapicker.training.validation import DENSE_STRIDE
+
+
+@dataclass(frozen=True)
+class FewShotParameters:
+    """How a new head is trained.
+
+    Attributes
+    ----------
+    steps, batch_size, crop_wpx
+        Optimisation steps, each on so many crops of this side.
+    learning_rate
+        Of Adam at the start; it falls to 0 on half a cosine after `warmup_steps`.
+    lambda_cls, lambda_bias
+        Weights of the classification loss and of the distance to the generic head (Eq. 3.1).
+    lambda_anchor
+        Weight of the distance to the generic head's answer where a partial micrograph has no marks
+        (`anchoring.anchor_loss`); without it a few marks can make a head much worse than the generic one.
+    ema_decay
+        Of the running mean of the weights.
+    share
+        Of that mean in the head that is kept, the rest being the head started from (`blending.blended`).
+    validate_every, patience
+        Steps between validations; training ends after so many of them without a better AP.
+    memory_bytes
+        Granted to the cached features.
+    """
+
+    steps: int = 120
+    batch_size: int = 4
+    crop_wpx: int = 192
+    learning_rate: float = 1e-3
+    warmup_steps: int = 10
+    lambda_cls: float = 4.0
+    lambda_bias: float = 0.01
+    lambda_anchor: float = 2.0
+    ema_decay: float = 0.97
+    share: float = 0.75
+    validate_every: int = 20
+    patience: int = 3
+    memory_bytes: int = 1_200_000_000
+    seed: int = 0
+
+    def rate(self, step: int) -> float:
+        """Learning rate at a step: linear warm-up, then half a cosine."""
+        if step < self.warmup_steps:
+            return self.learning_rate * warmed_up(step, self.warmup_steps)
+        return self.learning_rate * annealed(step - self.warmup_steps, max(1, self.steps - self.warmup_steps))
+
+
+def anchor_loss(raw: Tensor, reference: Tensor, labels: Sequence[Assignment], stride: int) -> Tensor:
+    """Difference of two heads' answers in the cells that are ignored, a scalar tensor.
+
+    It is the Kullback-Leibler divergence of the probabilities of a particle, and the L1 distance of the
+    centres in units of a cell's reach, weighed with the probability that the reference gives to a particle
+    there; both summed, and divided by the number of particles that the reference expects (at least 1).
+
+    Parameters
+    ----------
+    raw, reference
+        ``(B, 3, h, w)`` of the head in training, and of the one it is held to, which gets no gradient.
+    labels
+        One for each image: which cells are ignored.
+    stride
+        Of the answers, 16 or 8.
+    """
+    logit, centres = decode(raw, stride)
+    known, places = (one.detach() for one in decode(reference, stride))
+    chance = torch.sigmoid(known)
+    free = torch.stack([one.ignore for one in labels]).float()  # (B, h, w)
+    cross = functional.binary_cross_entropy_with_logits(logit, chance, reduction="none")
+    entropy = functional.binary_cross_entropy_with_logits(known, chance, reduction="none")
+    away = (centres - places).abs().sum(dim=-1) / REACH_WPX
+    return ((cross - entropy + chance * away) * free).sum() / (chance * free).sum().clamp(min=1)
 
 
 class HeadTrainer:

@@ -1,14 +1,18 @@
-"""What surrounds the steps of a training: when to validate, to report and to stop."""
+"""What surrounds the steps of a training: when to validate, to report and to stop; and its log."""
 
 from __future__ import annotations
 
+import csv
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
+
+from napari_hydrapicker.errors import WeightsError
 
 REPORT_EVERY = 20
 Figures = TypeVar("Figures")
@@ -68,3 +72,112 @@ def run(
             losses = []
         if last:
             return
+
+
+COLUMNS = ("step", "core_hours", "loss", "localisation", "rate")
+
+
+@dataclass(frozen=True)
+class LogRow:
+    """State of a training after `step` steps; losses are means since the row before, `ap` is by validation
+    set.
+    """
+
+    step: int
+    core_hours: float
+    loss: float
+    localisation: float
+    rate: float
+    ap: Mapping[str, float]
+
+
+class TrainingLog:
+    """A CSV file with one row a validation; rows after a step that is gone back to are dropped.
+
+    Parameters
+    ----------
+    path
+        The file; it need not be there.
+    sets
+        Names of the validation sets.
+    """
+
+    def __init__(self, path: Path, sets: Sequence[str]) -> None:
+        self.path, self._sets = path, tuple(sets)
+
+    def rows(self) -> list[LogRow]:
+        """Rows written so far.
+
+        Raises
+        ------
+        WeightsError
+            If the file is none of ours.
+        """
+        if not self.path.is_file():
+            return []
+        try:
+            with self.path.open(newline="") as file:
+                return [_row(fields) for fields in csv.DictReader(file)]
+        except (OSError, KeyError, ValueError) as error:
+            raise WeightsError(
+                f"{self.path}: not a training log ({error}); move it away, or choose another folder"
+            ) from error
+
+    def begin(self, step: int) -> None:
+        """Keep the rows up to `step`, where the training goes on."""
+        kept = [row for row in self.rows() if row.step <= step]
+        self.path.unlink(missing_ok=True)
+        for row in kept:
+            self.add(row)
+
+    def add(self, row: LogRow) -> None:
+        """Append a row.
+
+        Raises
+        ------
+        WeightsError
+            If the file cannot be written.
+        """
+        names = [f"ap_{name}" for name in self._sets]
+        figures = [
+            row.step,
+            f"{row.core_hours:.3f}",
+            f"{row.loss:.4f}",
+            f"{row.localisation:.4f}",
+            f"{row.rate:.3g}",
+        ]
+        try:
+            new = not self.path.exists()
+            with self.path.open("a", newline="") as file:
+                writer = csv.writer(file)
+                if new:
+                    writer.writerow([*COLUMNS, *names])
+                writer.writerow([*figures, *(f"{row.ap.get(name, float('nan')):.4f}" for name in self._sets)])
+        except OSError as error:
+            raise WeightsError(f"{self.path}: the log cannot be written ({error}); make room") from error
+
+    def plot(self, path: Path) -> None:
+        """Draw AP of every validation set and the loss against the steps; nothing without rows."""
+        from matplotlib.figure import Figure
+
+        rows = self.rows()
+        if not rows:
+            return
+        figure = Figure(figsize=(8, 6), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True)
+        steps = [row.step for row in rows]
+        for name in self._sets:
+            above.plot(steps, [row.ap.get(name, float("nan")) for row in rows], label=name)
+        above.set_ylabel("average precision")
+        if self._sets:
+            above.legend()
+        below.plot(steps, [row.loss for row in rows], color="grey")
+        below.set_ylabel("training loss")
+        below.set_xlabel(f"step ({rows[-1].core_hours:.1f} core-hours)")
+        figure.savefig(path)
+
+
+def _row(fields: Mapping[str, str]) -> LogRow:
+    ap = {name.removeprefix("ap_"): float(value) for name, value in fields.items() if name.startswith("ap_")}
+    hours, loss, localisation, rate = (float(fields[name]) for name in COLUMNS[1:])
+    return LogRow(int(fields["step"]), hours, loss, localisation, rate, ap)

@@ -17,7 +17,7 @@ from torch.multiprocessing.spawn import start_processes
 from torch.nn.parallel import DistributedDataParallel
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.hydra.model import HydraPicker
+from napari_hydrapicker.hydra.network import HydraPicker
 
 
 class Team:

@@ -8,16 +8,18 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from napari_hydrapicker.hydra.metadata import Metadata
-from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
+from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
 from napari_hydrapicker.hydra.weights import save
-from napari_hydrapicker.training.head_validation import together
-from napari_hydrapicker.training.multi_head_validation import (
-    average_precisions,
-    generic_scores,
-    score_all,
-)
 from napari_hydrapicker.training.sources import WHITEN_STRENGTH, Crop
-from napari_hydrapicker.training.validation import calibrate, calibrate_over, pooled
+from napari_hydrapicker.training.validation import (
+    average_precisions,
+    calibrate,
+    calibrate_over,
+    generic_scores,
+    pooled,
+    score_all,
+    together,
+)
 
 NO_THRESHOLD = 0.5  # where nothing is held out
 

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from napari_hydrapicker.errors import WeightsError
-from napari_hydrapicker.hydra.model import HydraPicker
+from napari_hydrapicker.hydra.network import HydraPicker
 from napari_hydrapicker.training import loop
 from napari_hydrapicker.training.batches import Batch, StepBatches
 from napari_hydrapicker.training.checkpoint import load_checkpoint, read_progress, save_checkpoint
-from napari_hydrapicker.training.log import LogRow, TrainingLog
+from napari_hydrapicker.training.loop import LogRow, TrainingLog
 from napari_hydrapicker.training.processes import Team
 from napari_hydrapicker.training.sources import Crop, Source
 from napari_hydrapicker.training.steps import (

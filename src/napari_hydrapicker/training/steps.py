@@ -15,7 +15,7 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.anchors import BOX_WPX, assign
 from napari_hydrapicker.hydra.device import precision
 from napari_hydrapicker.hydra.losses import DetectionLoss, detection_loss
-from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
+from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
 from napari_hydrapicker.training.sources import Crop, Source
 from napari_hydrapicker.training.validation import DENSE_STRIDE, distance_to, read_answer
 

@@ -1,9 +1,11 @@
-"""Average precision of a network on held-out crops, and the calibration of its scores."""
+"""Average precision of networks and heads on held-out images, and the calibration of their scores."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -11,12 +13,14 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from napari_hydrapicker.evaluation.curves import average_precision
 from napari_hydrapicker.evaluation.matching import Criterion, match
+from napari_hydrapicker.evaluation.metrics import average_precision, best_f1
 from napari_hydrapicker.hydra.anchors import BOX_WPX, decode
 from napari_hydrapicker.hydra.device import precision
-from napari_hydrapicker.hydra.model import GENERIC, HydraPicker
-from napari_hydrapicker.picking.suppress import SUPPRESSION_WPX, suppress
+from napari_hydrapicker.hydra.layers import Head
+from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
+from napari_hydrapicker.picking.base import SUPPRESSION_WPX, suppress
+from napari_hydrapicker.training.features import Window
 from napari_hydrapicker.training.sources import Crop
 
 DENSE_STRIDE = 8
@@ -153,3 +157,184 @@ def calibrate_over(sets: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]]
 def probability(logits: NDArray[np.float64], a: float, b: float) -> NDArray[np.float64]:
     """Calibrated probability of picks with these logits (N,)."""
     return np.asarray(1 / (1 + np.exp(-(a * logits + b))), np.float64)
+
+
+TILE_WPX: Final = 128
+"""Side of the squares that scores are told for: some dozens of particles."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeadScores:
+    """Picks of a head on corrected windows.
+
+    Attributes
+    ----------
+    logits, truth : ndarray, shape (N,)
+        Of every pick that counts, and whether it is a marked particle (box IoU > 0.6).
+    particles : int
+        Number of marked particles.
+    """
+
+    logits: NDArray[np.float64]
+    truth: NDArray[np.bool_]
+    particles: int
+
+    @property
+    def ap(self) -> float:
+        """Average precision; 0 without particles."""
+        return average_precision(self.logits, self.truth, self.particles) if self.particles else 0.0
+
+    @property
+    def f1(self) -> float:
+        """Best F1 over all thresholds; 0 without a true pick."""
+        return best_f1(self.logits, self.truth, self.particles).f1 if self.truth.any() else 0.0
+
+    def threshold(self, calibration: tuple[float, float], default: float) -> float:
+        """Probability of the best F1, within 0.05 to 0.95; `default` without a true pick."""
+        if not self.truth.any():
+            return default
+        found = best_f1(probability(self.logits, *calibration), self.truth, self.particles).threshold
+        return float(np.clip(found, 0.05, 0.95))
+
+    def calibration(self, prior: tuple[float, float]) -> tuple[float, float]:
+        """Calibration of the scores, near to `prior` where there are few picks."""
+        return calibrate(self.logits, self.truth, prior)
+
+
+def together(scores: Sequence[HeadScores]) -> HeadScores:
+    """Scores on several images, or parts of them, as those on one."""
+    return HeadScores(
+        np.concatenate([np.empty(0), *(one.logits for one in scores)]),
+        np.concatenate([np.empty(0, np.bool_), *(one.truth for one in scores)]),
+        sum(one.particles for one in scores),
+    )
+
+
+def score_head(head: Head, windows: Sequence[Window]) -> HeadScores:
+    """Pick windows with a head and compare with the marks on them.
+
+    On complete micrographs every pick counts that does not lie in the unusable area; on partial ones
+    only those at a marked particle or at a deleted pick do.
+    """
+    return together(score_tiles(head, windows))
+
+
+def score_tiles(head: Head, windows: Sequence[Window]) -> list[HeadScores]:
+    """Scores as of `score_head`, one for each square of `TILE_WPX` of all windows, in their order."""
+    device = next(head.parameters()).device
+    training = head.training
+    head.eval()
+    found: list[HeadScores] = []
+    for window in windows:
+        marks = window.marks
+        with torch.inference_mode(), precision(device):
+            features = window.features[None].to(device).contiguous(memory_format=torch.channels_last)
+            raw = head.dense(features).float()
+        centres, scores = read_answer(raw, window.shape, marks.yx, marks.unusable_yx)
+        if not marks.complete:
+            near = np.minimum(distance_to(centres, marks.yx), distance_to(centres, marks.negative_yx))
+            centres, scores = centres[near <= BOX_WPX / 2], scores[near <= BOX_WPX / 2]
+        found += _by_tile(window, centres, scores)
+    head.train(training)
+    return found
+
+
+def _by_tile(window: Window, centres: NDArray[np.float64], scores: NDArray[np.float64]) -> list[HeadScores]:
+    yx = window.marks.yx
+    matched = match(centres, scores, yx, BOX_WPX, Criterion.IOU)
+    places = centres.copy()
+    places[matched.is_true] = yx[matched.truth_index[matched.is_true]]  # a pick goes with its particle
+    rows, cols = (-(-side // TILE_WPX) for side in window.shape)
+
+    def tile(at: NDArray[np.float64]) -> NDArray[np.float64]:
+        row, col = np.clip(at // TILE_WPX, 0, (rows - 1, cols - 1)).T
+        number: NDArray[np.float64] = row * cols + col
+        return number
+
+    of_pick, of_particle = tile(places), tile(yx)
+    return [
+        HeadScores(scores[of_pick == i], matched.is_true[of_pick == i], int(np.sum(of_particle == i)))
+        for i in range(rows * cols)
+    ]
+
+
+@dataclass(frozen=True)
+class MultiHeadAP:
+    """Average precision at box IoU 0.6 of all heads.
+
+    Attributes
+    ----------
+    generic
+        Of the generic head on the images that are there for it, those of unseen particles, or without
+        such on those of all data sets together.
+    specialised
+        Of each head on the held-out images of its own data set; data sets without such are left out.
+    generic_there
+        Of the generic head on the same images.
+    """
+
+    generic: float
+    specialised: dict[str, float]
+    generic_there: dict[str, float]
+
+    @property
+    def overall(self) -> float:
+        """Mean of the generic head's AP and the specialised heads' mean AP: the best state has most of it."""
+        if not self.specialised:
+            return self.generic
+        return (self.generic + sum(self.specialised.values()) / len(self.specialised)) / 2
+
+
+def score_heads(model: HydraPicker, crops: Sequence[Crop], heads: Sequence[str]) -> dict[str, HeadScores]:
+    """Pick all crops with each of the heads, and compare with their labels."""
+    found: dict[str, list[HeadScores]] = {name: [] for name in heads}
+    device = next(model.parameters()).device
+    model.eval()
+    for crop in crops:
+        image = torch.from_numpy(crop.image)[None, None].to(device)
+        with torch.inference_mode(), precision(device):
+            features = model.features(image.contiguous(memory_format=torch.channels_last))
+            answers = {name: model.head(name).dense(features).float() for name in heads}
+        for name, raw in answers.items():
+            centres, logits = read_answer(raw, crop.image.shape, crop.yx, crop.ignore_yx)
+            matched = match(centres, logits, crop.yx, BOX_WPX, Criterion.IOU)
+            found[name].append(HeadScores(logits, matched.is_true, len(crop.yx)))
+    return {name: together(scores) for name, scores in found.items()}
+
+
+def score_all(
+    model: HydraPicker, validation: Mapping[str, Sequence[Crop]]
+) -> dict[str, dict[str, HeadScores]]:
+    """Scores on each data set's held-out images: of the generic head, and of its own if it has one.
+
+    Parameters
+    ----------
+    validation
+        Held-out images by head; under "generic" those of particles that no head is for.
+
+    Returns
+    -------
+    dict
+        By data set, then by head. Data sets without images are left out.
+    """
+    return {
+        name: score_heads(model, crops, [GENERIC] if name == GENERIC else [GENERIC, name])
+        for name, crops in validation.items()
+        if crops
+    }
+
+
+def generic_scores(scores: Mapping[str, Mapping[str, HeadScores]]) -> HeadScores:
+    """Of `score_all`, the generic head's on unseen particles, or without such on all data sets together."""
+    own = scores.get(GENERIC)
+    return own[GENERIC] if own else together([one[GENERIC] for one in scores.values()])
+
+
+def average_precisions(scores: Mapping[str, Mapping[str, HeadScores]]) -> MultiHeadAP:
+    """The average precisions of `score_all`."""
+    sets = {name: one for name, one in scores.items() if name != GENERIC}
+    return MultiHeadAP(
+        generic_scores(scores).ap,
+        {name: one[name].ap for name, one in sets.items()},
+        {name: one[GENERIC].ap for name, one in sets.items()},
+    )

@@ -1,0 +1,75 @@
+"""The micrographs that `hydrapicker pick` is given."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari_hydrapicker.io.find import find_micrographs
+from napari_hydrapicker.io.lists import is_list, open_any
+from napari_hydrapicker.io.micrograph import Micrograph, MicrographWarning
+from napari_hydrapicker.picking.batch import open_all
+from napari_hydrapicker.picking.manifest import MicrographResult
+
+# Of a particle this small nothing is left to see: its diameter was probably given in nanometre.
+_DOUBTFUL_DIAMETER_PX = 12
+_SAME_SIZE = 1.05  # a factor within which pixel sizes are one size, calibrated anew
+
+
+def open_named(names: Sequence[str]) -> tuple[list[Micrograph], list[MicrographResult]]:
+    """Open files, folders, patterns and lists; return a result for each micrograph that cannot be picked.
+
+    Raises
+    ------
+    MicrographError
+        If a name leads to no file.
+    """
+    files = [name for name in names if not is_list(name)]
+    listed: list[Micrograph] = []
+    problems: list[MicrographResult] = []
+    for name in dict.fromkeys(name for name in names if is_list(name)):
+        found, errors = open_any([name])
+        listed += found
+        problems += [MicrographResult(Path(name).name, error=error) for error in errors]
+    opened, unopened = open_all(find_micrographs(files) if files else [], listed)
+    return opened, unopened + problems
+
+
+def doubt_scale(
+    micrographs: Sequence[Micrograph], diameter_angstrom: float, pixel_size_angstrom: float | None
+) -> None:
+    """Warn once of each kind of scale that can be meant, but seldom is.
+
+    Warns
+    -----
+    MicrographWarning
+        If a file states a pixel size of 1 Angstrom, the particle is a few pixels across, or one pixel size is
+        given for micrographs that state different ones.
+    """
+    sizes = [(one.path, pixel_size_angstrom or one.pixel_size_angstrom) for one in micrographs]
+    unsure = [path for path, size in sizes if size == 1 and pixel_size_angstrom is None]
+    _warn(
+        unsure,
+        "the pixel size is given as 1 A, which some programs write where they do not know it; "
+        "if it is wrong, give --pixel-size",
+    )
+    small = [path for path, size in sizes if size and 1 <= diameter_angstrom / size < _DOUBTFUL_DIAMETER_PX]
+    _warn(
+        small,
+        f"a particle of {diameter_angstrom:g} A is less than {_DOUBTFUL_DIAMETER_PX} pixels across: picking "
+        "is slow and finds little; is the diameter in Angstrom, not nanometre?",
+    )
+    stated = {one.pixel_size_angstrom: one.path for one in micrographs if one.pixel_size_angstrom}
+    if pixel_size_angstrom and stated and max(stated) > _SAME_SIZE * min(stated):
+        _warn(
+            [stated[max(stated)]],
+            f"the file states {max(stated):g} A per pixel, others {min(stated):g}; --pixel-size "
+            f"{pixel_size_angstrom:g} is taken for all",
+        )
+
+
+def _warn(paths: Sequence[Path], doubt: str) -> None:
+    if paths:
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        warnings.warn(f"{paths[0]}{more}: {doubt}", MicrographWarning, stacklevel=3)

@@ -1,0 +1,136 @@
+"""What buttons and keys of the dock do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject
+
+from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.gui.controllers.picking import PickJobs
+from napari_hydrapicker.gui.layers.canvas import Canvas
+from napari_hydrapicker.gui.widgets.micrograph_table import MicrographTable
+from napari_hydrapicker.gui.widgets.parts import inform, warn
+from napari_hydrapicker.project.records import Status
+from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.worker.messages import Estimated
+
+_ROUND_ANGSTROM = 5.0  # an estimate is not finer
+
+
+class Commands(QObject):
+    """Commands of the user to session and jobs; what is refused he reads.
+
+    What changes a micrograph acts on the one that is on the canvas: while the next one is being loaded, the
+    session's current one is not yet to be seen.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        canvas: Canvas,
+        jobs: PickJobs,
+        table: MicrographTable,
+        open_layer: Callable[[], bool],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._open_layer = open_layer
+        self._session, self._canvas, self._jobs, self._table = session, canvas, jobs, table
+
+    def pick(self, which: str) -> None:
+        """Pick "this" micrograph, the "selected" ones, or "all" that are neither complete nor excluded."""
+        done = (Status.COMPLETE, Status.EXCLUDED)
+        if which == "all":
+            chosen = [r.id for r in self._session.records if r.status not in done]
+        elif which == "selected":
+            chosen = self._table.selected_ids()
+        else:
+            chosen = [] if self._session.current is None else [self._session.current]
+        if not chosen and not self._session.is_open and self._open_layer():
+            return  # it is picked when it is there
+        if not chosen:
+            warn("Nothing to pick: open a folder or an image, or select micrographs in the table")
+        elif self._session.read_only:
+            warn("The project is read-only here: it is open in another napari")
+        else:
+            self._jobs.pick(chosen)
+
+    def estimate(self) -> None:
+        """Look for the particles' diameter on a few of all micrographs."""
+        chosen = [r.id for r in self._session.records if r.status is not Status.EXCLUDED]
+        if not chosen:
+            warn("Nothing to look at: open a folder first")
+        else:
+            self._jobs.estimate(chosen)
+
+    def estimated(self, found: Estimated) -> None:
+        """Take the diameter that was found."""
+        if found.diameter_angstrom is None:
+            warn("Hardly a particle is found at any diameter: give it yourself, or check the pixel size")
+            return
+        diameter = float(np.round(found.diameter_angstrom / _ROUND_ANGSTROM) * _ROUND_ANGSTROM)
+        self.attempt(lambda: self._session.update(diameter_angstrom=diameter))
+        inform(f"The particles seem to be about {diameter:.0f} Å across, and {found.contrast}")
+
+    def step(self, by: int) -> None:
+        """Go on to another micrograph."""
+        number = self._session.neighbour(by)
+        if number is not None:
+            self.go_to(number)
+
+    def go_to(self, number: int) -> None:
+        """Go to a micrograph."""
+        self.attempt(lambda: self._session.set_current(number))
+
+    def undo(self) -> None:
+        """Undo the last correction of the micrograph on the canvas."""
+        self._on_canvas(self._session.undo)
+
+    def redo(self) -> None:
+        """Redo it."""
+        self._on_canvas(self._session.redo)
+
+    def toggle_complete(self) -> None:
+        """Mark the micrograph on the canvas as corrected throughout, or take the mark back."""
+        self._on_canvas(self._toggle_complete)
+
+    def toggle_excluded(self) -> None:
+        """Exclude the selected micrographs, or take them back if all are excluded."""
+        chosen = self._table.selected_ids()
+        back = all(self._session.record(n).status is Status.EXCLUDED for n in chosen)
+        for number in chosen:
+            self.attempt(partial(self._session.unmark if back else self._exclude, number))
+
+    def measured(self, diameter_px: float) -> None:
+        """Take the diameter that was measured on the canvas, in pixels."""
+        number = self._canvas.micrograph_id
+        pixel = None if number is None else self._session.record(number).pixel_size_angstrom
+        if pixel is None:
+            warn("The pixel size is unknown: enter it in the table, then measure")
+            return
+        self.attempt(lambda: self._session.update(diameter_angstrom=float(np.round(diameter_px * pixel))))
+
+    def attempt(self, action: Callable[[], Any]) -> None:
+        """Do something that may be refused; the user reads why."""
+        try:
+            action()
+        except HydraPickerError as error:
+            warn(str(error))
+
+    def _on_canvas(self, action: Callable[[int], Any]) -> None:
+        number = self._canvas.micrograph_id
+        if number is not None:
+            self.attempt(lambda: action(number))
+
+    def _toggle_complete(self, number: int) -> None:
+        if self._session.record(number).status is Status.COMPLETE:
+            self._session.unmark(number)
+        else:
+            self._session.set_status(number, Status.COMPLETE)
+
+    def _exclude(self, number: int) -> None:
+        self._session.set_status(number, Status.EXCLUDED)

@@ -1,0 +1,217 @@
+"""Making a cGAN picker in the background, from the project's own micrographs and no picks at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_hydrapicker.errors import HydraPickerError, ParameterError, ProjectError
+from napari_hydrapicker.gui.controllers.lasting_jobs import LastingJobs
+from napari_hydrapicker.gui.sections.make import MakeSection, described
+from napari_hydrapicker.gui.sections.pick import PickSection
+from napari_hydrapicker.picking.model_files import check_name
+from napari_hydrapicker.project.generators import (
+    background_micrographs,
+    generator_libraries,
+    generator_names,
+    work_folder,
+)
+from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.worker import status_file as unfinished
+from napari_hydrapicker.worker.messages import Made, MakeRequest
+
+
+class MakeJobs(LastingJobs):
+    """Makes pickers; one that is cancelled, or fails, can be gone on with from its last checkpoint."""
+
+    kind = "making"
+
+    def unfinished(self, name: str) -> MakeRequest | None:
+        """Return what was asked for a picker of this name whose training has not come to its end."""
+        if not self._session.is_open:
+            return None
+        try:
+            check_name(name)
+        except ParameterError:  # half-typed, perhaps
+            return None
+        return unfinished.begun(work_folder(self._session, name))
+
+    def discard(self, name: str) -> None:
+        """Throw away what there is of an unfinished picker.
+
+        Raises
+        ------
+        ParameterError
+            If no picker can be called that.
+        ProjectError
+            If it is being trained, or cannot be removed.
+        """
+        check_name(name)
+        self.check_free()
+        unfinished.discard(work_folder(self._session, name))
+
+    def make(self, name: str, number: int | None, steps: int) -> None:
+        """Train a picker for particles of the session's diameter, so many on a micrograph.
+
+        One of this name that is unfinished is gone on with, as it was begun.
+
+        Raises
+        ------
+        ParameterError
+            If no picker can be called that, or no micrograph has a known pixel size.
+        ProjectError
+            If a training of the project is under way, or the project's folder cannot be written.
+        """
+        check_name(name)
+        self.check_free()
+        old = self.unfinished(name)
+        if old is None:
+            unfinished.discard(work_folder(self._session, name))  # a checkpoint of nobody knows what
+        self._job += 1
+        request = self._request(name, number, steps)
+        if old is not None:
+            request = replace(
+                request, number=old.number, steps=old.steps, diameter_angstrom=old.diameter_angstrom
+            )
+        unfinished.begin(request)
+        self._begin(request)
+
+    def _request(self, name: str, number: int | None, steps: int) -> MakeRequest:
+        s = self._session.settings
+        return MakeRequest(
+            job=self._job, name=name, micrographs=background_micrographs(self._session),
+            diameter_angstrom=s.diameter_angstrom, number=number, steps=steps, device=s.device,
+            libraries=tuple(str(one.folder) for one in generator_libraries(self._session)),
+            work=str(work_folder(self._session, name)), note=str(self._note_of_project().path),
+        )  # fmt: skip
+
+    def _failure(self, problem: str) -> str:
+        kept = self.unfinished(self.name) is not None
+        advice = ". What was done is kept: “Go on” in Make a picker takes it up" if kept else ""
+        return f"Picker {self.name!r} was not made: {problem}{advice}"
+
+
+class MakeLink(QObject):
+    """Starts trainings of cGAN pickers and offers what came of them.
+
+    Signals
+    -------
+    problem (str)
+        Something that the user should read.
+    told (str)
+        Something good to know.
+    """
+
+    problem = Signal(str)
+    told = Signal(str)
+
+    def __init__(
+        self, session: Session, jobs: MakeJobs, section: MakeSection, pick: PickSection, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._jobs, self._section, self._pick = session, jobs, section, pick
+        section.make_requested.connect(self.make)
+        section.discard_requested.connect(self.discard)
+        section.cancel_requested.connect(lambda: self._attempt(jobs.cancel))
+        section.picker_chosen.connect(self.take)
+        section.name_changed.connect(lambda _: self._show_unfinished())
+        jobs.started.connect(section.on_started)
+        jobs.progressed.connect(section.on_progress)
+        jobs.trained.connect(self._on_made)
+        jobs.found.connect(self._on_made)
+        jobs.finished.connect(self._on_finished)
+        jobs.resumed.connect(self._on_resumed)
+        jobs.left.connect(self._on_left)
+        session.micrographs_changed.connect(self._on_project)
+        session.settings_changed.connect(self._on_settings)
+        self._on_project()
+
+    def make(self, name: str, number: int | None, steps: int) -> None:
+        """Make a picker, or go on with the unfinished one of this name."""
+        try:
+            self._make(name, number, steps)
+        except HydraPickerError as error:
+            self._fail(str(error))
+
+    def discard(self, name: str) -> None:
+        """Throw away an unfinished picker."""
+        self._attempt(lambda: self._jobs.discard(name))
+        self._section.result.setVisible(False)
+        self._show_unfinished()
+
+    def take(self, name: str) -> None:
+        """Pick with another cGAN picker from now on."""
+        self.refresh()
+        if self._attempt(lambda: self._session.update(picker="cgan", generator=name)):
+            self.told.emit(
+                f"Picker {name!r} picks from now on: pick this micrograph or all to see how it does"
+            )
+
+    def refresh(self) -> None:
+        """List the generators that there are."""
+        self._attempt(lambda: self._pick.choices.show_generators(generator_names(self._session)))
+
+    def _make(self, name: str, number: int | None, steps: int) -> None:
+        if self._session.read_only:
+            raise ProjectError("The project is read-only here: it is open in another napari")
+        taken = [one.folder for one in generator_libraries(self._session) if name in one.names()]
+        if taken:
+            raise ParameterError(
+                f"There is a picker called {name!r} already in {taken[0]}: choose another name"
+            )
+        self._jobs.make(name, number, steps)
+
+    def _on_made(self, made: Made) -> None:
+        """Tell of a picker that is done; it is chosen by the user, or not at all."""
+        self.refresh()
+        self._section.show_result(made)
+        self.told.emit(f"{described(made)}. Choose it in Pick to use it")
+
+    def _on_resumed(self, name: str) -> None:
+        self._section.name.setText(name)
+        self.told.emit(f"Picker {name!r} is still being made; Cancel in Make a picker ends it")
+
+    def _on_finished(self, cancelled: bool, problem: str) -> None:
+        self._section.on_finished(cancelled)
+        self._show_unfinished()
+        if problem:
+            self._fail(problem)
+
+    def _fail(self, problem: str) -> None:
+        self._section.say(problem)
+        self.problem.emit(problem)
+
+    def _on_left(self, name: str) -> None:
+        self._section.on_finished(True)
+        self.told.emit(f"Picker {name!r} is being made on its own: open its project again to see it")
+
+    def _on_project(self) -> None:
+        self.refresh()
+        self._show_particles()
+        self._show_unfinished()
+
+    def _on_settings(self, names: frozenset[str]) -> None:
+        if "diameter_angstrom" in names:
+            self._show_particles()
+        if "generator" in names:
+            self.refresh()
+
+    def _show_particles(self) -> None:
+        try:
+            count = len(background_micrographs(self._session)) if self._session.is_open else 0
+        except HydraPickerError:  # none of known pixel size, which the section says in its own words
+            count = 0
+        self._section.show_particles(self._session.settings.diameter_angstrom, count)
+
+    def _show_unfinished(self) -> None:
+        self._section.show_unfinished(self._jobs.unfinished(self._section.name.text().strip()))
+
+    def _attempt(self, action: Callable[[], object]) -> bool:
+        try:
+            action()
+        except HydraPickerError as error:
+            self.problem.emit(str(error))
+            return False
+        return True

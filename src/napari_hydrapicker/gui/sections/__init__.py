@@ -1,0 +1,1 @@
+"""The sections of the dock: what is seen."""

@@ -1,0 +1,179 @@
+"""The section that lists the micrographs and says how large the particle is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QMenu, QPushButton
+
+from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.gui.sections.section import Section
+from napari_hydrapicker.gui.widgets.micrograph_table import MicrographTable, TableRow
+from napari_hydrapicker.gui.widgets.parts import MiddleLabel, button, length, row, show_value
+from napari_hydrapicker.gui.widgets.tasks import AFTER_FRAME_MS, once_after
+from napari_hydrapicker.project.recent import Recent
+from napari_hydrapicker.project.session import Session
+
+
+class MicrographsSection(Section):
+    """Table, next and previous, diameter and the measuring tool.
+
+    Signals
+    -------
+    open_requested (str)
+        "folder", "files" or "project".
+    reopen_requested (str)
+        A project that was open before.
+    layer_requested (str)
+        An image that is open in napari.
+    measure_requested ()
+        The user wants to drag over a particle.
+    estimate_requested ()
+        The diameter is to be found by the network.
+    exclude_requested ()
+        The selected micrographs are to be left out, or taken back.
+    step_requested (int)
+        The user wants to go so many micrographs on.
+    keys_requested ()
+        The user wants to see the list of keys.
+    problem (str)
+        Something that the user should read.
+    """
+
+    open_requested = Signal(str)
+    reopen_requested = Signal(str)
+    layer_requested = Signal(str)
+    measure_requested = Signal()
+    estimate_requested = Signal()
+    exclude_requested = Signal()
+    step_requested = Signal(int)
+    keys_requested = Signal()
+    problem = Signal(str)
+
+    def __init__(self, session: Session, recent: Recent, images: Callable[[], list[str]]) -> None:
+        super().__init__("Micrographs")
+        self._session, self._recent, self._images = session, recent, images
+        self._uses: Mapping[str, str] = {}
+        self._changed: set[int] = set()  # micrographs of which the table does not know yet
+        choices = (
+            ("Folder…", "folder", "Open all micrographs of a folder"),
+            ("Files…", "files", "Open micrographs, or a STAR or .cs file that lists them"),
+            ("Project…", "project", "Open a project file, or begin one where you like"),
+        )
+        self.recent = QPushButton("Recent")
+        self.recent.setToolTip("Projects that were open before, and images that are open in napari")
+        self._projects = QMenu(self.recent)
+        self._projects.aboutToShow.connect(self._list_projects)
+        self.recent.setMenu(self._projects)
+        openers = [button(t, tip, partial(self.open_requested.emit, w)) for t, w, tip in choices]
+        self.add(row([*openers, self.recent]))
+        self.project_name = MiddleLabel("Open a folder, or drop one here")
+        self.add(self.project_name)
+        self.table = MicrographTable()
+        self.table.setMinimumHeight(180)
+        self.add(self.table)
+        self.add(
+            row([
+                button("◀ Previous", "Key ,", partial(self.step_requested.emit, -1)),
+                button("Next ▶", "Key .", partial(self.step_requested.emit, 1)),
+                button("Exclude", "Leave the selected out of picking and export, or take them back",
+                       self.exclude_requested.emit),
+                button("Keys", "The list of keys (F1)", self.keys_requested.emit),
+            ])
+        )  # fmt: skip
+        self.diameter = length(1, 5000, 5, 0, "The particle's longest diameter")
+        measure = button("Measure", "Drag across a particle on the canvas", self.measure_requested.emit)
+        self.estimate = button(
+            "Estimate", "Pick three micrographs at several diameters, and take the one that fits best",
+            self.estimate_requested.emit,
+        )  # fmt: skip
+        self.form().addRow("Diameter", row([self.diameter, measure, self.estimate]))
+        self.diameter.valueChanged.connect(self._set_diameter)
+        self.table.pixel_size_edited.connect(self._set_pixel_size)
+        self.table.problem.connect(self.problem)
+        session.micrographs_changed.connect(self._fill)
+        self._update = once_after(AFTER_FRAME_MS, self._update_rows, self)
+        session.micrograph_changed.connect(self._on_micrograph)
+        self._follow = once_after(AFTER_FRAME_MS, self._follow_current, self)
+        session.current_changed.connect(self._on_current)
+        session.settings_changed.connect(self._follow_settings)
+        self._follow_settings(frozenset({"diameter_angstrom"}))
+        self._fill()
+
+    def _list_projects(self) -> None:
+        self._projects.clear()
+        paths = self._recent.projects
+        for path in paths:
+            entry = self._projects.addAction(f"{path.stem}  ({path.parent})")
+            entry.triggered.connect(partial(self.reopen_requested.emit, str(path)))
+        if not paths:
+            self._projects.addAction("no project yet").setEnabled(False)
+        names = self._images()
+        if names:
+            self._projects.addSection("Images in napari")
+        for name in names:
+            entry = self._projects.addAction(f"the image {name}")
+            entry.triggered.connect(partial(self.layer_requested.emit, name))
+
+    def refresh_counts(self) -> None:
+        """Count all rows again: the threshold has changed."""
+        self.table.update_rows([self._row(record.id) for record in self._session.records])
+
+    def show_uses(self, uses: Mapping[str, str]) -> None:
+        """Say what micrographs, by name, were used for by the head that picks."""
+        self._uses = uses
+        self.refresh_counts()
+
+    def _row(self, number: int) -> TableRow:
+        record = self._session.record(number)
+        return TableRow(
+            id=number, name=record.name, picks=self._session.count(number),
+            mean_score=self._session.mean_score(number), status=record.status.value,
+            pixel_size_angstrom=record.pixel_size_angstrom, use=self._uses.get(record.name, ""),
+        )  # fmt: skip
+
+    def _fill(self) -> None:
+        self.table.set_rows([self._row(record.id) for record in self._session.records])
+        if self._session.is_open:
+            mode = "  (read-only: open in another napari)" if self._session.read_only else ""
+            path = self._session.project.path
+            passing = self._session.passing
+            self.project_name.setText("Not saved: “Project…” saves it" if passing else f"{path.name}{mode}")
+            self.project_name.setToolTip("" if passing else str(path))
+        self._follow_current()
+
+    def _on_micrograph(self, number: int) -> None:
+        self._changed.add(number)
+        self._update.start()
+
+    def _update_rows(self) -> None:
+        changed, self._changed = self._changed, set()
+        self.table.update_rows(
+            [self._row(record.id) for record in self._session.records if record.id in changed]
+        )
+
+    def _on_current(self) -> None:
+        self._follow.start()
+
+    def _follow_current(self) -> None:
+        if self._session.current is not None:
+            self.table.set_current(self._session.current)
+
+    def _follow_settings(self, names: frozenset[str]) -> None:
+        if "diameter_angstrom" in names:
+            show_value(self.diameter, self._session.settings.diameter_angstrom)
+
+    def _set_diameter(self, angstrom: float) -> None:
+        self._try(lambda: self._session.update(diameter_angstrom=angstrom))
+
+    def _set_pixel_size(self, number: int, angstrom: float) -> None:
+        chosen = self.table.selected_ids()
+        self._try(lambda: self._session.set_pixel_size(chosen if number in chosen else [number], angstrom))
+
+    def _try(self, change: Callable[[], object]) -> None:
+        try:
+            change()
+        except HydraPickerError as error:
+            self.problem.emit(str(error))

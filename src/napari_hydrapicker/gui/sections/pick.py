@@ -1,0 +1,251 @@
+"""The section that picks: what with, which micrographs, and from which confidence on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QLabel, QMenu, QPushButton
+
+from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.gui.controllers.picking import PickJobs
+from napari_hydrapicker.gui.sections.section import Section
+from napari_hydrapicker.gui.widgets.import_question import ImportQuestion
+from napari_hydrapicker.gui.widgets.live_progress import LiveProgress
+from napari_hydrapicker.gui.widgets.parts import (
+    MiddleLabel,
+    WrappedLabel,
+    button,
+    choice,
+    in_window_words,
+    length,
+    row,
+    show_value,
+)
+from napari_hydrapicker.gui.widgets.picker_choices import PickerChoices, devices, picker_name
+from napari_hydrapicker.gui.widgets.score_slider import ScoreSlider
+from napari_hydrapicker.picking.model_files import check_file
+from napari_hydrapicker.project.recent import Recent
+from napari_hydrapicker.project.session import Session
+
+_SHOW_MASK = "Show what is left out"
+_DEVICES = {"auto": "automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
+
+
+class PickSection(Section):
+    """Picker, head, device, options, buttons, progress and the confidence slider.
+
+    Signals
+    -------
+    pick_requested (str)
+        "this", "selected" or "all".
+    import_requested (str)
+        Picks are to be brought in from a "file" or a "folder".
+    offer_taken (Path)
+        The picks that were offered are wanted.
+    problem (str)
+        Something that the user should read.
+    """
+
+    pick_requested = Signal(str)
+    import_requested = Signal(str)
+    offer_taken = Signal(object)
+    problem = Signal(str)
+
+    def __init__(self, session: Session, jobs: PickJobs, recent: Recent) -> None:
+        super().__init__("Pick")
+        self._offered: Path | None = None
+        self._session, self._jobs = session, jobs
+        self._build_choices(recent)
+        self.buttons = [
+            button("This", "Pick the micrograph on the canvas (key G)", lambda: self._ask("this")),
+            button("Selected", "Pick the rows selected in the table", lambda: self._ask("selected")),
+            button("All", "Pick all but complete and excluded ones", lambda: self._ask("all")),
+        ]
+        self.add(row(self.buttons))
+        self._build_import()
+        self.progress = LiveProgress()
+        self.progress.setVisible(False)
+        self.add(self.progress)
+        self.trouble = WrappedLabel()
+        self.trouble.setVisible(False)
+        self.add(self.trouble)
+        self.slider = ScoreSlider()
+        self.slider.setToolTip("Confidence: the probability that a pick is a particle")
+        self.add(self.slider)
+        self.count = QLabel()
+        self.add(self.count)
+        self._connect()
+        self.follow_settings(frozenset(type(session.settings).model_fields))
+
+    def show_count(self, here: int, everywhere: int) -> None:
+        """Say how many picks are shown."""
+        self.count.setText(f"{here:,} picks here, {everywhere:,} in all")
+
+    def show_offer(self, folder: Path | None) -> None:
+        """Offer the picks that a folder has; None for no more."""
+        self._offered = folder
+        self.offer.setVisible(folder is not None)
+        if folder is not None:
+            self._offer_text.setText("This folder has picks of them")
+            self.offer.setToolTip(str(folder))
+
+    def say(self, text: str) -> None:
+        """Say what came of it, for longer than a notification is there; "" for nothing."""
+        self.trouble.setText(in_window_words(text))
+        self.trouble.setVisible(bool(text))
+
+    def say_left_out(self, share: float | None) -> None:
+        """Say how much of the micrograph is left out; None where it is not shown."""
+        self.show_mask.setText(_SHOW_MASK if share is None else f"{_SHOW_MASK}: {share:.0%} of this one")
+
+    def show_threshold(self) -> None:
+        """Show the threshold for the scores of the current micrograph's picks, and whose they are."""
+        self.slider.set_value(self._session.slider_threshold)
+        self.slider.show_picker(picker_name(self._session.slider_picker))
+
+    def follow_settings(self, names: frozenset[str]) -> None:
+        """Show the session's settings, as far as they changed."""
+        settings = self._session.settings
+        if names & {"threshold", "picker", "head", "generator", "weights"}:
+            self.show_threshold()
+        if "min_distance_angstrom" in names:
+            show_value(self.distance, settings.min_distance_angstrom or 0)
+        if "border_angstrom" in names:
+            show_value(self.border, -1 if settings.border_angstrom is None else settings.border_angstrom)
+        if "use_mask" in names:
+            self.mask.setChecked(settings.use_mask)
+        if "contrast" in names:
+            self.contrast.setCurrentIndex(self.contrast.findData(settings.contrast))
+        if "quality" in names:
+            self.quality.setCurrentIndex(self.quality.findData(settings.quality))
+        if "device" in names:
+            self._show_device(settings.device)
+        if names & {"picker", "head", "generator", "joined", "imported", "votes"}:
+            self.choices.show_settings(settings)
+
+    def show_heads(self, names: Sequence[str], chosen: str) -> None:
+        """Offer these heads of HydraPicker."""
+        self.choices.show_heads(names, chosen)
+
+    def _build_import(self) -> None:
+        self.importing = QPushButton("Import picks…")
+        self.importing.setToolTip(
+            "Picks of RELION, cryoSPARC, crYOLO, Topaz, EMAN or the command line, to correct"
+        )
+        menu = QMenu(self.importing)
+        for text, what in (("a file…", "file"), ("a folder…", "folder")):
+            menu.addAction(text).triggered.connect(partial(self.import_requested.emit, what))
+        self.importing.setMenu(menu)
+        self.add(self.importing)
+        self._offer_text = MiddleLabel()
+        take = button("Import them", "Bring them in, to be corrected", self._take_offer)
+        self.offer = row([self._offer_text, take], widest=0)
+        self.offer.setVisible(False)
+        self.add(self.offer)
+        self.question = ImportQuestion()
+        self.add(self.question)
+
+    def _take_offer(self) -> None:
+        if self._offered is not None:
+            self.offer_taken.emit(self._offered)
+
+    def _show_device(self, name: str) -> None:
+        """Show which device is set; one that this computer lacks is seen to be missed."""
+        if self.device.findData(name) < 0:
+            self.device.addItem(f"{_DEVICES[name]} (not on this computer)", name)
+        self.device.setCurrentIndex(self.device.findData(name))
+
+    def _build_choices(self, recent: Recent) -> None:
+        self.choices = PickerChoices(recent)
+        self.add(self.choices)
+        self.picker, self.head = self.choices.picker, self.choices.head
+        form = self.choices.form
+        self.device = choice("Where to compute; auto takes a GPU if there is one")
+        for name in devices():
+            self.device.addItem(_DEVICES[name], name)
+        form.addRow("Device", self.device)
+        self.device_name = MiddleLabel("not started yet")
+        self.device_name.setToolTip("What the network runs on, known from the first picking on")
+        form.addRow("Runs on", self.device_name)
+        self.distance = length(0, 5000, 5, 0, "Least distance between two picks", unset="automatic")
+        form.addRow("Distance", self.distance)
+        self.border = length(-1, 5000, 5, 0, "Leave out picks this near to the edge", unset="automatic")
+        form.addRow("Border", self.border)
+        self.contrast = choice("Whether particles are darker or lighter than the background")
+        for text, value in (("automatic", "auto"), ("dark particles", "dark"), ("light particles", "light")):
+            self.contrast.addItem(text, value)
+        form.addRow("Contrast", self.contrast)
+        self.quality = choice(
+            "Best: HydraPicker's mean over flips and quarter turns, at eight times the cost"
+        )
+        for text, value in (("fast", "fast"), ("best", "best")):
+            self.quality.addItem(text, value)
+        form.addRow("Quality", self.quality)
+        self.mask = QCheckBox("Leave out carbon, bad ice and blank areas")
+        self.add(self.mask)
+        self.show_mask = QCheckBox(_SHOW_MASK)
+        self.show_mask.setToolTip("Mark on the micrograph what is left out at this diameter")
+        self.add(self.show_mask)
+
+    def _connect(self) -> None:
+        self.slider.value_changed.connect(self._set_threshold)
+        self.distance.valueChanged.connect(lambda v: self._update(min_distance_angstrom=v or None))
+        self.border.valueChanged.connect(lambda v: self._update(border_angstrom=None if v < 0 else v))
+        self.mask.toggled.connect(lambda on: self._update(use_mask=on))
+        self.choices.changed.connect(lambda changes: self._update(**changes))
+        self.choices.generator_file_chosen.connect(self._take_file)
+        self.device.activated.connect(lambda _: self._update(device=self.device.currentData()))
+        self.contrast.activated.connect(lambda _: self._update(contrast=self.contrast.currentData()))
+        self.quality.activated.connect(lambda _: self._update(quality=self.quality.currentData()))
+        self.progress.cancelled.connect(self._jobs.cancel)
+        self._jobs.started.connect(self._on_started)
+        self._jobs.advanced.connect(self.progress.set_progress)
+        self._jobs.device_known.connect(self.device_name.setText)
+        self._jobs.remarked.connect(self.problem)
+        self._jobs.finished.connect(self._on_finished)
+        self._session.settings_changed.connect(self.follow_settings)
+
+    def _ask(self, which: str) -> None:
+        self.pick_requested.emit(which)
+
+    def _take_file(self, path: str) -> None:
+        """Pick with a generator of the user's own from now on, if the file is one."""
+        try:
+            check_file(Path(path))
+        except HydraPickerError as error:
+            self.problem.emit(str(error))
+        else:
+            self._update(generator=path)
+
+    def _set_threshold(self, value: float) -> None:
+        self._try(lambda: self._session.set_threshold(value))
+
+    def _update(self, **changes: object) -> None:
+        self._try(lambda: self._session.update(**changes))
+
+    def _try(self, change: Callable[[], object]) -> None:
+        try:
+            change()
+        except HydraPickerError as error:
+            self.problem.emit(str(error))
+
+    def _on_started(self, total: int) -> None:
+        for one in self.buttons:
+            one.setEnabled(False)
+        self.progress.set_progress(0, total, float("nan"))
+        self.progress.setVisible(True)
+        self.trouble.setVisible(False)
+
+    def _on_finished(self, cancelled: bool, problems: list[str]) -> None:
+        for one in self.buttons:
+            one.setEnabled(True)
+        self.progress.setVisible(False)
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            text = in_window_words(f"Not picked: {problems[0]}{more}")
+            self.trouble.setText(text)  # a notification is soon gone, and nobody may be there to see it
+            self.trouble.setVisible(True)
+            self.problem.emit(text)

@@ -1,1 +1,0 @@
-"""Heads as things that people keep: what is known of each, and the folders they lie in."""

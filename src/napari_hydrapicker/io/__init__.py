@@ -1,0 +1,1 @@
+"""Files: micrographs, weights, coordinates; names that match; writing that never leaves half a file."""

@@ -1,0 +1,175 @@
+"""Micrographs named by other programs' lists: RELION's micrograph STAR files, cryoSPARC's exposures."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError
+from napari_hydrapicker.io.coordinates.star_syntax import StarTable, star_tables
+from napari_hydrapicker.io.coordinates.structured_arrays import load_records
+from napari_hydrapicker.io.find import find_micrographs
+from napari_hydrapicker.io.image_info import plausible_pixel_size
+from napari_hydrapicker.io.micrograph import (
+    Micrograph,
+    MicrographWarning,
+    open_with_problems,
+    with_distinct_names,
+)
+
+_LISTS = (".star", ".cs")
+_NAME, _GROUP, _MOVIE = "rlnMicrographName", "rlnOpticsGroup", "rlnMicrographMovieName"
+_PIXEL = ("rlnMicrographPixelSize", "rlnImagePixelSize")
+# RELION 3.0 and older state micrometres of the detector and the magnification.
+_DETECTOR, _MAGNIFICATION = "rlnDetectorPixelSize", "rlnMagnification"
+_ANGSTROM_PER_UM = 1e4
+# Exposures, and particles, which name their micrographs too.
+_CS_COLUMNS = (
+    ("micrograph_blob/path", "micrograph_blob/psize_A"),
+    ("location/micrograph_path", "location/micrograph_psize_A"),
+)
+Listed = tuple[str, float | None]
+
+
+def is_list(path: str | Path) -> bool:
+    """Whether a path leads to a file that lists micrographs, by its extension."""
+    path = Path(os.path.expanduser(path))
+    return path.suffix.lower() in _LISTS and os.path.isfile(path)
+
+
+def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
+    """Open micrographs named by files, folders, patterns, or other programs' lists of them.
+
+    Returns
+    -------
+    micrographs, problems
+        What could be opened, and a line for each thing that could not.
+
+    Warns
+    -----
+    MicrographWarning
+        Once for each flaw of the files' headers.
+    """
+    micrographs: list[Micrograph] = []
+    problems: list[str] = []
+    doubts: dict[str, list[Path]] = {}
+    for path in paths:
+        try:
+            found = list(_named(Path(os.path.expanduser(path))))
+        except HydraPickerError as error:
+            problems.append(str(error))
+            continue
+        for listing, name, pixel_size in found:
+            try:
+                file = name if listing is None else _resolve(listing, str(name))
+                micrographs += _open(file, pixel_size, doubts)
+            except HydraPickerError as error:
+                problems.append(str(error))
+    _warn(doubts)
+    return with_distinct_names(micrographs), problems
+
+
+def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:
+    """Lists that name files, or None for files named directly; the files; and their pixel sizes."""
+    if is_list(path):
+        listed = _from_star(path) if path.suffix.lower() == ".star" else _from_cs(path)
+        for name, pixel_size in listed:
+            yield path, Path(name), pixel_size
+    else:
+        for file in find_micrographs([path]):
+            yield None, file, None
+
+
+def _open(path: Path, pixel_size: float | None, doubts: dict[str, list[Path]]) -> list[Micrograph]:
+    opened, problems = open_with_problems(path)
+    for problem in problems:
+        doubts.setdefault(problem, []).append(path)
+    return opened if pixel_size is None else [one.with_pixel_size(pixel_size) for one in opened]
+
+
+def _warn(doubts: Mapping[str, Sequence[Path]]) -> None:
+    """Say each flaw of the headers once: of thousands of files all may have it."""
+    for doubt, paths in doubts.items():
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        warnings.warn(f"{paths[0]}{more}: {doubt}", MicrographWarning, stacklevel=3)
+
+
+def _from_star(path: Path) -> Iterable[Listed]:
+    """Names in a RELION micrographs STAR, with the pixel size of their own row, or of their optics group."""
+    sizes: dict[str, float] = {}
+    names: dict[tuple[str, str], float | None] = {}
+    movies = False
+    for table in star_tables(path):
+        group, name = table.index(_GROUP), table.index(_NAME)
+        movies = movies or table.index(_MOVIE) is not None
+        for _, values in table.rows:
+            size = _stated_size(table, values, path)
+            if name is not None:
+                names.setdefault((values[name], values[group] if group is not None else ""), size)
+            elif size is not None and group is not None:
+                sizes[values[group]] = size
+    if not names:
+        what = "but movies: correct their motion first" if movies else f"(no column {_NAME})"
+        raise CoordinateFileError(f"{path}: lists no micrographs {what}")
+    return [(name, size or sizes.get(group)) for (name, group), size in names.items()]
+
+
+def _stated_size(table: StarTable, values: Sequence[str], path: Path) -> float | None:
+    """Angstrom per pixel that a row states, one way or the other."""
+    for label in _PIXEL:
+        column = table.index(label)
+        if column is not None:
+            return _positive(values[column], path)
+    detector, magnification = table.index(_DETECTOR), table.index(_MAGNIFICATION)
+    if detector is None or magnification is None:
+        return None
+    size = _positive(values[detector], path) * _ANGSTROM_PER_UM / _positive(values[magnification], path)
+    return plausible_pixel_size(size)
+
+
+def _from_cs(path: Path) -> Iterable[Listed]:
+    """Paths in a cryoSPARC exposures file, or of the micrographs that its particles lie on."""
+    records = load_records(path)
+    columns = records.dtype.names or ()
+    found = next(((name, size) for name, size in _CS_COLUMNS if name in columns), None)
+    if found is None:
+        raise CoordinateFileError(
+            f"{path}: lists no micrographs (no column {_CS_COLUMNS[0][0]}); choose exposures"
+        )
+    for column, kinds in zip(found, "Sf", strict=True):
+        if column in columns and (records.dtype[column].kind not in kinds or records.dtype[column].shape):
+            raise CoordinateFileError(f"{path}: column {column} has the wrong type {records.dtype[column]}")
+    # Exported groups have a mark before each path.
+    names = [name.decode(errors="replace").lstrip(">") for name in records[found[0]].tolist()]
+    if found[1] not in columns:
+        return [(name, None) for name in dict.fromkeys(names)]
+    sizes = [_positive(size, path) for size in records[found[1]].tolist()]
+    return list(dict(zip(names, sizes, strict=True)).items())
+
+
+def _positive(stated: str | float, path: Path) -> float:
+    try:
+        value = float(stated)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise CoordinateFileError(f"{path}: the pixel size {stated!r:.40} is not a positive number")
+    return value
+
+
+def _resolve(listing: Path, name: str) -> Path:
+    """Find a listed file: lists name them relative to the project's folder, which lies above."""
+    given = Path(name)
+    if given.is_absolute():
+        return given
+    folders = listing.absolute().parents
+    found = next((folder / given for folder in folders if os.path.isfile(folder / given)), None)
+    if found is None:
+        raise MicrographError(
+            f"{listing}: lists {name:.200}, which is neither beside it nor in a folder above; "
+            "keep the list within its project"
+        )
+    return found

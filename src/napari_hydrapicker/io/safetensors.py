@@ -1,0 +1,205 @@
+"""Files of weights: safetensors with a format name, a checksum, and JSON metadata checked against a model."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import safetensors.torch
+import torch
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from napari_hydrapicker.errors import WeightsError
+
+Described = TypeVar("Described", bound=BaseModel)
+
+
+def parse(
+    path: Path, text: str, model: type[Described], newest: int, called: tuple[str, str], advice: str
+) -> Described:
+    """Read a description.
+
+    Parameters
+    ----------
+    path
+        Of the file that it is in.
+    text
+        The JSON; its ``format_version`` is looked at first.
+    model
+        What it has to be.
+    newest
+        The newest version that this program reads.
+    called
+        What messages call the format, and the description.
+    advice
+        What to do with a file that is damaged.
+
+    Raises
+    ------
+    WeightsError
+        If it is damaged or comes from a newer version.
+    """
+    format_name, noun = called
+    try:
+        content = from_json(text)
+        version = content.get("format_version") if isinstance(content, dict) else None
+        if isinstance(version, int) and version > newest:
+            raise WeightsError(
+                f"{path}: written by a newer version of napari-hydrapicker ({format_name} {version}, this "
+                f"one reads up to {newest}). Update napari-hydrapicker."
+            )
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise WeightsError(f"{path}: its {noun} is invalid: {reason(error)}. {advice}") from error
+    except ValueError as error:
+        raise WeightsError(f"{path}: its {noun} is not JSON ({error}). {advice}") from error
+
+
+def unreadable(path: Path, error: OSError) -> str:
+    """Say in a word or two why a file of weights cannot be read."""
+    # Mapping a folder into memory fails in words that do not tell.
+    return "it is a folder" if path.is_dir() else error.strerror or str(error)
+
+
+def reason(error: ValidationError) -> str:
+    """Say where the first thing is that is wrong, and what."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"]
+
+
+GET_ANOTHER = "Copy or download the file again, or choose another one."
+
+
+def write(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """Write tensors and a header; an existing file is replaced only once the new one is whole.
+
+    The same tensors and header make the same file, byte for byte: files are compared by their checksums.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be written.
+    """
+    # The tensors' bytes do not depend on the header, so the checksum can go into it.
+    checksum = hashlib.sha256(_payload(safetensors.torch.save(tensors))).hexdigest()
+    content = _in_order(safetensors.torch.save(tensors, metadata={**header, "sha256": checksum}))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WeightsError(f"{path}: cannot be written ({reason}). Choose another folder.") from error
+    finally:
+        _discard(temporary)  # what is left of it, also if interrupted
+
+
+def read_header(path: Path, file_format: str) -> dict[str, str]:
+    """Header of a file whose ``format`` is `file_format`, without reading its tensors.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read or is of another format.
+    """
+    return _read(path, file_format, with_tensors=False)[0]
+
+
+def read(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Header and tensors, as stored, of a file whose ``format`` is `file_format`.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, is of another format, or is damaged.
+    """
+    return _read(path, file_format, with_tensors=True)
+
+
+def check(path: Path, tensors: dict[str, Tensor], module: nn.Module) -> None:
+    """Refuse tensors that are not just those of a module, as float16 or, where computed, float32.
+
+    Raises
+    ------
+    WeightsError
+        If one is missing, unknown, of another shape or type, or not finite.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    for problem, names in (
+        ("lacks", expected.keys() - tensors.keys()),
+        ("has the unknown", tensors.keys() - expected.keys()),
+    ):
+        if names:
+            raise WeightsError(
+                f"{path}: {problem} tensor '{min(names)}' ({len(names)} in all). {GET_ANOTHER}"
+            )
+    for name, tensor in tensors.items():
+        if tuple(tensor.shape) != expected[name] or tensor.dtype not in (torch.float16, torch.float32):
+            raise WeightsError(
+                f"{path}: tensor '{name}' is {tensor.dtype} of shape {tuple(tensor.shape)}, not float16 of "
+                f"{expected[name]}. {GET_ANOTHER}"
+            )
+        if not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(f"{path}: tensor '{name}' holds NaN or infinity. {GET_ANOTHER}")
+
+
+def check_finite(path: Path, tensors: Mapping[str, Tensor], what: str) -> None:
+    """Refuse to write what float16 cannot hold.
+
+    Raises
+    ------
+    WeightsError
+        If a tensor of the network, called `what`, holds NaN or infinity.
+    """
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(
+                f"{path}: not written, since '{name}' of the {what} is not finite in float16. "
+                "The training diverged: use an earlier state, or train with a lower learning rate."
+            )
+
+
+def _read(path: Path, file_format: str, with_tensors: bool) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("format") != file_format:
+                raise WeightsError(f"{path}: a safetensors file, but not a {file_format} one. {GET_ANOTHER}")
+            if not with_tensors:
+                return header, {}
+            if hashlib.sha256(_payload(path.read_bytes())).hexdigest() != header.get("sha256"):
+                raise WeightsError(f"{path}: damaged: its tensors do not match their checksum. {GET_ANOTHER}")
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({unreadable(path, error)}). Check the path.") from error
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: not a safetensors file, or damaged ({error}). {GET_ANOTHER}") from error
+
+
+def _payload(content: bytes) -> bytes:
+    """The tensors of a safetensors file: 8 bytes give the header's length, the header follows."""
+    return content[8 + int.from_bytes(content[:8], "little") :]
+
+
+def _in_order(content: bytes) -> bytes:
+    """Sort the header's texts, which safetensors writes in an order of chance."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    texts = dict(sorted(header.pop("__metadata__").items()))
+    text = json.dumps({"__metadata__": texts, **header}, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + _payload(content)
+
+
+def _discard(temporary: Path) -> None:
+    # Best effort: where writing failed, the folder may not even be there.
+    with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)

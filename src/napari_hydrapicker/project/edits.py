@@ -1,0 +1,148 @@
+"""Changes of a micrograph's picks as data: made by hand or by a picker, applied and taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import KDTree
+
+from napari_hydrapicker.picks import Picks, Source
+from napari_hydrapicker.project.labels import Labels
+
+
+class EditKind(StrEnum):
+    """What an edit was; picking and importing cannot be undone by hand."""
+
+    ADD = "add"
+    MOVE = "move"
+    DELETE = "delete"
+    RESTORE = "restore"
+    PICK = "pick"
+    IMPORT = "import"
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether the user made it, pick by pick."""
+        return self not in (EditKind.PICK, EditKind.IMPORT)
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """The rows that a change touched, before and after it."""
+
+    micrograph_id: int
+    kind: EditKind
+    before: Labels
+    after: Labels
+
+    def inverse(self) -> Edit:
+        """Return the edit that takes this one back."""
+        return Edit(self.micrograph_id, self.kind, self.after, self.before)
+
+    def apply(self, labels: Labels) -> Labels:
+        """Return the labels after this edit."""
+        return labels.without(self.before.id).with_rows(self.after)
+
+
+def added(
+    micrograph_id: int, ids: NDArray[np.int64], yx_px: ArrayLike, covered: Labels | None = None
+) -> Edit:
+    """Add picks at centres (N, 2) under the numbers (N,): the user is certain of them, their score is 1.
+
+    They take the place of those that they cover, which nobody sees.
+    """
+    yx = Picks(yx_px).yx  # type: ignore[arg-type]
+    n = len(yx)
+    made = Labels(
+        id=ids,
+        yx=yx,
+        score=np.ones(n, np.float32),
+        source=np.full(n, Source.MANUAL, np.int8),
+        deleted=np.zeros(n, np.bool_),
+    )
+    return Edit(micrograph_id, EditKind.ADD, covered or Labels.empty(), made)
+
+
+def moved(micrograph_id: int, before: Labels, yx_px: ArrayLike, covered: Labels | None = None) -> Edit:
+    """Move picks to other centres (N, 2): a picker's pick loses its score, it never saw that place.
+
+    They take the place of those that they cover there, which nobody sees.
+    """
+    by_hand = before.source == Source.MANUAL
+    after = Labels(
+        id=before.id,
+        yx=Picks(yx_px).yx,  # type: ignore[arg-type]
+        score=np.where(by_hand, before.score, np.nan).astype(np.float32),
+        source=np.where(by_hand, Source.MANUAL, Source.MOVED).astype(np.int8),
+        deleted=before.deleted,
+    )
+    return Edit(micrograph_id, EditKind.MOVE, before.with_rows(covered or Labels.empty()), after)
+
+
+def deleted(micrograph_id: int, before: Labels) -> Edit:
+    """Delete picks: a picker's stays on record as a hard negative, the user's own vanishes."""
+    kept = before.rows(before.id[before.source != Source.MANUAL])
+    return Edit(micrograph_id, EditKind.DELETE, before, _marked(kept, True))
+
+
+def restored(micrograph_id: int, before: Labels) -> Edit:
+    """Take deleted picks back."""
+    return Edit(micrograph_id, EditKind.RESTORE, before, _marked(before, False))
+
+
+def _marked(labels: Labels, as_deleted: bool) -> Labels:
+    marks = np.full(len(labels), as_deleted, np.bool_)
+    return Labels(labels.id, labels.yx, labels.score, labels.source, marks)
+
+
+def is_edited(labels: Labels) -> NDArray[np.bool_]:
+    """Which rows (N,) the user has made, moved or deleted: no picker changes these."""
+    by_hand = (labels.source == Source.MANUAL) | (labels.source == Source.MOVED)
+    return np.asarray(by_hand | labels.deleted)
+
+
+def new_picks(
+    micrograph_id: int, labels: Labels, picks: Picks, ids: NDArray[np.int64], distance_px: float
+) -> Edit:
+    """Replace a micrograph's untouched picks by a picker's new ones.
+
+    Parameters
+    ----------
+    labels : Labels
+        What the micrograph has now.
+    picks : Picks
+        The new picks, N.
+    ids : ndarray of int64, shape (N,)
+        Numbers for them.
+    distance_px : float
+        A new pick nearer than this to one that the user made, moved or deleted is left out: he has
+        judged that place already.
+
+    Returns
+    -------
+    Edit
+        Of kind PICK; not yet committed.
+    """
+    edited = is_edited(labels)
+    keep = far_from(picks.yx, labels.yx[edited], distance_px)
+    after = Labels(
+        id=ids[keep],
+        yx=picks.yx[keep],
+        score=picks.score[keep],
+        source=picks.source[keep],
+        deleted=np.zeros(int(keep.sum()), np.bool_),
+    )
+    return Edit(micrograph_id, EditKind.PICK, labels.rows(labels.id[~edited]), after)
+
+
+def far_from(
+    yx: NDArray[np.float64], others_yx: NDArray[np.float64], distance_px: float
+) -> NDArray[np.bool_]:
+    """Which of the centres (N, 2) have none of the others (M, 2) nearer than a distance."""
+    if len(yx) == 0 or len(others_yx) == 0:
+        return np.ones(len(yx), np.bool_)
+    gap, _ = KDTree(others_yx).query(yx)
+    return np.asarray(gap >= distance_px)

@@ -1,0 +1,78 @@
+"""The cGAN pickers of a session: which there are, which is chosen, and what one would be made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.picking.model_files import (
+    GeneratorLibrary,
+    find_generator,
+    project_generators,
+    user_generators,
+)
+from napari_hydrapicker.project.records import MicrographRef, Status
+from napari_hydrapicker.project.session import Session
+
+_MOST_BACKGROUNDS = 20  # micrographs, spread over the project: more add time and memory, and little else
+
+
+def generator_libraries(session: Session) -> list[GeneratorLibrary]:
+    """Return the project's own library, beside its file, and the user's."""
+    own = [project_generators(session.project.path)] if session.is_open else []
+    return [*own, user_generators()]
+
+
+def generator_names(session: Session) -> list[str]:
+    """Return the names in these libraries, each once.
+
+    Raises
+    ------
+    WeightsError
+        If a folder cannot be read.
+    """
+    return list(dict.fromkeys(name for one in generator_libraries(session) for name in one.names()))
+
+
+def generator_file(session: Session) -> str | None:
+    """Return the file of the generator that is to pick; None for the bundled one, or if none picks.
+
+    Raises
+    ------
+    ParameterError
+        If it is gone.
+    WeightsError
+        If a folder cannot be read.
+    """
+    s = session.settings
+    used = s.picker == "cgan" or (s.picker == "consensus" and "cgan" in s.joined)
+    if not used or s.generator is None:
+        return None
+    return str(find_generator(s.generator, generator_libraries(session)))
+
+
+def background_micrographs(session: Session) -> tuple[MicrographRef, ...]:
+    """Return micrographs whose particle-free areas a picker can be made on, spread over the project.
+
+    Raises
+    ------
+    ParameterError
+        If there are none of known pixel size.
+    """
+    known = [
+        MicrographRef(r.id, str(r.path), r.frame, r.pixel_size_angstrom)
+        for r in session.records
+        if r.pixel_size_angstrom is not None and r.status is not Status.EXCLUDED
+    ]
+    if not known:
+        raise ParameterError(
+            "a picker is made on the noise of your micrographs: open a folder, and enter the pixel size in "
+            "the table if it is unknown"
+        )
+    count = min(len(known), _MOST_BACKGROUNDS)
+    return tuple(known[i * len(known) // count] for i in range(count))
+
+
+def work_folder(session: Session, name: str) -> Path:
+    """Return where a picker of this name is made, in the project's library: it stays there if unfinished."""
+    return project_generators(session.project.path).folder / f"{name}.unfinished"

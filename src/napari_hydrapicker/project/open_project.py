@@ -1,0 +1,266 @@
+"""An open project with its micrographs and their picks, and every way to change them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from psygnal import Signal
+
+from napari_hydrapicker.errors import ProjectError
+from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.project import edits as corrections
+from napari_hydrapicker.project.edits import Edit, EditKind, is_edited, new_picks
+from napari_hydrapicker.project.labels import Labels, ScoreTable
+from napari_hydrapicker.project.project import Project
+from napari_hydrapicker.project.records import MicrographRecord, Status
+
+
+class OpenProject:
+    """A project that may be open, and where the user is in it.
+
+    Signals
+    -------
+    micrographs_changed ()
+        Micrographs were added or removed, or another project was opened.
+    micrograph_changed (int)
+        Status, pixel size or picks of the micrograph with this number.
+    current_changed ()
+        Another micrograph is shown, or none.
+    """
+
+    micrographs_changed = Signal()
+    micrograph_changed = Signal(int)
+    current_changed = Signal()
+
+    def __init__(self) -> None:
+        self._project: Project | None = None
+        self._records: dict[int, MicrographRecord] = {}
+        self.current: int | None = None
+
+    @property
+    def project(self) -> Project:
+        """The open project.
+
+        Raises
+        ------
+        ProjectError
+            If none is open.
+        """
+        if self._project is None:
+            raise ProjectError("no micrographs are open: open a folder or a project first")
+        return self._project
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a project."""
+        return self._project is not None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether another napari has the project open for writing."""
+        return self._project is not None and self._project.read_only
+
+    @property
+    def records(self) -> list[MicrographRecord]:
+        """All micrographs, in order."""
+        return list(self._records.values())
+
+    def record(self, micrograph_id: int) -> MicrographRecord:
+        """Return one micrograph's record."""
+        return self._records[micrograph_id]
+
+    def add_micrographs(self, micrographs: Sequence[Micrograph]) -> int:
+        """Add those that the project does not have; returns how many these are."""
+        added = self.project.add_micrographs(micrographs)
+        self._read_records()
+        if self.current is None and self._records:
+            self.set_current(next(iter(self._records)))
+        return added
+
+    def repoint(self, old: Path, new: Path) -> int:
+        """Look for missing micrographs in another folder; returns how many were found."""
+        found = self.project.repoint(old, new)
+        self._read_records()
+        self.current_changed.emit()
+        return found
+
+    def set_current(self, micrograph_id: int | None) -> None:
+        """Show another micrograph.
+
+        Raises
+        ------
+        ProjectError
+            If the project cannot note it; it is shown none the less.
+        """
+        if micrograph_id == self.current:
+            return
+        self.current = micrograph_id
+        self.current_changed.emit()
+        if not self.read_only and self.current == micrograph_id:
+            self.project.set_setting("current", micrograph_id)
+
+    def neighbour(self, step: int) -> int | None:
+        """Return the micrograph so many places on from the current one, or None beyond the ends."""
+        order = list(self._records)
+        if self.current is None:
+            return None
+        place = order.index(self.current) + step
+        return order[place] if 0 <= place < len(order) else None
+
+    def _read_records(self) -> None:
+        self._records = {record.id: record for record in self.project.micrographs()}
+        self.micrographs_changed.emit()
+
+    def _change_record(self, number: int, **changes: Any) -> None:
+        self._records[number] = replace(self._records[number], **changes)
+        self.micrograph_changed.emit(number)
+
+
+_PICKER = "picker/"  # and a micrograph's number: the setting that says who made its scores
+
+
+class EditedProject(OpenProject):
+    """A project whose picks can be changed; a change is in the file before anybody is told of it.
+
+    Signals
+    -------
+    labels_changed (int)
+        Picks of this micrograph.
+    """
+
+    labels_changed = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._labels: dict[int, Labels] = {}
+        self._pickers: dict[int, str] = {}
+        self._times_picked: Counter[int] = Counter()
+        self.counts = ScoreTable()
+
+    def picker_of(self, micrograph_id: int) -> str:
+        """Return who made the scores of a micrograph's picks (`PickSettings.picker_key`); "" if unknown."""
+        return self._pickers.get(micrograph_id, "")
+
+    def times_picked(self, micrograph_id: int) -> int:
+        """Return how often a picker's answer has been taken in since the project was opened."""
+        return self._times_picked[micrograph_id]
+
+    def labels(self, micrograph_id: int) -> Labels:
+        """Return all that is known of a micrograph's picks."""
+        return self._labels.get(micrograph_id) or Labels.empty()
+
+    def add(self, micrograph_id: int, yx_px: ArrayLike) -> NDArray[np.int64]:
+        """Add picks (N, 2) by hand; returns their numbers (N,)."""
+        return self._add(micrograph_id, np.asarray(yx_px, np.float64).reshape(-1, 2), Labels.empty())
+
+    def move(self, micrograph_id: int, ids: ArrayLike, yx_px: ArrayLike) -> None:
+        """Move picks to other centres (N, 2), in the order of `ids` (N,)."""
+        self._move(micrograph_id, ids, np.asarray(yx_px, np.float64).reshape(-1, 2), Labels.empty())
+
+    def _add(self, micrograph_id: int, yx: NDArray[np.float64], covered: Labels) -> NDArray[np.int64]:
+        """Add picks (N, 2) by hand, in place of those that they cover; returns their numbers (N,)."""
+        ids = self.project.new_ids(len(yx))
+        self._commit(corrections.added(micrograph_id, ids, yx, covered))
+        return ids
+
+    def _move(self, micrograph_id: int, ids: ArrayLike, yx: NDArray[np.float64], covered: Labels) -> None:
+        """Move picks to other centres (N, 2), in the order of `ids` (N,), in place of those covered there."""
+        # Labels come by rising number, whatever order they are asked for in.
+        places = yx[np.argsort(np.atleast_1d(ids), kind="stable")]
+        self._commit(corrections.moved(micrograph_id, self.labels(micrograph_id).rows(ids), places, covered))
+
+    def delete(self, micrograph_id: int, ids: ArrayLike) -> None:
+        """Delete picks: they become hard negatives, and can be restored."""
+        self._commit(corrections.deleted(micrograph_id, self.labels(micrograph_id).rows(ids)))
+
+    def restore(self, micrograph_id: int, ids: ArrayLike) -> None:
+        """Take deleted picks back."""
+        self._commit(corrections.restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
+
+    def undo(self, micrograph_id: int) -> bool:
+        """Undo a micrograph's last edit by hand; False if there is none."""
+        return self._replay(micrograph_id, self.project.undo)
+
+    def redo(self, micrograph_id: int) -> bool:
+        """Redo what was undone last on a micrograph; False if there is nothing."""
+        return self._replay(micrograph_id, self.project.redo)
+
+    def _take_picks(
+        self, micrograph_id: int, picks: Picks, kind: EditKind, distance_px: float, picker: str = ""
+    ) -> None:
+        """Replace untouched picks by new ones; none comes nearer than a distance to what the user edited."""
+        with self.project.together():
+            if picker != self._pickers.get(micrograph_id, ""):
+                self.project.set_setting(f"{_PICKER}{micrograph_id}", picker)
+            ids = self.project.new_ids(len(picks))
+            edit = new_picks(micrograph_id, self.labels(micrograph_id), picks, ids, distance_px)
+            edit = Edit(edit.micrograph_id, kind, edit.before, edit.after)
+            status = self._write(edit)
+        self._pickers[micrograph_id] = picker
+        self._times_picked[micrograph_id] += 1
+        self._take_in(edit, status)
+
+    def _commit(self, edit: Edit) -> None:
+        if edit.before.equals(edit.after):
+            return  # nothing to undo later on
+        with self.project.together():
+            status = self._write(edit)
+        self._take_in(edit, status)
+
+    def _write(self, edit: Edit) -> Status:
+        self.project.commit(edit)
+        return self._write_status(edit)
+
+    def _replay(self, micrograph_id: int, step: Callable[[int], Edit | None]) -> bool:
+        with self.project.together():
+            edit = step(micrograph_id)
+            if edit is None:
+                return False
+            status = self._write_status(edit)
+        self._take_in(edit, status)
+        return True
+
+    def _write_status(self, edit: Edit) -> Status:
+        """Let the status follow the picks, unless the user has set it."""
+        number = edit.micrograph_id
+        before = self._records[number].status
+        if before in (Status.COMPLETE, Status.EXCLUDED):
+            return before
+        status = plain_status(edit.apply(self.labels(number)))
+        if status is not before:
+            self.project.set_status(number, status)
+        return status
+
+    def _take_in(self, edit: Edit, status: Status) -> None:
+        """Follow an edit that is in the project file already."""
+        number = edit.micrograph_id
+        self._labels[number] = edit.apply(self.labels(number))
+        self.counts.set(number, self._labels[number])
+        self._records[number] = replace(self._records[number], status=status)
+        self.labels_changed.emit(number)
+        self.micrograph_changed.emit(number)
+
+    def _read_labels(self, project: Project) -> None:
+        self._labels = dict(project.all_labels())
+        self._pickers = {int(number): str(name) for number, name in project.settings_named(_PICKER).items()}
+        for number, labels in self._labels.items():
+            self.counts.set(number, labels)
+
+    def _forget_labels(self) -> None:
+        self._labels, self._pickers = {}, {}
+        self._times_picked.clear()
+        self.counts = ScoreTable()
+
+
+def plain_status(labels: Labels) -> Status:
+    """Return the status that picks speak for, as long as the user has set none."""
+    if is_edited(labels).any():
+        return Status.CORRECTED
+    return Status.PICKED if len(labels) else Status.NEW

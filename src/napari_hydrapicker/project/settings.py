@@ -1,0 +1,105 @@
+"""What the user can set: one place for names, ranges and defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
+from napari_hydrapicker.picking.base import SUPPRESSION_WPX
+
+CONSENSUS, IMPORTED = "consensus", "imported"
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class PickSettings(BaseModel):
+    """How micrographs are picked and which picks are shown.
+
+    Attributes
+    ----------
+    diameter_angstrom : float
+        The particle's longest diameter.
+    threshold : float
+        Picks of a lower score are hidden, not deleted; 0..1. It holds for scores of which neither of the
+        following says more.
+    threshold_chosen : bool
+        Whether the user has set that threshold; if so, it goes before the networks' own.
+    thresholds : dict of str to float
+        Thresholds that the user has set, by the picker whose scores they cut (`picker_key`).
+    suggested : dict of str to float
+        The networks' own thresholds, by picker.
+    picker : str
+        "hydra", HydraPicker; "cgan", the picker that was trained without any particle; or "consensus", what
+        several agree on.
+    generator : str or None
+        The cGAN picker's generator, a name in the project's or the user's library or a file; None for the
+        bundled one.
+    joined : tuple of str
+        The pickers that a consensus is made of.
+    imported : str or None
+        File or folder of another program's picks that take part in a consensus.
+    votes : int
+        How many of them have to have a pick.
+    head : str
+        Head of HydraPicker's network.
+    weights : str or None
+        HydraPicker's network file; None for the bundled one.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    min_distance_angstrom, border_angstrom : float or None
+        None: what follows from the diameter.
+    use_mask : bool
+        Whether to leave out carbon film, bad ice and blank areas.
+    contrast : str
+        "dark" or "light" particles; "auto" finds out.
+    quality : str
+        "fast", or "best": HydraPicker's mean over flips and quarter turns.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    diameter_angstrom: float = Field(default=180.0, gt=0, le=5000, allow_inf_nan=False)
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    threshold_chosen: bool = False
+    thresholds: dict[str, Probability] = Field(default_factory=dict)
+    suggested: dict[str, Probability] = Field(default_factory=dict)
+    picker: Literal["hydra", "cgan", "consensus"] = "hydra"
+    generator: str | None = None
+    joined: tuple[Literal["hydra", "cgan"], ...] = ("hydra", "cgan")
+    imported: str | None = None
+    votes: int = Field(default=1, ge=1, le=3)
+    head: str = "generic"
+    weights: str | None = None
+    device: str = Field(default="auto", pattern="^(auto|cpu|cuda|mps)$")
+    min_distance_angstrom: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    border_angstrom: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    use_mask: bool = True
+    contrast: Literal["auto", "dark", "light"] = "auto"
+    quality: Literal["fast", "best"] = "fast"
+
+    @property
+    def picker_key(self) -> str:
+        """Who makes the scores: they are alike for one network with one head, and for none other."""
+        if self.picker == "hydra":
+            return f"hydra/{self.head}" if self.weights is None else f"hydra/{self.head}/{self.weights}"
+        if self.picker == "cgan":
+            return f"cgan/{self.generator or ''}"
+        return CONSENSUS
+
+    def threshold_of(self, picker: str) -> float:
+        """Return the threshold for the scores of a picker, by its key; "" where it is not known."""
+        if picker in self.thresholds:
+            return self.thresholds[picker]
+        # A preference is meant for a network's own scores; others have been cut by whoever made them.
+        own = not picker.startswith((CONSENSUS, IMPORTED))
+        if picker in self.suggested and not (own and self.threshold_chosen):
+            return self.suggested[picker]
+        return self.threshold
+
+    @property
+    def distance_angstrom(self) -> float:
+        """Least distance of two picks, Angstrom, as given or as it follows from the diameter."""
+        if self.min_distance_angstrom is not None:
+            return self.min_distance_angstrom
+        return SUPPRESSION_WPX * self.diameter_angstrom / DIAMETER_WPX

@@ -1,0 +1,134 @@
+"""What of a session can be trained on, and where a correction would teach most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+from napari_hydrapicker.picking.head_library import HeadLibrary, user_library
+from napari_hydrapicker.picks import Source
+from napari_hydrapicker.project.records import CorrectedRef, MicrographRef, Status
+from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.training.split import Marked, held_out
+
+_FLOOR = 0.05  # of probability: what is less likely is no open question
+_MARKED = (Source.MANUAL, Source.MOVED)
+_DECIDED = (Status.COMPLETE, Status.EXCLUDED)
+
+
+def head_libraries(session: Session) -> list[HeadLibrary]:
+    """Return the project's own library, beside its file, and the user's."""
+    if not session.is_open:
+        return [user_library()]
+    path = session.project.path
+    return [HeadLibrary(path.with_name(f"{path.name}-heads")), user_library()]
+
+
+def corrected_micrographs(session: Session) -> tuple[CorrectedRef, ...]:
+    """Return what is known of the micrographs that the user corrected.
+
+    On complete ones every pick that is shown is a particle, and all else is background. On others only what
+    the user added or moved is one, and only what was deleted is none; those without such marks are left
+    out, as are those of unknown pixel size.
+    """
+    found = []
+    for record in session.records:
+        complete = record.status is Status.COMPLETE
+        if record.pixel_size_angstrom is None or not (complete or record.status is Status.CORRECTED):
+            continue
+        labels = session.labels(record.id)
+        kept = session.shown(record.id) if complete else np.isin(labels.source, _MARKED) & ~labels.deleted
+        if not (complete or kept.any() or labels.deleted.any()):
+            continue
+        reference = MicrographRef(record.id, str(record.path), record.frame, record.pixel_size_angstrom)
+        particles, rejected = _points(labels.yx[kept]), _points(labels.yx[labels.deleted])
+        found.append(CorrectedRef(reference, particles, rejected, complete))
+    return tuple(found)
+
+
+def held_out_names(session: Session, corrected: Sequence[CorrectedRef]) -> tuple[str, ...]:
+    """Return the names of those corrected micrographs that a training would hold out."""
+    names = [session.record(one.micrograph.id).name for one in corrected]
+    marked = [Marked(len(o.yx), name, o.complete) for o, name in zip(corrected, names, strict=True)]
+    return tuple(names[i] for i in held_out(marked))
+
+
+def expected_errors(probabilities: ArrayLike, threshold: float) -> float:
+    """Share of the picks (N,) at a threshold that are wrong or missing, if the probabilities are right."""
+    p = np.asarray(probabilities, np.float64)
+    p = p[np.isfinite(p) & (p >= _FLOOR)]
+    wrong = np.where(p >= threshold, 1 - p, p).sum()
+    return float(wrong / max(1, (p >= threshold).sum()))
+
+
+def disagreement(before: NDArray[np.float64], after: NDArray[np.float64], distance_px: float) -> float:
+    """Share of two sets of picks, (N, 2) and (M, 2), that have no counterpart within a distance."""
+    if len(before) == 0 or len(after) == 0:
+        return float(len(before) + len(after) > 0)
+    lonely = sum(
+        int((cKDTree(others).query(picks)[0] > distance_px).sum())
+        for picks, others in ((before, after), (after, before))
+    )
+    return lonely / (len(before) + len(after))
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A micrograph to correct next, and why.
+
+    Attributes
+    ----------
+    micrograph_id : int
+        Its number.
+    errors : float
+        Picks that are wrong or missing, as a share of the picks, to be expected from their scores.
+    disagreement : float or None
+        Share of two heads' picks that only one of them has; None where only one has picked.
+    """
+
+    micrograph_id: int
+    errors: float
+    disagreement: float | None = None
+
+    @property
+    def doubt(self) -> float:
+        """What a correction could teach, in errors a pick."""
+        return self.errors + (self.disagreement or 0.0)
+
+
+def next_to_correct(
+    session: Session, before: Mapping[int, NDArray[np.float64]] | None = None
+) -> Suggestion | None:
+    """Return the micrograph on which the picker is least certain, or two heads disagree most.
+
+    Parameters
+    ----------
+    session
+        With picked micrographs; complete and excluded ones, and the current one, are not suggested.
+    before
+        Picks (N, 2) of an earlier head, pixels, on the micrographs that were picked again since.
+    """
+    found = [
+        _doubt(session, record.id, (before or {}).get(record.id))
+        for record in session.records
+        if record.status not in _DECIDED and record.id != session.current and len(session.labels(record.id))
+    ]
+    return max(found, key=lambda one: one.doubt, default=None)
+
+
+def _doubt(session: Session, number: int, before: NDArray[np.float64] | None) -> Suggestion:
+    labels = session.labels(number)
+    open_to_doubt = (labels.source == Source.PICKER) & ~labels.deleted
+    errors = expected_errors(labels.score[open_to_doubt], session.threshold(number))
+    diameter_px = session.diameter_px(number)
+    if before is None or diameter_px is None:
+        return Suggestion(number, errors)
+    return Suggestion(number, errors, disagreement(before, session.picks(number).yx, diameter_px / 2))
+
+
+def _points(yx: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    return tuple((y, x) for y, x in yx.tolist())

@@ -1,1 +1,0 @@
-"""Readers of micrograph files: one module a file format, told apart by content."""

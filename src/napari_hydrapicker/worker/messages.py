@@ -1,0 +1,295 @@
+"""What the window and its worker process say to one another, as lines of JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
+
+
+@dataclass(frozen=True)
+class PickRequest:
+    """Pick these micrographs, one after the other.
+
+    Of the lengths None stands for what follows from the diameter, of weights and generator for the bundled
+    ones. Weights, head and libraries are HydraPicker's, the generator's file is the cGAN picker's. A
+    consensus is one of `joined` and, if there is such a file or folder, of the picks `imported`; a pick is
+    kept that has so many `votes`. To `estimate` is to look for the particles' diameter with HydraPicker's
+    generic head, and to pick nothing.
+    """
+
+    job: int
+    micrographs: tuple[MicrographRef, ...]
+    diameter_angstrom: float
+    weights: str | None
+    head: str
+    device: str
+    border_angstrom: float | None
+    use_mask: bool
+    min_distance_angstrom: float | None
+    libraries: tuple[str, ...] = ()  # folders with heads, beside the user's own
+    picker: Literal["hydra", "cgan", "consensus"] = "hydra"
+    generator: str | None = None
+    joined: tuple[Literal["hydra", "cgan"], ...] = ()
+    imported: str | None = None
+    votes: int = 1
+    contrast: Literal["auto", "dark", "light"] = "auto"
+    quality: Literal["fast", "best"] = "fast"
+    estimate: bool = False
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """Train a head on corrected micrographs, and save it in these libraries, folders all.
+
+    What comes of it is said in the file `note` as well (`note.NoteFile`): the training goes on when the
+    window is closed.
+    """
+
+    job: int
+    name: str
+    micrographs: tuple[CorrectedRef, ...]
+    diameter_angstrom: float
+    weights: str | None
+    device: str
+    libraries: tuple[str, ...]
+    replace: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class MakeRequest:
+    """Train a cGAN picker for particles of this size, and keep it in these libraries, folders all.
+
+    Its backgrounds are particle-free areas of the micrographs. Checkpoints are in the folder `work`: what is
+    begun there is gone on with. The number of particles is that on one micrograph, None if it is unknown.
+    What comes of it is said in the file `note` as well.
+    """
+
+    job: int
+    name: str
+    micrographs: tuple[MicrographRef, ...]
+    diameter_angstrom: float
+    number: int | None
+    steps: int
+    device: str
+    libraries: tuple[str, ...]
+    work: str
+    note: str
+
+
+LongRequest = TrainRequest | MakeRequest  # goes on when its window is closed
+Request = PickRequest | LongRequest
+
+
+@dataclass(frozen=True)
+class Training:
+    """How far a training is: of its stage so much is done.
+
+    The stages of a head are "features" and "training", those of a cGAN picker "backgrounds", "training" and
+    "testing".
+
+    ``validation_ap`` and ``loss`` are None where they were not measured just now.
+    """
+
+    job: int
+    stage: str
+    done: int
+    total: int
+    seconds: float
+    loss: float | None
+    validation_ap: float | None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A head is saved.
+
+    The figures are AP of the head it started from and of its own, on held-out micrographs if
+    ``held_out``, else on those that it was trained on; if ``marks_only``, some of these are partial, and the
+    figures of the marks alone there. `ap_error` is the standard error of their difference. What else the user
+    should know is in the remark.
+    """
+
+    job: int
+    name: str
+    ap_before: float
+    ap_after: float
+    held_out: bool
+    steps: int
+    seconds: float
+    remark: str = ""
+    marks_only: bool = False
+    ap_error: float = 0.0
+
+
+@dataclass(frozen=True)
+class Made:
+    """A cGAN picker is kept under this name.
+
+    Precision and recall are those on synthetic pairs, None if nothing was found there; `backgrounds` is the
+    number of micrographs with particle-free areas.
+    """
+
+    job: int
+    name: str
+    precision: float | None
+    recall: float | None
+    backgrounds: int
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Stop a job at once; what was picked already stays valid."""
+
+    job: int
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The network is loaded on this device; its validation found this threshold to be best.
+
+    What else the user should know of what was loaded is in the remark.
+    """
+
+    device: str
+    threshold: float
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Picks of one micrograph: centres (N, 2), pixels, and probabilities (N,), falling."""
+
+    job: int
+    micrograph_id: int
+    yx: tuple[tuple[float, float], ...]
+    score: tuple[float, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """The diameter of the particles, Angstrom, and their contrast; None where hardly any is found."""
+
+    job: int
+    diameter_angstrom: float | None
+    contrast: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """One micrograph cannot be picked; the job goes on."""
+
+    job: int
+    micrograph_id: int
+    error: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The job's last message."""
+
+    job: int
+    cancelled: bool
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The job has ended since the worker is gone, or cannot work at all; in words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class TrainingNote:
+    """How a training stands, in a file: under way while there is neither an outcome nor a problem."""
+
+    name: str
+    progress: Training | None = None
+    trained: Trained | None = None
+    problem: str | None = None
+    made: Made | None = None
+
+
+Message = (
+    PickRequest
+    | TrainRequest
+    | MakeRequest
+    | Cancel
+    | Ready
+    | Picked
+    | Estimated
+    | Failed
+    | Training
+    | Trained
+    | Made
+    | Finished
+    | Broken
+    | TrainingNote
+)
+
+
+_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Message)}
+_HINTS: dict[type[Any], dict[str, Any]] = {kind: get_type_hints(kind) for kind in _TYPES.values()}
+_HINTS |= {kind: get_type_hints(kind) for kind in (MicrographRef, CorrectedRef)}
+
+
+def to_line(message: Message) -> bytes:
+    """Return a message as a line of ASCII, whatever its paths are made of."""
+    fields = {"type": type(message).__name__, **vars(message)}
+    return json.dumps(fields, default=vars).encode("ascii") + b"\n"
+
+
+def from_line(line: bytes) -> Message:
+    """Read a line.
+
+    Raises
+    ------
+    ValueError
+        If it is no message: something else has written into the pipe, or it was cut.
+    """
+    try:
+        fields = json.loads(line)
+        message: Message = _made(_TYPES[fields.pop("type")], fields)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not a message: {line[:80]!r} ({error})") from error
+    return message
+
+
+def _made(kind: type[Any], fields: dict[str, Any]) -> Any:
+    """Make a dataclass from the fields of a JSON object, which must be just its own."""
+    hints = _HINTS[kind]
+    if fields.keys() != hints.keys():
+        raise TypeError(f"{kind.__name__} has fields {list(hints)}, not {list(fields)}")
+    return kind(**{name: _typed(fields[name], hint) for name, hint in hints.items()})
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """Return a JSON value as what the type hint of its field says, or raise TypeError."""
+    if hint is float and type(value) is int:  # an integer is a number, but True is none
+        return float(value)
+    if type(value) is hint:
+        return value
+    if get_origin(hint) is Literal and value in get_args(hint):  # words, all of them
+        return value
+    if get_origin(hint) is UnionType:  # the only unions here: something, or None
+        return None if value is None else _typed(value, get_args(hint)[0])
+    if get_origin(hint) is tuple and isinstance(value, list):
+        return _typed_tuple(value, get_args(hint))
+    if hint in _HINTS:
+        return _made(hint, value)
+    raise TypeError(f"{value!r:.40} is not of type {hint}")
+
+
+def _typed_tuple(values: list[Any], hints: tuple[Any, ...]) -> tuple[Any, ...]:
+    if hints[-1] is Ellipsis:
+        return tuple([_typed(value, hints[0]) for value in values])
+    if len(values) != len(hints):
+        raise TypeError(f"{len(values)} values, not {len(hints)}")
+    return tuple([_typed(value, hint) for value, hint in zip(values, hints, strict=True)])

@@ -1,0 +1,231 @@
+"""The worker process: reads requests from its standard input, answers on its standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
+
+from napari_hydrapicker.errors import ProjectError
+from napari_hydrapicker.worker.errors import LOG_MARK, in_words
+from napari_hydrapicker.worker.messages import (
+    Broken,
+    Cancel,
+    Finished,
+    LongRequest,
+    Message,
+    PickRequest,
+    Ready,
+    Request,
+    Training,
+    from_line,
+    to_line,
+)
+from napari_hydrapicker.worker.picking import (
+    PickerCache,
+    device_name,
+    estimate,
+    first_look,
+    pick_one,
+    remark_on,
+)
+from napari_hydrapicker.worker.priority import give_way, go_on_alone, stand_back, weigh_session
+from napari_hydrapicker.worker.status_file import NoteKeeper
+
+if TYPE_CHECKING:
+    from napari_hydrapicker.picking.hydra import HydraNetPicker
+    from napari_hydrapicker.worker.picking import AnyPicker
+
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_GIVE_WAY, _TRAINING_GIVES_WAY = 5, 5  # the latter on top: it takes all cores, which picking does not
+_LOOK_SECONDS = 0.2
+_LONGEST_ALONE_SECONDS = 12 * 3600.0  # a training takes minutes
+
+
+class Cancelled(BaseException):
+    """Raised in the middle of work; no `except Exception` on the way may stop it."""
+
+
+class Worker:
+    """Picks and trains what it is asked for; keeps the network it picked with last.
+
+    Parameters
+    ----------
+    requests, answers
+        Pipes. The end of `requests` means that the window is gone: it ends the process, but for a training,
+        which goes on alone, leaves a note of what came of it, and then ends.
+    """
+
+    def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
+        self._requests, self._answers = requests, answers
+        self._inbox: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._cancelled: set[int] = set()
+        self._interruptible: int | None = None  # the job, while it may be broken off anywhere
+        self._training: LongRequest | None = None
+        self._pickers = PickerCache()
+
+    def run(self) -> None:
+        """Work, in the main thread, until the window closes the pipe and no training is under way."""
+        signal.signal(signal.SIGINT, self._interrupt)
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of a terminal that was closed, as the window was
+        threading.Thread(target=self._listen, daemon=True).start()
+        while (request := self._inbox.get()) is not None:
+            self._serve(request)
+
+    def _listen(self) -> None:
+        with contextlib.suppress(ValueError):  # cut off: the window died while it wrote
+            for line in self._requests:
+                message = from_line(line)
+                if isinstance(message, Cancel):
+                    self._cancel(message.job)
+                elif isinstance(message, Request):
+                    self._training = message if isinstance(message, LongRequest) else None
+                    self._inbox.put(message)
+        training = self._training
+        if training is None:
+            os._exit(0)  # nobody waits for the micrograph that is under way
+        self._inbox.put(None)
+        go_on_alone(self._answers.fileno())
+        self._look_after(training)
+
+    def _look_after(self, training: LongRequest) -> None:
+        """Cancel a training without a window if another window wants that, or if it hangs."""
+        note, end = NoteKeeper(training), time.monotonic() + _LONGEST_ALONE_SECONDS
+        while not note.is_cancel_wished():
+            time.sleep(_LOOK_SECONDS)
+            if time.monotonic() > end:
+                note.failed(f"it was not done after {_LONGEST_ALONE_SECONDS / 3600:g} hours, and was ended")
+                os._exit(1)
+        self._cancel(training.job)
+
+    def _cancel(self, job: int) -> None:
+        self._cancelled.add(job)
+        signal.raise_signal(signal.SIGINT)  # Python runs the handler in the main thread
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Break off what is cancelled, between two steps of the network; ignore all other signals."""
+        if self._interruptible is not None and self._interruptible in self._cancelled:
+            self._interruptible = None
+            raise Cancelled
+
+    def _serve(self, request: Request) -> None:
+        if isinstance(request, LongRequest):
+            self._train(request)
+            self._training = None
+        else:
+            self._pick_all(request)
+
+    def _train(self, request: LongRequest) -> None:
+        """Train a head or a picker; what is saved is saved before a cancellation can break anything off."""
+        try:
+            with NoteKeeper(request) as note:
+                self._say(self._trained(request, note))
+        except ProjectError as error:  # of another training's note, which is not ours to change
+            self._say(Broken(str(error)))
+
+    def _trained(self, request: LongRequest, note: NoteKeeper) -> Finished | Broken:
+        """Train, with a note that says how far it is and how it ended; returns the last message."""
+
+        def tell(progress: Training) -> None:
+            note.progress(progress)
+            self._say(progress)
+
+        try:
+            stand_back(_TRAINING_GIVES_WAY)
+            # Only now: the note that a training is under way must not wait for torch.
+            from napari_hydrapicker.worker.training import trained
+
+            save = self._unless_cancelled(request.job, lambda: trained(request, tell))
+            if save is None:
+                note.cancelled()
+            else:
+                outcome = save()
+                note.trained(outcome)
+                self._say(outcome)
+        except Exception as error:  # whatever it is, it is said; the trace is for a bug report
+            logger.exception("the training failed")
+            problem = in_words(error)
+            note.failed(problem)
+            return Broken(problem)
+        return Finished(request.job, request.job in self._cancelled)
+
+    def _pick_all(self, request: PickRequest) -> None:
+        try:
+            picker = self._pickers.get(request)
+        except Exception as error:  # as in a training
+            logger.exception("the network cannot be used")
+            self._say(Broken(f"the network cannot be used: {in_words(error)}"))
+            return
+        if request.estimate:
+            self._estimate(picker, request)
+            return
+        look = self._unless_cancelled(request.job, partial(first_look, picker, request))
+        if look is not None:
+            picker, remark = look
+            remarks = [one for one in (remark_on(picker), remark) if one]
+            self._say(Ready(device_name(picker), picker.threshold, "; ".join(remarks)))
+        for reference in request.micrographs:
+            answer = self._unless_cancelled(request.job, partial(pick_one, picker, reference, request))
+            if answer is None:
+                break
+            self._say(answer)
+        self._say(Finished(request.job, request.job in self._cancelled))
+
+    def _estimate(self, picker: AnyPicker, request: PickRequest) -> None:
+        try:
+            answer = self._unless_cancelled(
+                request.job, lambda: estimate(cast("HydraNetPicker", picker), request)
+            )
+        except Exception as error:  # as in a training
+            logger.exception("the diameter cannot be estimated")
+            self._say(Broken(f"the diameter cannot be estimated: {in_words(error)}"))
+            return
+        if answer is not None:
+            self._say(answer)
+        self._say(Finished(request.job, request.job in self._cancelled))
+
+    def _unless_cancelled(self, job: int, work: Callable[[], T]) -> T | None:
+        """Do work that a cancellation breaks off wherever it is; None if the job is cancelled."""
+        try:
+            self._interruptible = job
+            if job in self._cancelled:  # before it could have been interrupted
+                return None
+            return work()
+        except Cancelled:
+            return None
+        finally:
+            self._interruptible = None
+
+    def _say(self, message: Message) -> None:
+        with contextlib.suppress(OSError):  # the window is gone: `_listen` sees to that
+            self._answers.write(to_line(message))
+            self._answers.flush()
+
+
+def main() -> None:
+    """Run the worker on the process' own pipes."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints must not get between the messages
+    logging.basicConfig(format=f"{LOG_MARK}%(levelname)s: %(name)s: %(message)s")
+    logging.raiseExceptions = False  # where nobody reads any more
+    give_way(_GIVE_WAY)
+    weigh_session(_GIVE_WAY)
+    try:
+        Worker(sys.stdin.buffer, answers).run()
+    except Exception:
+        logger.exception("the worker process ends")
+        os._exit(1)  # not Python's own end, which aborts while the other thread waits for a request
+    os._exit(0)  # nobody is there any more whom a library that hangs at its end could tell

@@ -1,0 +1,60 @@
+"""Dialogs and drops (what opening does is tested with the dock)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QFileDialog
+
+from napari_hydrapicker.gui.dock import HydraPickerWidget
+
+Wait = Callable[..., None]
+
+
+def test_a_dropped_folder_opens(dock: Any, folder: Path, wait: Wait) -> None:
+    dock.session.close()
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(folder))])
+    event = QDropEvent(
+        QPointF(5, 5),
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    dock.dropEvent(event)
+    wait(lambda: dock.canvas.micrograph_id is not None)
+    assert len(dock.session.records) == 3
+
+
+def test_chosen_files_open(dock: Any, folder: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch) -> None:
+    dock.session.close()
+    (folder / "micrographs.hydrapicker").unlink()
+    files = [str(folder / "m0.mrc"), str(folder / "m2.mrc")]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: (files, ""))
+    dock.opener.ask("files")
+    wait(lambda: dock.canvas.micrograph_id is not None)
+    assert [r.name for r in dock.session.records] == ["m0", "m2"]
+
+
+def test_a_project_begins_where_the_user_says(
+    dock: Any, tmp_path: Path, folder: Path, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = tmp_path / "mine"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(chosen), ""))
+    dock.opener.ask("project")
+    assert dock.session.project.path == tmp_path / "mine.hydrapicker"
+    assert dock.session.records == []
+
+
+def test_a_cancelled_dialog_changes_nothing(dock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = dock.session.project.path
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
+    dock.opener.ask("folder")
+    assert dock.session.project.path == before
+    assert isinstance(dock, HydraPickerWidget)

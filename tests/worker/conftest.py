@@ -1,0 +1,80 @@
+"""A simulated micrograph as a file, for the worker to pick."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import mrcfile
+import pytest
+import torch
+
+from napari_hydrapicker.hydra import weights
+from napari_hydrapicker.hydra.metadata import Metadata
+from napari_hydrapicker.hydra.network import Architecture, HydraPicker
+from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
+from napari_hydrapicker.simulation.sample import Sample, sample_micrograph
+from napari_hydrapicker.worker.messages import PickRequest, TrainRequest
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sample]:
+    """A micrograph's file, not square, and what is on it."""
+    path = tmp_path_factory.mktemp("micrographs") / "m1.mrc"
+    sample = sample_micrograph(3, (480, 640))
+    with mrcfile.new(path) as file:
+        file.set_data(sample.image)
+        file.voxel_size = sample.pixel_size_angstrom
+    return path, sample
+
+
+@pytest.fixture
+def request_of(simulated: tuple[Path, Sample]) -> Callable[..., PickRequest]:
+    """Makes requests to pick that micrograph, or other paths."""
+    path, sample = simulated
+
+    def make(job: int, paths: list[Path] | None = None, **changes: object) -> PickRequest:
+        chosen = [path] if paths is None else paths
+        fields: dict[str, object] = {
+            "job": job,
+            "micrographs": tuple(
+                MicrographRef(i, str(p), 0, sample.pixel_size_angstrom) for i, p in enumerate(chosen)
+            ),
+            "diameter_angstrom": sample.diameter_angstrom,
+            "weights": None, "head": "generic", "device": "cpu", "border_angstrom": None, "use_mask": True,
+            "min_distance_angstrom": None,
+        }  # fmt: skip
+        return PickRequest(**(fields | changes))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def train_request(simulated: tuple[Path, Sample], tmp_path: Path) -> TrainRequest:
+    """Two steps' worth of work on a network small enough for it."""
+    path, sample = simulated
+    torch.manual_seed(0)
+    small = HydraPicker(Architecture(channels=4, groups=4))
+    network = tmp_path / "net.safetensors"
+    weights.save(small, network, Metadata())
+    reference = MicrographRef(1, str(path), 0, sample.pixel_size_angstrom)
+    yx = tuple((y, x) for y, x in sample.picks.yx.tolist())
+    corrected = CorrectedRef(reference, yx, ((20.0, 30.0),), True)
+    folders = (str(tmp_path / "a"), str(tmp_path / "b"))
+    return TrainRequest(
+        1, "mine", (corrected,), sample.diameter_angstrom, str(network), "cpu", folders, False,
+        str(tmp_path / "note"),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def no_thread_left() -> Iterator[None]:
+    """Nothing of a process is left after the test: not the process itself, nor what listens to it."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 20  # a process that was killed needs its turn to be gone
+    while not set(threading.enumerate()) <= before:
+        assert time.monotonic() < deadline, f"left: {set(threading.enumerate()) - before}"
+        time.sleep(0.01)

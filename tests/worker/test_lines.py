@@ -1,0 +1,119 @@
+"""Messages as lines."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
+from napari_hydrapicker.worker.messages import (
+    Broken,
+    Cancel,
+    Failed,
+    Finished,
+    Made,
+    MakeRequest,
+    Message,
+    Picked,
+    PickRequest,
+    Ready,
+    Trained,
+    Training,
+    TrainingNote,
+    TrainRequest,
+    from_line,
+    to_line,
+)
+
+number = st.integers(0, 2**53)
+length = st.floats(0, 1e6)
+text = st.text(st.characters())  # lone surrogates too: paths that are not UTF-8
+points = st.lists(st.tuples(length, length)).map(tuple)
+training = st.builds(Training, number, text, number, number, length, st.none() | length, st.none() | length)
+trained = st.builds(Trained, number, text, length, length, st.booleans(), number, length)
+made = st.builds(Made, number, text, st.none() | length, st.none() | length, number, number, length)
+messages = st.one_of(
+    st.builds(
+        PickRequest, number, st.lists(st.builds(MicrographRef, number, text, number, length)).map(tuple),
+        length, st.none() | text, text, text, st.none() | length, st.booleans(), st.none() | length,
+        st.lists(text).map(tuple), st.sampled_from(["hydra", "cgan", "consensus"]), st.none() | text,
+        st.lists(st.sampled_from(["hydra", "cgan"])).map(tuple), st.none() | text, number,
+    ),
+    st.builds(
+        MakeRequest, number, text,
+        st.lists(st.builds(MicrographRef, number, text, number, length)).map(tuple),
+        length, st.none() | number, number, text, st.lists(text).map(tuple), text, text,
+    ),
+    st.builds(
+        TrainRequest, number, text,
+        st.lists(
+            st.builds(
+                CorrectedRef, st.builds(MicrographRef, number, text, number, length), points, points,
+                st.booleans(),
+            )
+        ).map(tuple),
+        length, st.none() | text, text, st.lists(text).map(tuple), st.booleans(), text,
+    ),
+    training,
+    trained,
+    made,
+    st.builds(
+        TrainingNote, text, st.none() | training, st.none() | trained, st.none() | text, st.none() | made
+    ),
+    st.builds(Cancel, number),
+    st.builds(Ready, text, length, text),
+    st.builds(
+        Picked, number, number, st.lists(st.tuples(length, length)).map(tuple),
+        st.lists(length).map(tuple), length,
+    ),
+    st.builds(Failed, number, number, text),
+    st.builds(Finished, number, st.booleans()),
+    st.builds(Broken, text),
+)  # fmt: skip
+
+
+@given(messages)
+def test_a_message_is_one_line_and_comes_back_the_same(message: Message) -> None:
+    line = to_line(message)
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
+    assert from_line(line) == message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"hello\n",
+        b"[1]\n",
+        b"\xff\n",
+        b'{"type": "Nothing"}\n',
+        b'{"type": "Cancel"}\n',
+        b'{"type": "Cancel", "job": "1"}\n',
+        b'{"type": "Cancel", "job": true}\n',
+        b'{"type": "Cancel", "job": 1, "more": 2}\n',
+        b'{"type": ["Cancel"], "job": 1}\n',
+        b'{"type": "Finished", "job": 1, "cancelled": null}\n',
+        b'{"type": "Ready", "device": "CPU", "threshold": "0.5"}\n',
+        b'{"type": "Picked", "job": 1, "micrograph_id": 1, "yx": [[1, 2, 3]], "score": [1], "seconds": 1}\n',
+        b'{"type": "Picked", "job": 1, "micrograph_id": 1, "yx": [], "score": {}, "seconds": 1}\n',
+        to_line(Picked(1, 2, ((1.0, 2.0),), (0.5,), 1.0))[:-9],
+    ],
+)
+def test_what_is_no_message_is_refused(line: bytes) -> None:
+    with pytest.raises(ValueError, match="not a message"):
+        from_line(line)
+
+
+def test_integers_count_as_lengths_and_come_back_as_floats() -> None:
+    message = from_line(
+        b'{"type": "Picked", "job": 1, "micrograph_id": 2, "yx": [[3, 4]], "score": [1], "seconds": 0}'
+    )
+    assert isinstance(message, Picked)
+    assert message == Picked(1, 2, ((3.0, 4.0),), (1.0,), 0.0)
+    assert type(message.yx[0][0]) is type(message.score[0]) is float
+
+
+@given(st.binary(max_size=80))
+def test_noise_is_refused(line: bytes) -> None:
+    with pytest.raises(ValueError, match="not a message"):
+        from_line(line)
