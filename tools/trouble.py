@@ -42,9 +42,9 @@ def noting(parameters):
 head_trainer._smaller = noting
 """
 _WORK = """
-from napari_hydrapicker.worker import worker
-worker.give_way = worker.weigh_session = lambda by: None  # the tour is not to wait for other programs
-worker.main()
+from napari_hydrapicker.worker import server
+server.give_way = server.weigh_session = lambda by: None  # the tour is not to wait for other programs
+server.main()
 """
 
 

@@ -28,11 +28,11 @@ PROGRAM = """
 import os, time
 from functools import partial
 os.cpu_count = lambda: 1
-from napari_hydrapicker.worker import making
+from napari_hydrapicker.worker import cgan_training
 from napari_hydrapicker.training import cgan, cgan_publish
-making.PairMaker = partial(making.PairMaker, side_cpx=64)
-making.CGanParameters = partial(making.CGanParameters, batch_size=1)
-making._CHECKPOINT_STEPS, making._TELL_SECONDS = 1, 0.0
+cgan_training.PairMaker = partial(cgan_training.PairMaker, side_cpx=64)
+cgan_training.CGanParameters = partial(cgan_training.CGanParameters, batch_size=1)
+cgan_training._CHECKPOINT_STEPS, cgan_training._TELL_SECONDS = 1, 0.0
 cgan_publish.HELD_OUT_PAIRS = 1
 step = cgan._Training.step
 def waiting(self, number):
@@ -40,9 +40,9 @@ def waiting(self, number):
         time.sleep(0.01)
     return step(self, number)
 cgan._Training.step = waiting
-from napari_hydrapicker.worker import worker
-worker.give_way = worker.stand_back = lambda by: None  # the tests wait for nothing else on the machine
-worker.main()
+from napari_hydrapicker.worker import server
+server.give_way = server.stand_back = lambda by: None  # the tests wait for nothing else on the machine
+server.main()
 """
 
 

@@ -76,9 +76,9 @@ def test_of_an_error_only_what_it_says_is_told_not_its_trace(run: Run, request_o
 )
 def test_a_fault_of_the_worker_itself_is_told(run: Run, request_of: Make, faulty: str, words: str) -> None:
     child = run(
-        "from napari_hydrapicker.worker import worker\n"
+        "from napari_hydrapicker.worker import server\n"
         "def fault(*_): raise ZeroDivisionError('deep inside')\n"
-        f"worker.{faulty} = fault\nworker.main()"
+        f"server.{faulty} = fault\nserver.main()"
     )
     child.send(request_of(1))
     broken = _end(child)

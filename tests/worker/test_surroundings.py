@@ -30,10 +30,10 @@ sys.exit(3)
 
 TRAINING = """
 import os, threading
-from napari_hydrapicker.worker import surroundings
+from napari_hydrapicker.worker import priority
 weighed = []
-surroundings.weigh_session = weighed.append
-surroundings.stand_back(6)
+priority.weigh_session = weighed.append
+priority.stand_back(6)
 policy = []
 thread = threading.Thread(target=lambda: policy.append(os.sched_getscheduler(0)))
 thread.start()

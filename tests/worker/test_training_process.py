@@ -44,9 +44,9 @@ class Waiting(few_shot.HeadTrainer):
             time.sleep(0.01)
         return super().step(number)
 few_shot.HeadTrainer = Waiting
-from napari_hydrapicker.worker import worker
-worker.give_way = worker.stand_back = lambda by: None  # the tests wait for nothing else on the machine
-worker.main()
+from napari_hydrapicker.worker import server
+server.give_way = server.stand_back = lambda by: None  # the tests wait for nothing else on the machine
+server.main()
 """
 
 

@@ -141,7 +141,7 @@ def mosaic(
     Returns
     -------
     ndarray of float32, shape `shape_cpx`
-        `canvas.FLOOR`..1.
+        `preprocess.FLOOR`..1.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def simulated_background(
     Returns
     -------
     ndarray of float32, shape `shape_cpx`
-        `canvas.FLOOR`..1.
+        `preprocess.FLOOR`..1.
 
     Raises
     ------

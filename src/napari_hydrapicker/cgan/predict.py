@@ -32,7 +32,7 @@ def marked(
     image : ndarray of float32, shape (H, W)
         Grey levels of a canvas.
     darker : sequence of float
-        For each copy what is subtracted from the grey levels; none goes below `canvas.FLOOR`.
+        For each copy what is subtracted from the grey levels; none goes below `preprocess.FLOOR`.
 
     Returns
     -------

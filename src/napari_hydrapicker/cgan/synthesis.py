@@ -171,7 +171,7 @@ def square_box(low: Corner, side: int) -> Box:
 
 
 def take_off(image: NDArray[np.float32], new: Particle) -> bool:
-    """Subtract a shape from an image (H, W) in place, which goes nowhere below `canvas.FLOOR`.
+    """Subtract a shape from an image (H, W) in place, which goes nowhere below `preprocess.FLOOR`.
 
     Returns
     -------
@@ -221,8 +221,8 @@ def synthesise_pair(
 
     For each of a random number of shapes a place is drawn; where nothing lies yet, the shape times a random
     fade is taken off the background, and a black square of the truth covers its centre of mass. Both may
-    cross the border. No pixel goes below `canvas.FLOOR`, as on real canvases, and shapes that would hardly
-    show for that reason are left out.
+    cross the border. No pixel goes below `preprocess.FLOOR`, as on real canvases, and shapes that would
+    hardly show for that reason are left out.
 
     Parameters
     ----------

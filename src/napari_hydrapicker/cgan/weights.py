@@ -41,7 +41,7 @@ class GeneratorMetadata(BaseModel):
     marker_cpx
         Side of the black squares of its training, canvas pixels: what one mark measures.
     calibration
-        What `gan.score.probability` takes; neither strength nor contrast may speak against a particle. The
+        What `predict.probability` takes; neither strength nor contrast may speak against a particle. The
         two numbers of older files belong to a score that is gone; usual ones take their place.
     threshold
         Probability from which on a pick is shown by default.

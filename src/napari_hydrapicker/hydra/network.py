@@ -21,7 +21,7 @@ class Architecture(BaseModel):
     Attributes
     ----------
     kind
-        "thesis": section 3.1 of the thesis to the letter; "compact": `hydra.compact`.
+        "thesis": section 3.1 of the thesis to the letter; "compact": see `layers.CompactBody`.
     channels
         Of the thesis' body; of the compact one at half the resolution.
     groups

@@ -8,16 +8,16 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import safetensors.torch
-import torch
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
 
 from napari_hydrapicker.errors import WeightsError
+
+if TYPE_CHECKING:  # metadata are read where nobody waits for torch to load
+    from torch import Tensor, nn
 
 Described = TypeVar("Described", bound=BaseModel)
 
@@ -89,9 +89,11 @@ def write(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> Non
     WeightsError
         If the file cannot be written.
     """
+    from safetensors.torch import save
+
     # The tensors' bytes do not depend on the header, so the checksum can go into it.
-    checksum = hashlib.sha256(_payload(safetensors.torch.save(tensors))).hexdigest()
-    content = _in_order(safetensors.torch.save(tensors, metadata={**header, "sha256": checksum}))
+    checksum = hashlib.sha256(_payload(save(tensors))).hexdigest()
+    content = _in_order(save(tensors, metadata={**header, "sha256": checksum}))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(content)
@@ -133,6 +135,8 @@ def check(path: Path, tensors: dict[str, Tensor], module: nn.Module) -> None:
     WeightsError
         If one is missing, unknown, of another shape or type, or not finite.
     """
+    import torch
+
     expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     for problem, names in (
         ("lacks", expected.keys() - tensors.keys()),
@@ -148,7 +152,7 @@ def check(path: Path, tensors: dict[str, Tensor], module: nn.Module) -> None:
                 f"{path}: tensor '{name}' is {tensor.dtype} of shape {tuple(tensor.shape)}, not float16 of "
                 f"{expected[name]}. {GET_ANOTHER}"
             )
-        if not bool(torch.isfinite(tensor).all()):
+        if not bool(tensor.isfinite().all()):
             raise WeightsError(f"{path}: tensor '{name}' holds NaN or infinity. {GET_ANOTHER}")
 
 
@@ -161,7 +165,7 @@ def check_finite(path: Path, tensors: Mapping[str, Tensor], what: str) -> None:
         If a tensor of the network, called `what`, holds NaN or infinity.
     """
     for name, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
+        if not bool(tensor.isfinite().all()):
             raise WeightsError(
                 f"{path}: not written, since '{name}' of the {what} is not finite in float16. "
                 "The training diverged: use an earlier state, or train with a lower learning rate."

@@ -131,7 +131,7 @@ class CGanPicker:
         return Picks(yx_px[best], score[best].astype(np.float32), diameter_px=diameter_px)
 
     def mark(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A canvas' image with its marks, ``(H, W)`` each: see `gan.marking.marked`.
+        """A canvas' image with its marks, ``(H, W)`` each: see `cgan.predict.marked`.
 
         Raises
         ------

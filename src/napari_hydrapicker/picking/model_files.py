@@ -102,7 +102,7 @@ def remove(path: Path) -> None:
 
 BUNDLED: Final = "bundled"
 """What the generator that comes with the package is called; no other may be."""
-_FORMAT = "napari-hydrapicker cgan"  # `gan.weights.FORMAT`, which is not to be had without torch
+_FORMAT = "napari-hydrapicker cgan"  # `cgan.weights.FORMAT`, which is not to be had without torch
 _OTHERS = {
     "napari-hydrapicker": "a network of HydraPicker",
     "napari-hydrapicker head": "a head of HydraPicker",

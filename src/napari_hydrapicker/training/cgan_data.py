@@ -104,7 +104,7 @@ def varied(parameters: SynthesisParameters) -> SynthesisParameters:
 
 @dataclass(frozen=True, eq=False)
 class PairMaker:
-    """Makes pairs of one size, filtered as micrographs are (`gan.filters`).
+    """Makes pairs of one size, filtered as micrographs are (`cgan.filters`).
 
     Attributes
     ----------

@@ -49,7 +49,7 @@ class Found:
     Attributes
     ----------
     strength, contrasts
-        What `gan.score.probability` takes.
+        What `cgan.predict.probability` takes.
     truth
         Whether there is a particle within a quarter of the diameter.
     particles
@@ -130,7 +130,7 @@ def fit_calibration(
     Parameters
     ----------
     strength, contrasts : ndarray, shape (N,)
-        Of marks on held-out pairs: what `gan.score.probability` takes.
+        Of marks on held-out pairs: what `cgan.predict.probability` takes.
     truth : ndarray of bool, shape (N,)
         Whether there is a particle.
     usual : (float, float, float)

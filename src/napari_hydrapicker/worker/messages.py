@@ -45,8 +45,8 @@ class PickRequest:
 class TrainRequest:
     """Train a head on corrected micrographs, and save it in these libraries, folders all.
 
-    What comes of it is said in the file `note` as well (`note.NoteFile`): the training goes on when the
-    window is closed.
+    What comes of it is said in the file `note` as well (`status_file.NoteFile`): the training goes on when
+    the window is closed.
     """
 
     job: int

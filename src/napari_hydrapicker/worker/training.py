@@ -115,7 +115,7 @@ def trained(request: LongRequest, say: Callable[[Training], None]) -> Callable[[
     Raises
     ------
     HydraPickerError
-        As `train` and `making.make`; the function returned as their `save`.
+        As `train` and `cgan_training.make`; the function returned as their `save`.
     """
     if isinstance(request, MakeRequest):
         made = making.make(request, say)

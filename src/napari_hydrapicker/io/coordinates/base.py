@@ -254,7 +254,7 @@ class ReadOnlyFormat:
         Returns the picks of each micrograph in a file, keyed by the micrograph's path without image
         extension.
     upside_down : bool
-        Whether y counts from the other edge: row = height - y. `formats.read` turns it.
+        Whether y counts from the other edge: row = height - y. `coordinates.read` turns it.
     """
 
     name: str

@@ -131,7 +131,7 @@ def read_folder(folder: str | Path, shape_of: ShapeOf | None = None) -> dict[Key
     folder : str or Path
         The folder or file.
     shape_of : callable, optional
-        See `formats.read`.
+        See `coordinates.read`.
 
     Raises
     ------

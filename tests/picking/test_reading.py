@@ -25,7 +25,8 @@ def test_a_record_is_read_without_torch(tmp_path: Path, head: Head, record_of: M
     save_head(path, head, record_of("mine"))
     assert read_record(path) == record_of("mine")
     code = (
-        "import sys; from pathlib import Path; from napari_hydrapicker.picking.head_library import HeadLibrary;"
+        "import sys; from pathlib import Path;"
+        "from napari_hydrapicker.picking.head_library import HeadLibrary;"
         "print(len(HeadLibrary(Path(sys.argv[1])).records()), 'torch' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
