@@ -26,6 +26,7 @@ from napari_hydrapicker.evaluation.report import Sample, evaluate_sets
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.picking.hydra import HydraNetPicker
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.simulation.conditions import draw_conditions, draw_wide_conditions
 from napari_hydrapicker.simulation.micrograph import simulate
@@ -114,7 +115,7 @@ def pick(picker: HydraNetPicker, folder: Path) -> tuple[dict[str, Picks], float]
     made, spent = {}, []
     for micrograph in micrographs_of(folder):
         begun = time.process_time()
-        made[micrograph.name] = picker.pick_micrograph(micrograph, diameter)
+        made[micrograph.name] = picker.pick_micrograph(micrograph, PickParameters(diameter_angstrom=diameter))
         spent.append(time.process_time() - begun)
     return made, float(np.mean(spent))
 

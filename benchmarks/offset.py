@@ -21,6 +21,7 @@ from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.imaging.rescale import working_shape
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.hydra import HydraNetPicker
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.procedural import procedural_complex
@@ -49,7 +50,9 @@ def offsets_wpx(
     made = simulate(species, shape, pixel_size_angstrom, conditions, seed)
     path = folder / f"{species.name}.mrc"
     write_mrc(path, made.image.numpy(), pixel_size_angstrom)
-    picks = picker.pick_micrograph(open_micrograph(path), species.diameter_angstrom, use_mask=False)
+    picks = picker.pick_micrograph(
+        open_micrograph(path), PickParameters(diameter_angstrom=species.diameter_angstrom, use_mask=False)
+    )
     picks = picks.above(picker.threshold)
     diameter_px = species.diameter_angstrom / pixel_size_angstrom
     matched = match(picks.yx, picks.score, made.yx, diameter_px, Criterion.IOU)

@@ -104,15 +104,17 @@ def our_jobs(path: Path, arguments: argparse.Namespace) -> dict[str, Callable[[]
     from napari_hydrapicker.imaging.prepare import prepare
     from napari_hydrapicker.io.micrograph import open_micrograph
     from napari_hydrapicker.picking.hydra import HydraNetPicker
+    from napari_hydrapicker.picking.parameters import PickParameters
 
     if arguments.untrained:  # computes as long as a trained one
         picker = HydraNetPicker(HydraPicker().eval(), Metadata())
     else:
         picker = HydraNetPicker.load(arguments.weights, device="cpu")
     diameter, size = arguments.diameter, arguments.pixel_size
+    micrograph = open_micrograph(path, size)
     return {
-        "prepare": lambda: prepare(open_micrograph(path), diameter, size),
-        "pick": lambda: picker.pick_micrograph(open_micrograph(path), diameter, size),
+        "prepare": lambda: prepare(micrograph, diameter),
+        "pick": lambda: picker.pick_micrograph(micrograph, PickParameters(diameter_angstrom=diameter)),
     }
 
 

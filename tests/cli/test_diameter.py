@@ -10,8 +10,8 @@ import pytest
 
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.cli.pick import looked_at
-from napari_hydrapicker.cli.pickers import ContrastName
 from napari_hydrapicker.picking.hydra import HydraNetPicker
+from napari_hydrapicker.picking.parameters import HydraSpec
 from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.procedural import procedural_complex
@@ -94,5 +94,5 @@ def test_a_head_at_another_diameter_is_said(
 ) -> None:
     picker = HydraNetPicker.load(device="cpu")
     picker.head_diameter_angstrom = 200.0
-    looked_at(picker, [], diameter, None, ContrastName.DARK)
+    looked_at(picker, HydraSpec(contrast="dark"), [], diameter)
     assert ("was trained at a diameter of 200 A" in caplog.text) is told

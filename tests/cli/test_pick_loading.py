@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,16 @@ import torch
 from napari_hydrapicker.cgan import weights as generator_file
 from napari_hydrapicker.cgan.networks import Generator
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
-from napari_hydrapicker.cli.pick_loading import Choice
-from napari_hydrapicker.cli.pickers import PickerName
+from napari_hydrapicker.cli.pick_loading import identified, picker_spec
+from napari_hydrapicker.cli.pickers import ContrastName, PickerName, Quality
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.bundled import bundled_path
 from napari_hydrapicker.picking.head_library import HOME_VARIABLE
+from napari_hydrapicker.picking.loading import load_picker
 from napari_hydrapicker.picking.model_files import user_generators
+from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec
 
-HYDRA = Choice(PickerName.HYDRA, None, None, None, "cpu", None, False)
-CGAN = replace(HYDRA, picker=PickerName.CGAN)
+HYDRA, CGAN = PickerName.HYDRA, PickerName.CGAN
 
 
 def sha256(path: Path) -> str:
@@ -29,30 +29,34 @@ def sha256(path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("choice", "said"),
+    ("picker", "options", "said"),
     [
-        (replace(CGAN, head="generic"), "--head: not for --picker cgan"),
-        (replace(CGAN, library=Path("heads")), "--library: not for --picker cgan"),
-        (replace(CGAN, tile=512), "--tile: not for --picker cgan"),
-        (replace(HYDRA, no_split=True), "--no-split: not for --picker hydra"),
+        (CGAN, {"head": "generic"}, "--head: not for --picker cgan"),
+        (CGAN, {"library": Path("heads")}, "--library: not for --picker cgan"),
+        (CGAN, {"tile": 512}, "--tile: not for --picker cgan"),
+        (CGAN, {"quality": Quality.BEST}, "--quality: not for --picker cgan"),
+        (HYDRA, {"no_split": True}, "--no-split: not for --picker hydra"),
     ],
 )
-def test_options_of_the_other_picker_are_refused(choice: Choice, said: str) -> None:
+def test_options_of_the_other_picker_are_refused(
+    picker: PickerName, options: dict[str, Any], said: str
+) -> None:
     with pytest.raises(ParameterError, match=said):
-        choice.check()
+        picker_spec(picker, **options)
 
 
-@pytest.mark.parametrize(
-    "choice",
-    [HYDRA, replace(HYDRA, head="x", tile=512, library=Path("heads")), CGAN, replace(CGAN, no_split=True)],
-)
-def test_its_own_options_are_not(choice: Choice) -> None:
-    choice.check()
+def test_its_own_options_are_in_the_specification(tmp_path: Path) -> None:
+    given = picker_spec(HYDRA, tmp_path / "net", "x", tmp_path, 512, False, Quality.BEST, ContrastName.LIGHT)
+    assert given == HydraSpec(
+        weights=tmp_path / "net", head="x", libraries=(tmp_path,), contrast="light", quality="best",
+        tile_wpx=512,
+    )  # fmt: skip
+    assert picker_spec(HYDRA) == HydraSpec()
+    assert picker_spec(CGAN, no_split=True) == CGanSpec(split=False)
 
 
 def test_the_bundled_network_is_known_by_its_file() -> None:
-    picker, network, head = HYDRA.load()
-    assert 0 < picker.threshold < 1
+    network, head = identified(picker_spec(HYDRA))
     assert network.sha256 == sha256(bundled_path())
     assert head is not None
     assert (head.name, head.sha256) == ("generic", None)
@@ -65,8 +69,9 @@ def test_a_generator_is_known_by_its_file(tmp_path: Path, monkeypatch: pytest.Mo
     generator_file.save(Generator(4), path, GeneratorMetadata(threshold=0.25))
     user_generators().add(path, "mine")
     for weights in (path, Path("mine")):
-        picker, generator, head = replace(CGAN, weights=weights).load()
-        assert picker.threshold == 0.25
+        spec = picker_spec(CGAN, weights)
+        assert load_picker(spec, "cpu").threshold == 0.25
+        generator, head = identified(spec)
         assert generator.sha256 == sha256(path)
         assert head is None
 
@@ -80,4 +85,4 @@ def test_a_generator_is_known_by_its_file(tmp_path: Path, monkeypatch: pytest.Mo
 )
 def test_what_was_mistyped_is_not_passed_over(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(ParameterError, match=said):
-        replace(HYDRA, **changed).load()
+        load_picker(picker_spec(HYDRA, **changed), "cpu")

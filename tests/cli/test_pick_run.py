@@ -21,6 +21,7 @@ from napari_hydrapicker.io import files as _files
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.manifest import MANIFEST, MicrographResult, OutputFolderError
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picking.run_config import NetworkFile, RunConfig
 from napari_hydrapicker.picks import Picks
 
@@ -48,7 +49,7 @@ class Fixed:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(tmp_path, 40.0, formats=("star", "csv"))
+    return Settings(tmp_path, PickParameters(diameter_angstrom=40), formats=("star", "csv"))
 
 
 def pick(picker: Fixed, settings: Settings, unopened: tuple[MicrographResult, ...] = ()) -> None:

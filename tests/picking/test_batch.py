@@ -23,6 +23,7 @@ from napari_hydrapicker.picking import manifest, outputs
 from napari_hydrapicker.picking.batch import open_all, pick_all
 from napari_hydrapicker.picking.manifest import MANIFEST, MicrographResult, OutputFolderError
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picking.run_config import NetworkFile, RunConfig
 from napari_hydrapicker.picks import Picks
 
@@ -46,7 +47,7 @@ class Fixed:
         return [asked[0] for asked in self.asked]
 
     def pick_micrograph(self, micrograph: Micrograph, *arguments: Any) -> Picks:
-        self.asked.append((micrograph.name, *arguments))
+        self.asked.append((micrograph.name, micrograph.pixel_size_angstrom, *arguments))
         if micrograph.name.startswith("bad"):
             raise MicrographError(f"{micrograph.path}: no contrast")
         return Picks(np.array([[10.0 + 1 / 3, 80], [30, 40]]), np.array([0.9, 0.2]), diameter_px=20)
@@ -55,7 +56,8 @@ class Fixed:
 def output(settings: Settings) -> OutputFolder:
     config = RunConfig(
         picker="fixed", weights=NetworkFile(name="n", sha256="ab"), head=None,
-        diameter_angstrom=settings.diameter_angstrom, border_angstrom=None, threshold=settings.threshold,
+        diameter_angstrom=settings.parameters.diameter_angstrom, border_angstrom=None,
+        threshold=settings.threshold,
         no_mask=False, no_split=False, overlay=settings.overlay, format=tuple(sorted(settings.formats)),
     )  # fmt: skip
     return OutputFolder(settings, config)
@@ -87,7 +89,7 @@ def names_in(folder: Path) -> set[str]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(tmp_path / "out", 40.0)
+    return Settings(tmp_path / "out", PickParameters(diameter_angstrom=40))
 
 
 @pytest.fixture
@@ -190,10 +192,11 @@ def test_files_appear_while_picking_goes_on(settings: Settings, abc: list[Path])
 
 def test_the_picker_is_asked_in_angstrom(settings: Settings, tmp_path: Path) -> None:
     path = write(tmp_path / "a.mrc")
-    picker, _ = pick([path], replace(settings, border_angstrom=7.0, use_mask=False))
-    assert picker.asked == [("a", 40.0, 2.0, 7.0, False)]
+    parameters = PickParameters(diameter_angstrom=40, border_angstrom=7, use_mask=False)
+    picker, _ = pick([path], replace(settings, parameters=parameters))
+    assert picker.asked == [("a", 2.0, parameters)]
     picker, results = pick([path], replace(settings, pixel_size_angstrom=1.5, overwrite=True))
-    assert picker.asked[0][2] == results[0].pixel_size_angstrom == 1.5
+    assert picker.asked[0][1] == results[0].pixel_size_angstrom == 1.5
 
 
 def test_only_picks_from_the_threshold_on_are_kept(settings: Settings, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.io.coordinates import read
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.cgan import CGanPicker
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.training.cgan_data import PairMaker, varied
 
 
@@ -51,7 +52,9 @@ def test_it_finds_synthetic_particles_in_their_places(picker: CGanPicker) -> Non
 def test_it_finds_real_ribosomes(picker: CGanPicker, shared_data: Path) -> None:
     micrograph = open_micrograph(shared_data / "micrographs" / "empiar10028" / "061.mrc")
     labels = read(shared_data / "coordinates" / "empiar10028" / "061_autopick.star")["061"]
-    picks = picker.pick_micrograph(micrograph, 300.0).above(picker.threshold)
+    picks = picker.pick_micrograph(micrograph, PickParameters(diameter_angstrom=300.0)).above(
+        picker.threshold
+    )
     true = match(picks.yx, picks.score, labels.yx, 300 / 5.36, Criterion.QUARTER).is_true.sum()
     # The labels leave one visible ribosome in five out.
     assert true / len(picks) > 0.65

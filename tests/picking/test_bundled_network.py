@@ -12,6 +12,7 @@ from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.imaging.rescale import working_shape
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.hydra import HydraNetPicker
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.projection import make_species
@@ -42,7 +43,9 @@ def test_true_picks_lie_on_their_particles(micrograph: tuple[Path, np.ndarray]) 
     assert rows % 16
     assert cols % 16
     picker = HydraNetPicker.load(device="cpu")
-    picks = picker.pick_micrograph(open_micrograph(path), DIAMETER, use_mask=False).above(picker.threshold)
+    picks = picker.pick_micrograph(
+        open_micrograph(path), PickParameters(diameter_angstrom=DIAMETER, use_mask=False)
+    ).above(picker.threshold)
     matched = match(picks.yx, picks.score, truth, DIAMETER / PIXEL_SIZE, Criterion.IOU)
     assert matched.is_true.sum() > 0.8 * len(truth)
     offset_wpx = (picks.yx[matched.is_true] - truth[matched.truth_index[matched.is_true]]) / 2

@@ -19,6 +19,7 @@ from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, Paramet
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.base import Picker
 from napari_hydrapicker.picking.cgan import CGanPicker
+from napari_hydrapicker.picking.parameters import PickParameters
 
 SHAPE_CPX = (120, 200)
 SHAPE_PX = (600, 1000)  # 5 micrograph pixels a canvas pixel: a particle of 20 is 100 across
@@ -175,29 +176,34 @@ class Dark(nn.Module):
 def test_particles_of_a_file_come_back_where_they_are(micrograph: Path) -> None:
     # What is marked here is a disc, larger than one mark.
     made: Picker = CGanPicker(Dark(), GeneratorMetadata(), split=False)  # type: ignore[arg-type]
-    picks = made.pick_micrograph(open_micrograph(micrograph), 80.0)
+    picks = made.pick_micrograph(open_micrograph(micrograph), PickParameters(diameter_angstrom=80.0))
     found = picks.yx[np.argsort(picks.y)]
     assert found == pytest.approx(np.array(sorted(DISCS)), abs=2)
     assert picks.diameter_px == 40
-    cut = made.pick_micrograph(open_micrograph(micrograph), 80.0, border_angstrom=220)
+    cut = made.pick_micrograph(
+        open_micrograph(micrograph), PickParameters(diameter_angstrom=80.0, border_angstrom=220)
+    )
     assert cut.yx == pytest.approx(np.array([DISCS[1]]), abs=2)
     # A pixel size given here overrides the file's.
-    assert made.pick_micrograph(open_micrograph(micrograph), 80.0, 1.0).diameter_px == 80
+    assert (
+        made.pick_micrograph(
+            open_micrograph(micrograph).with_pixel_size(1.0), PickParameters(diameter_angstrom=80.0)
+        ).diameter_px
+        == 80
+    )
 
 
 def test_errors_name_the_micrograph(micrograph: Path, tmp_path: Path) -> None:
     made = picker({})
     with pytest.raises(ParameterError, match=r"m\.mrc.*diameter"):
-        made.pick_micrograph(open_micrograph(micrograph), 4000.0)
-    with pytest.raises(ParameterError, match="positive"):
-        made.pick_micrograph(open_micrograph(micrograph), -3.0)
+        made.pick_micrograph(open_micrograph(micrograph), PickParameters(diameter_angstrom=4000.0))
     with mrcfile.new(tmp_path / "flat.mrc") as file:
         file.set_data(np.zeros((300, 480), np.float32))
     flat = open_micrograph(tmp_path / "flat.mrc")
     with pytest.raises(ParameterError, match=r"flat\.mrc.*pixel size"):
-        made.pick_micrograph(flat, 80.0)
+        made.pick_micrograph(flat, PickParameters(diameter_angstrom=80.0))
     with pytest.raises(MicrographError, match=r"flat\.mrc.*contrast"):
-        made.pick_micrograph(flat, 80.0, 2.0)
+        made.pick_micrograph(flat.with_pixel_size(2.0), PickParameters(diameter_angstrom=80.0))
 
 
 def test_a_generator_is_read_from_its_file(tmp_path: Path, micrograph: Path) -> None:
@@ -206,7 +212,9 @@ def test_a_generator_is_read_from_its_file(tmp_path: Path, micrograph: Path) -> 
     loaded = CGanPicker.load(path, "cpu", split=False)
     assert loaded.threshold == 0.3
     assert not loaded.split
-    assert len(loaded.pick_micrograph(open_micrograph(micrograph), 80.0)) == 0, "it has learnt nothing"
+    assert (
+        len(loaded.pick_micrograph(open_micrograph(micrograph), PickParameters(diameter_angstrom=80.0))) == 0
+    ), "it has learnt nothing"
     with pytest.raises(WeightsError, match="nowhere"):
         CGanPicker.load(tmp_path / "nowhere.safetensors", "cpu")
     with pytest.raises(ParameterError, match="abacus"):

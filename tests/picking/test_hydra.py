@@ -18,6 +18,7 @@ from napari_hydrapicker.hydra.weights import save
 from napari_hydrapicker.imaging.prepare import Prepared
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.hydra import HydraNetPicker
+from napari_hydrapicker.picking.parameters import PickParameters
 
 SHAPE_WPX = (150, 230)  # no multiples of 16: padded to 160 x 240
 SHAPE_PX = (600, 920)  # 4 micrograph pixels a working pixel
@@ -136,7 +137,7 @@ def micrograph(tmp_path: Path) -> Path:
 def test_a_micrograph_is_picked_from_its_file(weights: Path, micrograph: Path) -> None:
     tiny = HydraNetPicker.load(weights, "ours", "cpu")
     assert tiny.threshold == 0.4
-    picks = tiny.pick_micrograph(open_micrograph(micrograph), 84.0)
+    picks = tiny.pick_micrograph(open_micrograph(micrograph), PickParameters(diameter_angstrom=84.0))
     assert len(picks) > 20
     assert picks.diameter_px == 42
     assert (picks.yx >= -0.5).all()
@@ -144,12 +145,19 @@ def test_a_micrograph_is_picked_from_its_file(weights: Path, micrograph: Path) -
     assert picks.x.max() > 450
     assert (np.diff(picks.score) <= 0).all()
     # A pixel size given here overrides the file's: half the size in pixels, twice the working image.
-    assert tiny.pick_micrograph(open_micrograph(micrograph), 84.0, 4.0).diameter_px == 21
+    assert (
+        tiny.pick_micrograph(
+            open_micrograph(micrograph).with_pixel_size(4.0), PickParameters(diameter_angstrom=84.0)
+        ).diameter_px
+        == 21
+    )
 
 
 def test_a_border_in_angstrom(weights: Path, micrograph: Path) -> None:
     tiny = HydraNetPicker.load(weights, "ours", "cpu")
-    picks = tiny.pick_micrograph(open_micrograph(micrograph), 84.0, border_angstrom=200)
+    picks = tiny.pick_micrograph(
+        open_micrograph(micrograph), PickParameters(diameter_angstrom=84.0, border_angstrom=200)
+    )
     assert len(picks)
     assert (picks.yx >= 100).all()
     assert (picks.yx <= [299, 539]).all()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from napari_hydrapicker.io.coordinates.folder import Key
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, consensus
 from napari_hydrapicker.picking.joint import ImportedPicks, JointPicker
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picks import Picks
 
 MICROGRAPH = Micrograph(Path("m1.mrc"), (200, 500), 2.0)
@@ -28,8 +28,8 @@ class Fixed:
     picks: Picks
     threshold: float
 
-    def pick_micrograph(self, micrograph: Micrograph, diameter: float, *rest: Any, **named: Any) -> Picks:
-        self.asked = (micrograph, diameter, *rest, named)
+    def pick_micrograph(self, micrograph: Micrograph, parameters: PickParameters, floor: float = 0) -> Picks:
+        self.asked = (micrograph, parameters)
         return self.picks
 
 
@@ -39,30 +39,46 @@ def pickers() -> dict[str, Fixed]:
 
 def test_it_is_the_consensus_of_what_each_shows() -> None:
     both = pickers()
-    found = JointPicker(both).pick_micrograph(MICROGRAPH, 100.0, None, 30.0, False, min_distance_angstrom=9.0)
+    parameters = PickParameters(
+        diameter_angstrom=100, border_angstrom=30, min_distance_angstrom=9, use_mask=False
+    )
+    found = JointPicker(both).pick_micrograph(MICROGRAPH, parameters)
     # 100 Angstrom are 50 pixels; the third pick of A is below its picker's threshold.
     expected = consensus({"hydra": A.above(0.5), "cgan": B}, JOIN_DIAMETERS * 50).picks
     np.testing.assert_array_equal(found.yx, expected.yx)
     np.testing.assert_array_equal(found.score, expected.score)
     assert len(found) == 3
     for one in both.values():
-        assert one.asked == (MICROGRAPH, 100.0, 2.0, 30.0, False, {"min_distance_angstrom": 9.0})
+        assert one.asked == (MICROGRAPH, parameters)
 
 
 def test_votes_are_counted_over_pickers_and_imported_picks() -> None:
     imported = ImportedPicks(Path("other"), {Key("", "m1"): Picks(np.array([[101.0, 51.0], [22.0, 398.0]]))})
-    two = JointPicker(pickers(), imported, votes=2).pick_micrograph(MICROGRAPH, 100.0)
+    two = JointPicker(pickers(), imported, votes=2).pick_micrograph(
+        MICROGRAPH, PickParameters(diameter_angstrom=100.0)
+    )
     assert len(two) == 2
-    three = JointPicker(pickers(), imported, votes=3).pick_micrograph(MICROGRAPH, 100.0)
+    three = JointPicker(pickers(), imported, votes=3).pick_micrograph(
+        MICROGRAPH, PickParameters(diameter_angstrom=100.0)
+    )
     np.testing.assert_allclose(three.yx, [[22.0, 400.3]], atol=2)
     assert 0 <= three.score[0] <= 1
 
 
 def test_one_picker_and_imported_picks_will_do() -> None:
     imported = ImportedPicks(Path("other"), {Key("", "m1"): A})
-    assert len(JointPicker({"cgan": pickers()["cgan"]}, imported).pick_micrograph(MICROGRAPH, 100.0)) >= 3
+    assert (
+        len(
+            JointPicker({"cgan": pickers()["cgan"]}, imported).pick_micrograph(
+                MICROGRAPH, PickParameters(diameter_angstrom=100.0)
+            )
+        )
+        >= 3
+    )
     with pytest.raises(MicrographError, match="m2"):
-        JointPicker(pickers(), imported).pick_micrograph(Micrograph(Path("m2.mrc"), (200, 500), 2.0), 100.0)
+        JointPicker(pickers(), imported).pick_micrograph(
+            Micrograph(Path("m2.mrc"), (200, 500), 2.0), PickParameters(diameter_angstrom=100.0)
+        )
 
 
 @pytest.mark.parametrize("votes", [0, 3])
@@ -78,6 +94,6 @@ def test_one_list_is_no_consensus() -> None:
 
 def test_a_diameter_or_pixel_size_that_is_none_is_refused() -> None:
     with pytest.raises(ParameterError, match="no pixel size"):
-        JointPicker(pickers()).pick_micrograph(Micrograph(Path("m1.mrc"), (200, 500), None), 100.0)
-    with pytest.raises(MicrographError, match="distance"):
-        JointPicker(pickers()).pick_micrograph(MICROGRAPH, 0.0)
+        JointPicker(pickers()).pick_micrograph(
+            Micrograph(Path("m1.mrc"), (200, 500), None), PickParameters(diameter_angstrom=100.0)
+        )

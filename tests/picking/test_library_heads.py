@@ -18,6 +18,7 @@ from napari_hydrapicker.hydra.weights import body_hash, load, save
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.picking.head_library import HOME_VARIABLE, HeadLibrary, user_library
 from napari_hydrapicker.picking.hydra import HydraNetPicker
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.training.few_shot import FewShotParameters
 from napari_hydrapicker.training.finetune import Example, finetune
@@ -70,7 +71,7 @@ def micrograph(tmp_path: Path) -> Micrograph:
 
 def pick(network: Path, head: str, micrograph: Micrograph) -> Picks:
     picker = HydraNetPicker.load(network, head, "cpu")
-    return picker.pick_micrograph(micrograph, DIAMETER_ANGSTROM, floor=0.0)
+    return picker.pick_micrograph(micrograph, PickParameters(diameter_angstrom=DIAMETER_ANGSTROM), floor=0.0)
 
 
 def assert_same_bits(one: Picks, other: Picks) -> None:
@@ -101,7 +102,10 @@ def test_picks_of_a_head_are_the_same_to_the_bit_after_two_more_are_trained(
     assert user_library().names() == ["first", "second", "third"]
     assert user_library().path("first").read_bytes() == file
     assert_same_bits(pick(network, "first", micrograph), before)
-    assert_same_bits(loaded.pick_micrograph(micrograph, DIAMETER_ANGSTROM, floor=0.0), before)
+    assert_same_bits(
+        loaded.pick_micrograph(micrograph, PickParameters(diameter_angstrom=DIAMETER_ANGSTROM), floor=0.0),
+        before,
+    )
     # The later heads did learn something: the sameness is not that of an untrained head.
     assert pick(network, "third", micrograph).score.tobytes() != before.score.tobytes()
 

@@ -18,6 +18,7 @@ from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking import outputs
 from napari_hydrapicker.picking.manifest import MANIFEST
 from napari_hydrapicker.picking.outputs import SUMMARY_COLUMNS, OutputFolder, Settings, is_disk_full
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picking.run_config import NetworkFile, RunConfig
 from napari_hydrapicker.picks import Picks
 
@@ -33,7 +34,7 @@ PICKS = Picks(np.array([[10.0, 80], [30, 40]]), np.array([0.75, 0.5]), diameter_
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(tmp_path / "out", 40.0)
+    return Settings(tmp_path / "out", PickParameters(diameter_angstrom=40))
 
 
 def named(*names: str) -> list[Micrograph]:

@@ -13,7 +13,7 @@ from napari_hydrapicker.imaging.prepare import Prepared
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.picking import survey
-from napari_hydrapicker.picking.hydra import Contrast
+from napari_hydrapicker.picking.parameters import Contrast, PickParameters
 from napari_hydrapicker.picks import Picks
 
 PIXEL = 5.0
@@ -29,8 +29,8 @@ class StandIn:
         self.contrast: Contrast = "dark"
         self.asked: list[float] = []
 
-    def pick_micrograph(self, micrograph: Micrograph, diameter: float, pixel: float | None = None) -> Picks:
-        return self._picks(diameter)
+    def pick_micrograph(self, micrograph: Micrograph, parameters: PickParameters) -> Picks:
+        return self._picks(parameters.diameter_angstrom)
 
     def pick(self, prepared: Prepared) -> Picks:
         return self._picks(DIAMETER_WPX * prepared.shape_px[0] / prepared.shape_wpx[0] * PIXEL)
@@ -121,7 +121,7 @@ def test_diameters_that_do_not_suit_the_micrographs_are_not_tried(micrographs: l
     survey.find_diameter(picker, micrographs[:1], 700.0)  # type: ignore[arg-type]
     assert max(picker.asked) < 720  # a quarter of 3500 A is the most
     with pytest.raises(ParameterError, match=r"a\.mrc: at 1000 A per pixel"):
-        survey.find_diameter(picker, micrographs[:1], None, 1000.0)  # type: ignore[arg-type]
+        survey.find_diameter(picker, [micrographs[0].with_pixel_size(1000.0)], None)  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="no micrograph"):
         survey.find_diameter(picker, [])  # type: ignore[arg-type]
 

@@ -45,9 +45,9 @@ def test_both_libraries_are_listed_and_the_projects_comes_first(session: Session
     other = keep(tmp_path / "home" / "generators", "other")
     assert generator_names(session) == ["mine", "other"]
     session.update(picker="cgan", generator="mine")
-    assert generator_file(session) == str(own)
+    assert generator_file(session) == own
     session.update(generator="other")
-    assert generator_file(session) == str(other)
+    assert generator_file(session) == other
     assert work_folder(session, "mine").parent == own.parent
     assert session.project.setting("pick", {})["generator"] == "other"
 

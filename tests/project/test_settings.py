@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
+from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.settings import PickSettings
@@ -21,7 +21,7 @@ def test_the_least_distance_follows_from_the_diameter() -> None:
      {"threshold": float("nan")}, {"border_angstrom": -1}, {"picker": "topaz"}],
 )  # fmt: skip
 def test_values_out_of_range_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ParameterError, match=next(iter(wrong))):
         PickSettings.model_validate(wrong)
 
 

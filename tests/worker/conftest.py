@@ -14,6 +14,7 @@ import torch
 from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
+from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
 from napari_hydrapicker.simulation.sample import Sample, sample_micrograph
 from napari_hydrapicker.worker.messages import PickRequest, TrainRequest
@@ -42,9 +43,8 @@ def request_of(simulated: tuple[Path, Sample]) -> Callable[..., PickRequest]:
             "micrographs": tuple(
                 MicrographRef(i, str(p), 0, sample.pixel_size_angstrom) for i, p in enumerate(chosen)
             ),
-            "diameter_angstrom": sample.diameter_angstrom,
-            "weights": None, "head": "generic", "device": "cpu", "border_angstrom": None, "use_mask": True,
-            "min_distance_angstrom": None,
+            "parameters": PickParameters(diameter_angstrom=sample.diameter_angstrom), "device": "cpu",
+            "picker": HydraSpec(),
         }  # fmt: skip
         return PickRequest(**(fields | changes))  # type: ignore[arg-type]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_hydrapicker.picking.parameters import HydraSpec
 from napari_hydrapicker.simulation.sample import Sample
 from napari_hydrapicker.worker.client import Child
 from napari_hydrapicker.worker.messages import Broken, Failed, Finished, Message, Picked, PickRequest, Ready
@@ -191,7 +192,7 @@ def test_cancelling_what_is_finished_ends_no_process(child: Child, request_of: M
 
 
 def test_an_impossible_request_is_answered_in_words(child: Child, request_of: Make) -> None:
-    child.send(request_of(9, head="no-such-head"))
+    child.send(request_of(9, picker=HydraSpec(head="no-such-head")))
     broken = _until(child, Broken)[-1]
     assert isinstance(broken, Broken)
     assert "no-such-head" in broken.text
@@ -230,10 +231,11 @@ def test_it_does_not_outlive_the_window(simulated: tuple[Path, Sample]) -> None:
 import time
 from napari_hydrapicker.worker.client import Child
 from napari_hydrapicker.project.records import MicrographRef
+from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 from napari_hydrapicker.worker.messages import (Picked, PickRequest)
 child = Child()
 many = tuple(MicrographRef(i, {str(simulated[0])!r}, 0, 2.0) for i in range(500))
-child.send(PickRequest(1, many, 150.0, None, "generic", "cpu", None, True, None))
+child.send(PickRequest(1, many, PickParameters(diameter_angstrom=150), HydraSpec(), "cpu"))
 while not any(isinstance(m, Picked) for m in child.poll()):
     time.sleep(0.01)
 print(child._process.pid, flush=True)

@@ -1,9 +1,12 @@
 """Messages as lines."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec, PickParameters
 from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
 from napari_hydrapicker.worker.messages import (
     Broken,
@@ -24,9 +27,31 @@ from napari_hydrapicker.worker.messages import (
     to_line,
 )
 
+
+def _is_utf8(name: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 number = st.integers(0, 2**53)
 length = st.floats(0, 1e6)
 text = st.text(st.characters())  # lone surrogates too: paths that are not UTF-8
+path = text.map(Path)
+size = st.floats(1e-3, 5000)
+parameters = st.builds(
+    PickParameters, diameter_angstrom=size, border_angstrom=st.none() | size,
+    min_distance_angstrom=st.none() | size, use_mask=st.booleans(),
+)  # fmt: skip
+networks = st.one_of(
+    st.builds(
+        HydraSpec, weights=st.none() | path, head=text.filter(_is_utf8), libraries=st.lists(path).map(tuple),
+        contrast=st.sampled_from(["auto", "dark", "light"]), quality=st.sampled_from(["fast", "best"]),
+        tile_wpx=st.none() | number,
+    ),
+    st.builds(CGanSpec, weights=st.none() | path, split=st.booleans()),
+)  # fmt: skip
+consensus = st.builds(
+    ConsensusSpec, members=st.lists(networks).map(tuple), imported=st.none() | path, votes=st.integers(1, 3)
+)
 points = st.lists(st.tuples(length, length)).map(tuple)
 training = st.builds(Training, number, text, number, number, length, st.none() | length, st.none() | length)
 trained = st.builds(Trained, number, text, length, length, st.booleans(), number, length)
@@ -34,9 +59,7 @@ made = st.builds(Made, number, text, st.none() | length, st.none() | length, num
 messages = st.one_of(
     st.builds(
         PickRequest, number, st.lists(st.builds(MicrographRef, number, text, number, length)).map(tuple),
-        length, st.none() | text, text, text, st.none() | length, st.booleans(), st.none() | length,
-        st.lists(text).map(tuple), st.sampled_from(["hydra", "cgan", "consensus"]), st.none() | text,
-        st.lists(st.sampled_from(["hydra", "cgan"])).map(tuple), st.none() | text, number,
+        parameters, networks | consensus, text, st.booleans(),
     ),
     st.builds(
         MakeRequest, number, text,

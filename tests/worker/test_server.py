@@ -23,6 +23,7 @@ from napari_hydrapicker.picking.cgan import CGanPicker
 from napari_hydrapicker.picking.head_library import HeadLibrary
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.picking.model_files import GeneratorLibrary
+from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec, PickParameters
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.records import MicrographRef
 from napari_hydrapicker.simulation.sample import Sample
@@ -78,26 +79,33 @@ def _answers(*requests: PickRequest) -> list[Message]:
 
 
 def test_what_cannot_be_loaded_is_said(request_of: Make) -> None:
-    (message,) = _answers(request_of(1, weights="gone.safetensors"))
+    (message,) = _answers(request_of(1, picker=HydraSpec(weights=Path("gone.safetensors"))))
     assert isinstance(message, Broken)
     assert "gone.safetensors" in message.text
 
 
 @pytest.mark.parametrize("distance", [0.0, 500.0])
-def test_the_least_distance_is_passed_on(request_of: Make, distance: float) -> None:
-    picked = _answers(request_of(1, min_distance_angstrom=distance))[1]
+def test_the_least_distance_is_passed_on(
+    request_of: Make, simulated: tuple[Path, Sample], distance: float
+) -> None:
+    diameter = simulated[1].diameter_angstrom
+    parameters = PickParameters(diameter_angstrom=diameter, min_distance_angstrom=distance)
+    picked = _answers(request_of(1, parameters=parameters))[1]
     assert isinstance(picked, Picked)
     assert len(picked.yx) > 20 if distance == 0 else len(picked.yx) < 15
 
 
 def test_the_other_picker_picks(request_of: Make, simulated: tuple[Path, Sample]) -> None:
-    ready, picked, finished = _answers(request_of(1, picker="cgan"))
+    ready, picked, finished = _answers(request_of(1, picker=CGanSpec()))
     assert isinstance(ready, Ready)
     assert isinstance(picked, Picked)
     assert finished == Finished(1, cancelled=False)
     path, sample = simulated
     own = CGanPicker.load(device="cpu")
-    picks = own.pick_micrograph(open_micrograph(path), sample.diameter_angstrom, sample.pixel_size_angstrom)
+    picks = own.pick_micrograph(
+        open_micrograph(path).with_pixel_size(sample.pixel_size_angstrom),
+        PickParameters(diameter_angstrom=sample.diameter_angstrom),
+    )
     assert ready.threshold == own.threshold
     assert len(picks) > 5
     np.testing.assert_allclose(picked.yx, picks.yx, atol=1e-3)
@@ -289,7 +297,7 @@ def test_a_picker_whose_making_is_cancelled_can_be_gone_on_with(make_request: Ma
 
 def test_a_consensus_is_picked(request_of: Make, tmp_path: Path) -> None:
     formats.write({"m1": Picks(np.array([[100.0, 300.0]]), np.array([7.0]))}, tmp_path, "star")
-    joint = request_of(1, picker="consensus", joined=("cgan",), imported=str(tmp_path))
+    joint = request_of(1, picker=ConsensusSpec(members=(CGanSpec(),), imported=tmp_path))
     ready, picked, finished = _answers(joint)
     assert isinstance(ready, Ready)
     assert "no probabilities" in ready.remark
@@ -320,7 +328,7 @@ def test_a_head_from_a_project_is_picked_with(request_of: Make, tmp_path: Path) 
         **model.architecture.model_dump(),
     )  # fmt: skip
     HeadLibrary(tmp_path).add(model.head(), record)
-    ready, mine, _ = _answers(request_of(1, head="mine", libraries=(str(tmp_path),)))
+    ready, mine, _ = _answers(request_of(1, picker=HydraSpec(head="mine", libraries=(tmp_path,))))
     assert isinstance(ready, Ready)
     assert ready.threshold == 0.77
     _, generic, _ = _answers(request_of(1))
@@ -330,7 +338,9 @@ def test_a_head_from_a_project_is_picked_with(request_of: Make, tmp_path: Path) 
 
 
 def test_the_diameter_is_estimated(request_of: Make, simulated: tuple[Path, Sample]) -> None:
-    estimated, finished = _answers(request_of(1, estimate=True, diameter_angstrom=40.0))
+    estimated, finished = _answers(
+        request_of(1, estimate=True, parameters=PickParameters(diameter_angstrom=40))
+    )
     assert isinstance(estimated, Estimated)
     assert estimated.contrast == "dark"
     assert estimated.diameter_angstrom == pytest.approx(simulated[1].diameter_angstrom, rel=0.5)
@@ -346,7 +356,7 @@ def test_what_cannot_be_read_cannot_be_estimated(request_of: Make, tmp_path: Pat
 def test_a_contrast_that_is_stated_is_taken(request_of: Make) -> None:
     numbers = {}
     for contrast in ("auto", "dark", "light"):
-        ready, picked, _ = _answers(request_of(1, contrast=contrast))
+        ready, picked, _ = _answers(request_of(1, picker=HydraSpec(contrast=contrast)))
         assert isinstance(ready, Ready)
         assert "light on a dark" not in ready.remark
         assert isinstance(picked, Picked)

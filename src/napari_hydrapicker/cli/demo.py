@@ -38,6 +38,7 @@ def demo(
     from napari_hydrapicker.io import coordinates as formats
     from napari_hydrapicker.io.micrograph import open_micrograph
     from napari_hydrapicker.picking.hydra import HydraNetPicker
+    from napari_hydrapicker.picking.parameters import PickParameters
     from napari_hydrapicker.simulation.sample import sample_micrograph
 
     check_seed("--seed", seed)
@@ -46,7 +47,9 @@ def demo(
     diameter, pixel_size = made.diameter_angstrom, made.pixel_size_angstrom
     path = out / f"{_NAME}.mrc"
     write_mrc(path, made.image, pixel_size)
-    candidates = picker.pick_micrograph(open_micrograph(path), diameter, border_angstrom=0)
+    candidates = picker.pick_micrograph(
+        open_micrograph(path), PickParameters(diameter_angstrom=diameter, border_angstrom=0)
+    )
     shape = (made.image.shape[0], made.image.shape[1])
     sample = Sample(_NAME, _NAME, candidates, made.picks, shape, pixel_size, diameter)
     scores = report.evaluate_sets([sample]).pooled.by[Criterion.IOU]

@@ -34,7 +34,7 @@ def diameter(
     Picks a few micrographs with the generic head at several diameters, and measures the mean of the particles
     that the network is sure of.
     """
-    from napari_hydrapicker.cli.inputs import open_named
+    from napari_hydrapicker.cli.inputs import open_named, with_pixel_size
 
     for option, value in (("--diameter", stated), ("--pixel-size", pixel_size)):
         if value is not None and not (math.isfinite(value) and value > 0):
@@ -47,14 +47,15 @@ def diameter(
 
     from rich.console import Console
 
-    from napari_hydrapicker.picking.hydra import Contrast, HydraNetPicker
+    from napari_hydrapicker.picking.hydra import HydraNetPicker
+    from napari_hydrapicker.picking.parameters import HydraSpec
     from napari_hydrapicker.picking.survey import chosen_for_survey, estimate_diameter
 
     picker = HydraNetPicker.load(weights, device=device)
-    few = chosen_for_survey(opened, number)
-    known: dict[ContrastName, Contrast] = {ContrastName.DARK: "dark", ContrastName.LIGHT: "light"}
+    known = HydraSpec(contrast=contrast.value).known_contrast
+    few = with_pixel_size(chosen_for_survey(opened, number), pixel_size)
     with Console(stderr=True).status("looking at several diameters"):
-        found, seen = estimate_diameter(picker, few, stated, pixel_size, known.get(contrast))
+        found, seen = estimate_diameter(picker, few, stated, known)
     for one in found.trials:
         measured = (
             "" if math.isnan(one.measured_angstrom) else f", about {one.measured_angstrom:.0f} A across"

@@ -36,6 +36,13 @@ def open_named(names: Sequence[str]) -> tuple[list[Micrograph], list[MicrographR
     return opened, unopened + problems
 
 
+def with_pixel_size(micrographs: Sequence[Micrograph], pixel_size_angstrom: float | None) -> list[Micrograph]:
+    """Return the micrographs with the pixel size that is given for all, Angstrom; None for their own."""
+    if pixel_size_angstrom is None:
+        return list(micrographs)
+    return [one.with_pixel_size(pixel_size_angstrom) for one in micrographs]
+
+
 def doubt_scale(
     micrographs: Sequence[Micrograph], diameter_angstrom: float, pixel_size_angstrom: float | None
 ) -> None:

@@ -6,20 +6,22 @@ import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_hydrapicker.cli.pick_loading import Choice
+from napari_hydrapicker.cli.pick_loading import identified, picker_spec
 from napari_hydrapicker.cli.pick_run import run
 from napari_hydrapicker.cli.pickers import ContrastName, PickerName, Quality
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.picking.parameters import CGanSpec, Contrast, HydraSpec, PickParameters
 from napari_hydrapicker.picking.run_config import RunConfig
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.micrograph import Micrograph
     from napari_hydrapicker.picking.base import Picker
 
+logger = logging.getLogger(__name__)
 
 _FORMATS = ("star", "box", "cbox", "topaz", "csv")
 _MICROGRAPHS = "Files, folders or patterns, or lists of them (RELION's .star, cryoSPARC's .cs)."
@@ -89,13 +91,12 @@ def pick(
     Writes coordinates for each micrograph, and summary.csv, into the folder --out. Positions are centres in
     pixels of the micrograph; the figure of merit is the probability of a particle.
     """
-    from napari_hydrapicker.cli.inputs import doubt_scale, open_named
+    from napari_hydrapicker.cli.inputs import doubt_scale, open_named, with_pixel_size
 
     if quiet or verbose:
         logging.getLogger("napari_hydrapicker").setLevel(logging.WARNING if quiet else logging.DEBUG)
     _check(diameter, pixel_size, threshold, border)
-    choice = Choice(picker, weights, head, library, device, tile, no_split, quality)
-    choice.check()
+    spec = picker_spec(picker, weights, head, library, tile, no_split, quality, contrast)
     if overwrite and resume:
         raise ParameterError("--overwrite replaces what --resume would keep; give one of them")
     chosen = parse_formats(format)
@@ -103,14 +104,15 @@ def pick(
     doubt_scale(opened, diameter, pixel_size)
 
     # Not before the arguments are known to make sense: torch takes a second or two to load.
+    from napari_hydrapicker.picking.loading import load_picker
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 
-    loaded, network, network_head = choice.load()
-    loaded, seen = looked_at(loaded, opened, diameter, pixel_size, contrast)
+    loaded: Picker = load_picker(spec, device)
+    network, network_head = identified(spec)
+    loaded, seen = looked_at(loaded, spec, with_pixel_size(opened, pixel_size), diameter)
     least = loaded.threshold if threshold is None else threshold
-    settings = Settings(
-        out, diameter, chosen, pixel_size, least, border, not no_mask, overlay, overwrite, resume
-    )
+    parameters = PickParameters(diameter_angstrom=diameter, border_angstrom=border, use_mask=not no_mask)
+    settings = Settings(out, parameters, chosen, pixel_size, least, overlay, overwrite, resume)
     config = RunConfig(
         picker=picker.value, weights=network, head=network_head, diameter_angstrom=diameter,
         border_angstrom=border, threshold=least, no_mask=no_mask, no_split=no_split, overlay=overlay,
@@ -138,16 +140,12 @@ def parse_formats(text: str) -> tuple[str, ...]:
     return names
 
 
-logger = logging.getLogger(__name__)
-
-
 def looked_at(
     picker: Picker,
+    spec: HydraSpec | CGanSpec,
     micrographs: Sequence[Micrograph],
     diameter_angstrom: float,
-    pixel_size_angstrom: float | None,
-    contrast: ContrastName,
-) -> tuple[Picker, Literal["dark", "light"]]:
+) -> tuple[Picker, Contrast]:
     """Return the picker for the particles' contrast, and that contrast; warns of what `survey.look_first`
     sees.
 
@@ -156,12 +154,9 @@ def looked_at(
     from napari_hydrapicker.picking.hydra import HydraNetPicker
     from napari_hydrapicker.picking.survey import look_first
 
-    if not isinstance(picker, HydraNetPicker):
+    if not (isinstance(picker, HydraNetPicker) and isinstance(spec, HydraSpec)):
         return picker, "dark"
-    known: dict[ContrastName, Literal["dark", "light"]] = {
-        ContrastName.DARK: "dark", ContrastName.LIGHT: "light"
-    }  # fmt: skip
-    found = look_first(picker, micrographs, diameter_angstrom, pixel_size_angstrom, known.get(contrast))
+    found = look_first(picker, micrographs, diameter_angstrom, spec.known_contrast)
     for remark in found.remarks:
         logger.warning(
             remark.replace("choose the contrast dark", "give --contrast dark").replace(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
+from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.gui.widgets.parts import warn
 from napari_hydrapicker.project.settings import PickSettings
 
@@ -41,8 +40,7 @@ def from_preferences(stored: Any) -> PickSettings:
     if stored.threshold > 0:
         values |= {"threshold": stored.threshold, "threshold_chosen": True}
     try:
-        return PickSettings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        warn(f"Preferences of HydraPicker, {first['loc'][0]}: {first['msg']}; the defaults are used")
+        return PickSettings(**values)
+    except ParameterError as error:
+        warn(f"Preferences of HydraPicker, {error}; the defaults are used")
         return PickSettings()

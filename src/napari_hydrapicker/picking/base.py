@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picks import Picks
 
 SUPPRESSION_WPX = 7.0
@@ -55,34 +56,18 @@ class Picker(Protocol):
         ...
 
     def pick_micrograph(
-        self,
-        micrograph: Micrograph,
-        diameter_angstrom: float,
-        pixel_size_angstrom: float | None = None,
-        border_angstrom: float | None = None,
-        use_mask: bool = True,
-        floor: float = FLOOR,
-        min_distance_angstrom: float | None = None,
+        self, micrograph: Micrograph, parameters: PickParameters, floor: float = FLOOR
     ) -> Picks:
         """Read and pick a micrograph.
 
         Parameters
         ----------
         micrograph : Micrograph
-            What to pick.
-        diameter_angstrom : float
-            The particle's long diameter, Angstrom.
-        pixel_size_angstrom : float, optional
-            Takes precedence over the micrograph's own.
-        border_angstrom : float, optional
-            Centres nearer than this to an edge are left out; half the diameter by default, since a
-            particle that the edge cuts cannot be extracted.
-        use_mask : bool
-            Whether to leave out carbon film, bad ice and blank areas.
+            What to pick, with its pixel size.
+        parameters : PickParameters
+            How to look at it.
         floor : float
             Least probability.
-        min_distance_angstrom : float, optional
-            Of two picks nearer than this the less probable is left out; a third of the diameter by default.
 
         Returns
         -------

@@ -68,10 +68,8 @@ def _pick(picker: Picker, micrograph: Micrograph, folder: OutputFolder) -> Micro
             raise MicrographError(
                 f"{micrograph.path}: the file states no pixel size; give it with --pixel-size"
             )
-        picks = picker.pick_micrograph(
-            micrograph, settings.diameter_angstrom, begun.pixel_size_angstrom, settings.border_angstrom,
-            settings.use_mask,
-        )  # fmt: skip
+        scaled = micrograph.with_pixel_size(begun.pixel_size_angstrom)
+        picks = picker.pick_micrograph(scaled, settings.parameters)
         begun = replace(begun, seconds=time.perf_counter() - start, doubt=doubt(picks))
         result = folder.record(micrograph, begun, picks.above(settings.threshold))
     except OutputFolderError:

@@ -21,6 +21,7 @@ from napari_hydrapicker.hydra.device import choose_device, is_out_of_memory
 from napari_hydrapicker.imaging.rescale import diameter_on, pixel_angstrom
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.base import FLOOR, check_lengths, inside, suppress, usable
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picks import Picks
 
 SUPPRESSION_DIAMETERS = 1 / 3
@@ -83,29 +84,22 @@ class CGanPicker:
         return self.metadata.threshold
 
     def pick_micrograph(
-        self,
-        micrograph: Micrograph,
-        diameter_angstrom: float,
-        pixel_size_angstrom: float | None = None,
-        border_angstrom: float | None = None,
-        use_mask: bool = True,
-        floor: float = FLOOR,
-        min_distance_angstrom: float | None = None,
+        self, micrograph: Micrograph, parameters: PickParameters, floor: float = FLOOR
     ) -> Picks:
         """Read and pick a micrograph: see `Picker.pick_micrograph`."""
-        pixel_size = pixel_angstrom(micrograph, pixel_size_angstrom)
-        length_px = diameter_on(micrograph, diameter_angstrom, pixel_size)
+        p = parameters
+        pixel_size = pixel_angstrom(micrograph)
+        length_px = diameter_on(micrograph, p.diameter_angstrom)
         try:
             canvas = to_canvas(
-                micrograph.pixels(), length_px, use_mask=use_mask, diameter_cpx=self.metadata.diameter_cpx
+                micrograph.pixels(), length_px, use_mask=p.use_mask, diameter_cpx=self.metadata.diameter_cpx
             )
         except (MicrographError, ParameterError) as error:
             if str(micrograph.path) in str(error):
                 raise
             raise type(error)(f"{micrograph.path}: {error}") from error
-        border_px = (diameter_angstrom / 2 if border_angstrom is None else border_angstrom) / pixel_size
-        distance_px = None if min_distance_angstrom is None else min_distance_angstrom / pixel_size
-        return self.pick(canvas, length_px, border_px, floor, distance_px)
+        distance_px = None if p.min_distance_angstrom is None else p.min_distance_angstrom / pixel_size
+        return self.pick(canvas, length_px, p.border_px(pixel_size), floor, distance_px)
 
     def pick(
         self,

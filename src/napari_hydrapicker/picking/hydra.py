@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.base import FLOOR, SUPPRESSION_WPX, check_lengths, inside, suppress, usable
 from napari_hydrapicker.picking.head_library import SUFFIX, HeadLibrary, find, user_library
+from napari_hydrapicker.picking.parameters import Contrast, PickParameters, Quality
 from napari_hydrapicker.picks import Picks
 
 STRIDE_WPX = 8
@@ -204,8 +205,6 @@ def _turned_back(answer: Answer, shape: tuple[int, ...], which: int) -> Answer:
 
 
 DEFAULT_THRESHOLD = 0.5
-Quality = Literal["fast", "best"]
-Contrast = Literal["dark", "light"]
 
 
 @dataclass(eq=False)
@@ -314,24 +313,19 @@ class HydraNetPicker:
         return thresholds.get(self.head, thresholds.get(GENERIC, DEFAULT_THRESHOLD))
 
     def pick_micrograph(
-        self,
-        micrograph: Micrograph,
-        diameter_angstrom: float,
-        pixel_size_angstrom: float | None = None,
-        border_angstrom: float | None = None,
-        use_mask: bool = True,
-        floor: float = FLOOR,
-        min_distance_angstrom: float | None = None,
+        self, micrograph: Micrograph, parameters: PickParameters, floor: float = FLOOR
     ) -> Picks:
         """Read and pick a micrograph, in tiles if memory is short: see `Picker.pick_micrograph`."""
+        p = parameters
         light = self.contrast == "light"
-        prepared = prepare(micrograph, diameter_angstrom, pixel_size_angstrom, use_mask, light)
+        prepared = prepare(micrograph, p.diameter_angstrom, use_mask=p.use_mask, light=light)
         pixel_size = prepared.pixel_size_angstrom
-        border_px = (diameter_angstrom / 2 if border_angstrom is None else border_angstrom) / pixel_size
         distance_wpx = SUPPRESSION_WPX
-        if min_distance_angstrom is not None:
-            distance_wpx = min_distance_angstrom * DIAMETER_WPX / diameter_angstrom
-        return self.pick(prepared, diameter_angstrom / pixel_size, border_px, floor, distance_wpx)
+        if p.min_distance_angstrom is not None:
+            distance_wpx = p.min_distance_angstrom * DIAMETER_WPX / p.diameter_angstrom
+        return self.pick(
+            prepared, p.diameter_angstrom / pixel_size, p.border_px(pixel_size), floor, distance_wpx
+        )
 
     def pick(
         self,

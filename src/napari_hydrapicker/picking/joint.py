@@ -17,6 +17,7 @@ from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import NameFinder, micrograph_path
 from napari_hydrapicker.picking.base import FLOOR, Picker
 from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, are_probabilities, consensus
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picks import Picks
 
 
@@ -156,31 +157,21 @@ class JointPicker:
         return 0.0
 
     def pick_micrograph(
-        self,
-        micrograph: Micrograph,
-        diameter_angstrom: float,
-        pixel_size_angstrom: float | None = None,
-        border_angstrom: float | None = None,
-        use_mask: bool = True,
-        floor: float = FLOOR,
-        min_distance_angstrom: float | None = None,
+        self, micrograph: Micrograph, parameters: PickParameters, floor: float = FLOOR
     ) -> Picks:
         """Pick a micrograph with each picker and join what they find: see `Picker.pick_micrograph`.
 
         `floor` is the least joint score.
         """
-        pixel_size = pixel_angstrom(micrograph, pixel_size_angstrom)
+        pixel_size = pixel_angstrom(micrograph)
         lists: dict[str, Picks] = {}
         if self.imported is not None:  # first, for it is done in no time where the micrograph is missing
             lists["imported"] = self.imported.of(micrograph.full_name, micrograph.shape)
         for name, picker in self.pickers.items():
-            found = picker.pick_micrograph(
-                micrograph, diameter_angstrom, pixel_size, border_angstrom, use_mask,
-                min_distance_angstrom=min_distance_angstrom,
-            )  # fmt: skip
+            found = picker.pick_micrograph(micrograph, parameters)
             lists[name] = found.above(picker.threshold)
         try:
-            joined = consensus(lists, JOIN_DIAMETERS * diameter_angstrom / pixel_size)
+            joined = consensus(lists, JOIN_DIAMETERS * parameters.diameter_angstrom / pixel_size)
         except ParameterError as error:
             raise MicrographError(f"{micrograph.path}: {error}") from error
         return joined.select((joined.votes >= self.votes) & (joined.picks.score >= floor)).picks

@@ -27,6 +27,7 @@ from napari_hydrapicker.io.coordinates import WriteOptions
 from napari_hydrapicker.io.files import write_files
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.manifest import Manifest, MicrographResult, OutputFolderError, source_of
+from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picking.run_config import RunConfig
 from napari_hydrapicker.picks import Picks
 
@@ -53,15 +54,13 @@ _NOTHING = Picks.from_xy([], [])
 
 @dataclass(frozen=True)
 class Settings:
-    """How to pick, and what to write; lengths in Angstrom."""
+    """How to pick, and what to write."""
 
     out: Path
-    diameter_angstrom: float
+    parameters: PickParameters
     formats: tuple[str, ...] = ("star",)
     pixel_size_angstrom: float | None = None
     threshold: float = 0.5
-    border_angstrom: float | None = None
-    use_mask: bool = True
     overlay: bool = False
     overwrite: bool = False
     resume: bool = False
@@ -369,7 +368,7 @@ class OutputFolder:
                 files |= {out / file: content for file, content in encoded.items()}
         if self.settings.overlay and result.pixel_size_angstrom is not None:
             picture = io.BytesIO()
-            diameter_px = self.settings.diameter_angstrom / result.pixel_size_angstrom
+            diameter_px = self.settings.parameters.diameter_angstrom / result.pixel_size_angstrom
             draw_overlay(micrograph.pixels(), picks, diameter_px, picture)
             files[out / overlay_name(result.name)] = picture.getvalue()
         return files

@@ -21,7 +21,8 @@ from napari_hydrapicker.imaging.prepare import prepare
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX, pixel_angstrom
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.base import doubt
-from napari_hydrapicker.picking.hydra import Contrast, HydraNetPicker
+from napari_hydrapicker.picking.hydra import HydraNetPicker
+from napari_hydrapicker.picking.parameters import Contrast, PickParameters
 from napari_hydrapicker.picks import Picks
 
 logger = logging.getLogger(__name__)
@@ -77,7 +78,6 @@ def find_contrast(
     picker: HydraNetPicker,
     micrographs: Sequence[Micrograph],
     diameter_angstrom: float,
-    pixel_size_angstrom: float | None = None,
 ) -> ContrastFinding:
     """Pick a few micrographs as they are, and turned over unless there is no doubt about the first.
 
@@ -86,15 +86,12 @@ def find_contrast(
     ParameterError
         If none of the micrographs can be picked, or a length makes no sense.
     """
-    first = replace(picker, contrast="dark").pick_micrograph(
-        micrographs[0], diameter_angstrom, pixel_size_angstrom
-    )
+    parameters = PickParameters(diameter_angstrom=diameter_angstrom)
+    first = replace(picker, contrast="dark").pick_micrograph(micrographs[0], parameters)
     if doubt(first) < _NO_DOUBT and evidence(first) >= _LEAST_EVIDENCE:
         return ContrastFinding(evidence(first), 0.0)
     found = {
-        contrast: _evidence(
-            replace(picker, contrast=contrast), micrographs, diameter_angstrom, pixel_size_angstrom
-        )
+        contrast: _evidence(replace(picker, contrast=contrast), micrographs, parameters)
         for contrast in ("dark", "light")
     }
     return ContrastFinding(found["dark"], found["light"])
@@ -154,7 +151,6 @@ def find_diameter(
     picker: HydraNetPicker,
     micrographs: Sequence[Micrograph],
     stated_angstrom: float | None = None,
-    pixel_size_angstrom: float | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> DiameterFinding:
@@ -168,8 +164,6 @@ def find_diameter(
         A few are enough (`chosen_for_survey`).
     stated_angstrom
         Diameters around it are tried; without it from 80 to 900 Angstrom.
-    pixel_size_angstrom
-        Takes precedence over the micrographs' own.
     report, cancelled
         Called with the numbers of diameters done and to do; asked before each.
 
@@ -182,7 +176,7 @@ def find_diameter(
         raise ParameterError("there is no micrograph to look at; give one")
     stated = () if stated_angstrom is None else (stated_angstrom,)
     sizes = tuple(stated_angstrom * ratio for ratio in AROUND) if stated_angstrom else ANYWHERE_ANGSTROM
-    pixel = pixel_angstrom(micrographs[0], pixel_size_angstrom)
+    pixel = pixel_angstrom(micrographs[0])
     shortest = min(micrographs[0].shape) * pixel
     suiting = {one for one in sizes if _FEWEST_PIXELS * pixel <= one <= _MOST_OF_IMAGE * shortest}
     suited = sorted(suiting.union(stated))
@@ -196,7 +190,7 @@ def find_diameter(
         if cancelled():
             break
         report(done, len(suited))
-        trials.append(_trial(picker, micrographs, size, pixel_size_angstrom))
+        trials.append(_trial(picker, micrographs, size))
     if not trials:
         raise ParameterError("the search for the diameter was cancelled")
     return DiameterFinding(tuple(trials), stated_angstrom)
@@ -206,7 +200,6 @@ def _trial(
     picker: HydraNetPicker,
     micrographs: Sequence[Micrograph],
     diameter_angstrom: float,
-    pixel_size_angstrom: float | None,
 ) -> DiameterTrial:
     """Pick micrographs at a diameter, and measure the mean of what was found for certain."""
     total, failed = 0.0, []
@@ -214,7 +207,7 @@ def _trial(
     for micrograph in micrographs:
         try:
             light = picker.contrast == "light"
-            prepared = prepare(micrograph, diameter_angstrom, pixel_size_angstrom, light=light)
+            prepared = prepare(micrograph, diameter_angstrom, light=light)
         except MicrographError as error:
             failed.append(error)
             continue
@@ -255,7 +248,6 @@ def estimate_diameter(
     picker: HydraNetPicker,
     micrographs: Sequence[Micrograph],
     stated_angstrom: float | None = None,
-    pixel_size_angstrom: float | None = None,
     contrast: Contrast | None = None,
 ) -> tuple[DiameterFinding, Contrast]:
     """Find diameter and, unless it is known, contrast of the particles on a few of the micrographs.
@@ -263,32 +255,29 @@ def estimate_diameter(
     Raises as `find_diameter`.
     """
     few = chosen_for_survey(micrographs, _MOST_ESTIMATED)
-    found = find_diameter(
-        replace(picker, contrast=contrast or "dark"), few, stated_angstrom, pixel_size_angstrom
-    )
+    found = find_diameter(replace(picker, contrast=contrast or "dark"), few, stated_angstrom)
     if contrast is not None:
         return found, contrast
     light = replace(picker, contrast="light")
     if found.is_telling:
-        seen = find_contrast(picker, few, found.best_angstrom, pixel_size_angstrom).contrast
+        seen = find_contrast(picker, few, found.best_angstrom).contrast
         if seen == "dark":
             return found, "dark"
-        return find_diameter(light, few, stated_angstrom, pixel_size_angstrom), "light"
-    other = find_diameter(light, few, stated_angstrom, pixel_size_angstrom)
+        return find_diameter(light, few, stated_angstrom), "light"
+    other = find_diameter(light, few, stated_angstrom)
     return (other, "light") if other.is_telling else (found, "dark")
 
 
 def _evidence(
     picker: HydraNetPicker,
     micrographs: Sequence[Micrograph],
-    diameter_angstrom: float,
-    pixel_size_angstrom: float | None,
+    parameters: PickParameters,
 ) -> float:
     """Evidence on all micrographs together; what cannot be read is left out, unless nothing can."""
     total, failed = 0.0, []
     for micrograph in micrographs:
         try:
-            total += evidence(picker.pick_micrograph(micrograph, diameter_angstrom, pixel_size_angstrom))
+            total += evidence(picker.pick_micrograph(micrograph, parameters))
         except MicrographError as error:
             failed.append(error)
     if failed and len(failed) == len(micrographs):
@@ -308,7 +297,6 @@ def look_first(
     picker: HydraNetPicker,
     micrographs: Sequence[Micrograph],
     diameter_angstrom: float,
-    pixel_size_angstrom: float | None = None,
     contrast: Contrast | None = None,
 ) -> Look:
     """Look at a few micrographs before all are picked: their contrast, the diameter, and the head's diameter.
@@ -336,16 +324,14 @@ def look_first(
     few = chosen_for_survey(micrographs)
     quick = replace(picker, quality="fast", contrast="dark")
     try:
-        contrast = find_contrast(quick, few, diameter_angstrom, pixel_size_angstrom).contrast
+        contrast = find_contrast(quick, few, diameter_angstrom).contrast
         if contrast == "light":
             remarks.append(
                 "the particles seem to be light on a dark background, and are picked as such; if they are "
                 "not, choose the contrast dark"
             )
         if len(micrographs) >= _WORTH_IT:
-            found = find_diameter(
-                replace(quick, contrast=contrast), few[:1], diameter_angstrom, pixel_size_angstrom
-            )
+            found = find_diameter(replace(quick, contrast=contrast), few[:1], diameter_angstrom)
             if not found.stated_fits:
                 remarks.append(
                     f"a diameter of {diameter_angstrom:g} A does not seem to fit: far more is found at about "

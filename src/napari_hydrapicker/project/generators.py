@@ -34,7 +34,7 @@ def generator_names(session: Session) -> list[str]:
     return list(dict.fromkeys(name for one in generator_libraries(session) for name in one.names()))
 
 
-def generator_file(session: Session) -> str | None:
+def generator_file(session: Session) -> Path | None:
     """Return the file of the generator that is to pick; None for the bundled one, or if none picks.
 
     Raises
@@ -48,7 +48,7 @@ def generator_file(session: Session) -> str | None:
     used = s.picker == "cgan" or (s.picker == "consensus" and "cgan" in s.joined)
     if not used or s.generator is None:
         return None
-    return str(find_generator(s.generator, generator_libraries(session)))
+    return find_generator(s.generator, generator_libraries(session))
 
 
 def background_micrographs(session: Session) -> tuple[MicrographRef, ...]:

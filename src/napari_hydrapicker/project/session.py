@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from psygnal import Signal
-from pydantic import ValidationError
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
 from napari_hydrapicker.picks import Picks
@@ -153,11 +152,7 @@ class Session(EditedProject):
             If the project cannot be written; for this window the change holds.
         """
         old = self.settings
-        try:
-            self.settings = PickSettings.model_validate({**old.model_dump(), **changes})
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise ParameterError(f"{first['loc'][0]} {first['input']}: {first['msg']}") from None
+        self.settings = PickSettings(**{**old.model_dump(), **changes})
         changed = {name for name in changes if getattr(old, name) != getattr(self.settings, name)}
         if not changed:
             return
@@ -285,8 +280,8 @@ class Session(EditedProject):
         stored = self.project.setting("pick", None)
         try:
             if stored is not None:
-                self.settings = PickSettings.model_validate(stored)
+                self.settings = PickSettings(**stored)
             elif not self.read_only:
                 self.project.set_setting("pick", self.settings.model_dump())
-        except ValidationError as error:
-            raise ProjectError(f"{self.project.path}: its settings are damaged ({error.title})") from None
+        except (ParameterError, TypeError) as error:
+            raise ProjectError(f"{self.project.path}: its settings are damaged ({error})") from None

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.picking.base import SUPPRESSION_WPX
+from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec, PickParameters, Quality
 
 CONSENSUS, IMPORTED = "consensus", "imported"
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class PickSettings(BaseModel):
+class PickSettings(PickParameters):
     """How micrographs are picked and which picks are shown.
 
     Attributes
     ----------
-    diameter_angstrom : float
-        The particle's longest diameter.
+    diameter_angstrom, border_angstrom, min_distance_angstrom, use_mask
+        As of `PickParameters`.
     threshold : float
         Picks of a lower score are hidden, not deleted; 0..1. It holds for scores of which neither of the
         following says more.
@@ -47,19 +50,17 @@ class PickSettings(BaseModel):
         HydraPicker's network file; None for the bundled one.
     device : str
         "auto", "cpu", "cuda" or "mps".
-    min_distance_angstrom, border_angstrom : float or None
-        None: what follows from the diameter.
-    use_mask : bool
-        Whether to leave out carbon film, bad ice and blank areas.
     contrast : str
         "dark" or "light" particles; "auto" finds out.
     quality : str
         "fast", or "best": HydraPicker's mean over flips and quarter turns.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")  # of other versions
 
-    diameter_angstrom: float = Field(default=180.0, gt=0, le=5000, allow_inf_nan=False)
+    diameter_angstrom: float = Field(
+        default=180.0, gt=0, le=5000, title="Diameter", description="The particle's longest diameter"
+    )
     threshold: float = Field(default=0.5, ge=0, le=1)
     threshold_chosen: bool = False
     thresholds: dict[str, Probability] = Field(default_factory=dict)
@@ -72,11 +73,37 @@ class PickSettings(BaseModel):
     head: str = "generic"
     weights: str | None = None
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda|mps)$")
-    min_distance_angstrom: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    border_angstrom: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    use_mask: bool = True
     contrast: Literal["auto", "dark", "light"] = "auto"
-    quality: Literal["fast", "best"] = "fast"
+    quality: Quality = "fast"
+
+    @property
+    def parameters(self) -> PickParameters:
+        """How micrographs are looked at."""
+        return PickParameters(**{name: getattr(self, name) for name in PickParameters.model_fields})
+
+    def spec(self, generator: Path | None, libraries: Sequence[Path]) -> HydraSpec | CGanSpec | ConsensusSpec:
+        """What is picked with.
+
+        Parameters
+        ----------
+        generator
+            File of the cGAN picker's generator, as `generator` names it.
+        libraries
+            Folders with heads, beside the user's own.
+        """
+        weights = None if self.weights is None else Path(self.weights)
+        networks: dict[str, HydraSpec | CGanSpec] = {
+            "hydra": HydraSpec(
+                weights=weights, head=self.head, libraries=tuple(libraries), contrast=self.contrast,
+                quality=self.quality,
+            ),
+            "cgan": CGanSpec(weights=generator),
+        }  # fmt: skip
+        if self.picker != "consensus":
+            return networks[self.picker]
+        imported = None if self.imported is None else Path(self.imported)
+        members = tuple(networks[one] for one in self.joined)
+        return ConsensusSpec(members=members, imported=imported, votes=self.votes)
 
     @property
     def picker_key(self) -> str:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from pydantic import BaseModel
+
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec, PickParameters
 from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
 
 
@@ -14,30 +19,14 @@ from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
 class PickRequest:
     """Pick these micrographs, one after the other.
 
-    Of the lengths None stands for what follows from the diameter, of weights and generator for the bundled
-    ones. Weights, head and libraries are HydraPicker's, the generator's file is the cGAN picker's. A
-    consensus is one of `joined` and, if there is such a file or folder, of the picks `imported`; a pick is
-    kept that has so many `votes`. To `estimate` is to look for the particles' diameter with HydraPicker's
-    generic head, and to pick nothing.
+    To `estimate` is to look for the particles' diameter and contrast, and to pick nothing.
     """
 
     job: int
     micrographs: tuple[MicrographRef, ...]
-    diameter_angstrom: float
-    weights: str | None
-    head: str
+    parameters: PickParameters
+    picker: HydraSpec | CGanSpec | ConsensusSpec
     device: str
-    border_angstrom: float | None
-    use_mask: bool
-    min_distance_angstrom: float | None
-    libraries: tuple[str, ...] = ()  # folders with heads, beside the user's own
-    picker: Literal["hydra", "cgan", "consensus"] = "hydra"
-    generator: str | None = None
-    joined: tuple[Literal["hydra", "cgan"], ...] = ()
-    imported: str | None = None
-    votes: int = 1
-    contrast: Literal["auto", "dark", "light"] = "auto"
-    quality: Literal["fast", "best"] = "fast"
     estimate: bool = False
 
 
@@ -236,14 +225,24 @@ Message = (
 
 
 _TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Message)}
-_HINTS: dict[type[Any], dict[str, Any]] = {kind: get_type_hints(kind) for kind in _TYPES.values()}
-_HINTS |= {kind: get_type_hints(kind) for kind in (MicrographRef, CorrectedRef)}
+_MODELS: tuple[type[BaseModel], ...] = (PickParameters, HydraSpec, CGanSpec, ConsensusSpec)
+_HINTS: dict[type[Any], dict[str, Any]] = {
+    kind: get_type_hints(kind) for kind in (*_TYPES.values(), MicrographRef, CorrectedRef)
+}
+_HINTS |= {kind: {name: get_type_hints(kind)[name] for name in kind.model_fields} for kind in _MODELS}
 
 
 def to_line(message: Message) -> bytes:
-    """Return a message as a line of ASCII, whatever its paths are made of."""
+    """Return a message as a line of ASCII, whatever its paths are made of.
+
+    Not by pydantic, which refuses the lone surrogates that stand for bytes of a path that are not UTF-8.
+    """
     fields = {"type": type(message).__name__, **vars(message)}
-    return json.dumps(fields, default=vars).encode("ascii") + b"\n"
+    return json.dumps(fields, default=_plain).encode("ascii") + b"\n"
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else vars(value)
 
 
 def from_line(line: bytes) -> Message:
@@ -257,13 +256,15 @@ def from_line(line: bytes) -> Message:
     try:
         fields = json.loads(line)
         message: Message = _made(_TYPES[fields.pop("type")], fields)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (
+        KeyError, TypeError, ValueError, AttributeError, RecursionError, ParameterError
+    ) as error:  # fmt: skip
         raise ValueError(f"not a message: {line[:80]!r} ({error})") from error
     return message
 
 
 def _made(kind: type[Any], fields: dict[str, Any]) -> Any:
-    """Make a dataclass from the fields of a JSON object, which must be just its own."""
+    """Make a dataclass or model from the fields of a JSON object, which must be just its own."""
     hints = _HINTS[kind]
     if fields.keys() != hints.keys():
         raise TypeError(f"{kind.__name__} has fields {list(hints)}, not {list(fields)}")
@@ -278,13 +279,23 @@ def _typed(value: Any, hint: Any) -> Any:
         return value
     if get_origin(hint) is Literal and value in get_args(hint):  # words, all of them
         return value
-    if get_origin(hint) is UnionType:  # the only unions here: something, or None
-        return None if value is None else _typed(value, get_args(hint)[0])
+    if get_origin(hint) is UnionType:
+        return _one_of(value, get_args(hint))
+    if hint is Path and type(value) is str:
+        return Path(value)
     if get_origin(hint) is tuple and isinstance(value, list):
         return _typed_tuple(value, get_args(hint))
     if hint in _HINTS:
         return _made(hint, value)
     raise TypeError(f"{value!r:.40} is not of type {hint}")
+
+
+def _one_of(value: Any, hints: tuple[Any, ...]) -> Any:
+    """Return a value of a union: of a model's kind, or something or None."""
+    if isinstance(value, dict) and "kind" in value:
+        kinds = {_HINTS[hint]["kind"]: hint for hint in hints if hint in _MODELS}
+        return _made(kinds[Literal[value["kind"]]], value)
+    return None if value is None else _typed(value, hints[0])
 
 
 def _typed_tuple(values: list[Any], hints: tuple[Any, ...]) -> tuple[Any, ...]:

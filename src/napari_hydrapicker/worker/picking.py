@@ -8,13 +8,13 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from napari_hydrapicker.errors import HydraPickerError, MicrographError
 from napari_hydrapicker.io.micrograph import Micrograph, MicrographWarning, open_micrographs
 from napari_hydrapicker.picking.head_library import HeadLibrary, find, user_library
+from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec
 from napari_hydrapicker.project.records import MicrographRef
 from napari_hydrapicker.worker.errors import in_words
 from napari_hydrapicker.worker.messages import Estimated, Failed, Picked, PickRequest
@@ -22,16 +22,9 @@ from napari_hydrapicker.worker.messages import Estimated, Failed, Picked, PickRe
 if TYPE_CHECKING:
     from napari_hydrapicker.picking.base import Picker
     from napari_hydrapicker.picking.hydra import HydraNetPicker
+    from napari_hydrapicker.picking.loading import AnyPicker
 
-
-if TYPE_CHECKING:
-    from napari_hydrapicker.picking.base import Picker
-    from napari_hydrapicker.picking.cgan import CGanPicker
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
-    from napari_hydrapicker.picking.joint import JointPicker
-
-    NetworkPicker: TypeAlias = HydraNetPicker | CGanPicker
-    AnyPicker: TypeAlias = NetworkPicker | JointPicker
+logger = logging.getLogger(__name__)
 
 
 class PickerCache:
@@ -50,10 +43,15 @@ class PickerCache:
             together.
         """
         _leave_a_core_free()
-        key = _version(request)
+        spec = request.picker
+        # The picks of another program are read anew for each job: a folder does not tell of changes in it.
+        job = request.job if isinstance(spec, ConsensusSpec) and spec.imported else None
+        key = (request.device, job, _version(spec))
         if self._loaded is None or self._loaded[0] != key:
-            self._loaded = None
-            self._loaded = (key, _load(request))
+            from napari_hydrapicker.picking.loading import load_picker
+
+            self._loaded = None  # before the next one takes memory
+            self._loaded = (key, load_picker(spec, request.device))
         return self._loaded[1]
 
 
@@ -85,61 +83,21 @@ def device_name(picker: Picker) -> str:
     return names.get(device.type, str(device))
 
 
-def _version(request: PickRequest) -> tuple[object, ...]:
-    """What tells a request's picker from all others; none of it reads a network."""
-    if request.picker == "cgan":
-        return (request.picker, request.device, *_file_version(request.generator))
-    if request.picker == "consensus":
-        members = [_version(replace(request, picker=one)) for one in request.joined]
-        # The picks of another program are read anew for each job: a folder does not tell of changes in it.
-        return (request.picker, request.votes, request.job if request.imported else None, *members)
-    head = _head_version(request.head, _libraries(request))
-    return (
-        request.picker, request.device, *_file_version(request.weights), request.head, head, request.quality
-    )  # fmt: skip
+def _version(spec: HydraSpec | CGanSpec | ConsensusSpec) -> tuple[object, ...]:
+    """What tells a picker from all others, its files included; none of it reads a network."""
+    if isinstance(spec, ConsensusSpec):
+        return (spec, *map(_version, spec.members))
+    if isinstance(spec, CGanSpec):
+        return (spec, _changed(spec.weights))
+    library = find(spec.head, [*map(HeadLibrary, spec.libraries), user_library()])
+    head = None if library is None else _changed(library.path(spec.head))
+    # The contrast is the loaded picker's to change.
+    return (spec.model_copy(update={"contrast": "auto"}), _changed(spec.weights), head)
 
 
-def _load(request: PickRequest) -> AnyPicker:
-    if request.picker != "consensus":
-        return _load_network(request, request.picker)
-    from napari_hydrapicker.picking.joint import ImportedPicks, JointPicker
-
-    imported = None if request.imported is None else ImportedPicks.read(Path(request.imported))
-    networks: dict[str, Picker] = {one: _load_network(request, one) for one in request.joined}
-    return JointPicker(networks, imported, request.votes)
-
-
-def _load_network(request: PickRequest, picker: Literal["hydra", "cgan"]) -> NetworkPicker:
-    if picker == "cgan":
-        from napari_hydrapicker.picking.cgan import CGanPicker
-
-        return CGanPicker.load(_path(request.generator), request.device)
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
-
-    libraries = _libraries(request)
-    return HydraNetPicker.load(
-        _path(request.weights), request.head, request.device, None, libraries, request.quality
-    )
-
-
-def _path(file: str | None) -> Path | None:
-    return None if file is None else Path(file)
-
-
-def _file_version(file: str | None) -> tuple[str | None, int | None]:
+def _changed(path: Path | None) -> int | None:
     """Tell a file from one that was saved under the same name later."""
-    path = _path(file)
-    return file, path.stat().st_mtime_ns if path is not None and path.exists() else None
-
-
-def _libraries(request: PickRequest) -> list[HeadLibrary]:
-    return [HeadLibrary(Path(folder)) for folder in request.libraries]
-
-
-def _head_version(name: str, libraries: list[HeadLibrary]) -> int | None:
-    """Tell a head from one that was saved under the same name later."""
-    library = find(name, [*libraries, user_library()])
-    return None if library is None else library.path(name).stat().st_mtime_ns
+    return path.stat().st_mtime_ns if path is not None and path.exists() else None
 
 
 def _leave_a_core_free() -> None:
@@ -148,11 +106,8 @@ def _leave_a_core_free() -> None:
     torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1)))
 
 
-logger = logging.getLogger(__name__)
-
-
 def open_reference(reference: MicrographRef) -> Micrograph:
-    """Open a micrograph that the window speaks of.
+    """Open a micrograph that the window speaks of, with the pixel size that it has there.
 
     Raises
     ------
@@ -164,7 +119,7 @@ def open_reference(reference: MicrographRef) -> Micrograph:
         frames = open_micrographs(reference.path)
     if not 0 <= reference.frame < len(frames):
         raise MicrographError(f"{reference.path}: has no frame {reference.frame + 1} any more")
-    return frames[reference.frame]
+    return frames[reference.frame].with_pixel_size(reference.pixel_size_angstrom)
 
 
 def first_look(picker: AnyPicker, request: PickRequest) -> tuple[AnyPicker, str]:
@@ -175,12 +130,11 @@ def first_look(picker: AnyPicker, request: PickRequest) -> tuple[AnyPicker, str]
     from napari_hydrapicker.picking.hydra import HydraNetPicker
     from napari_hydrapicker.picking.survey import look_first
 
-    if not isinstance(picker, HydraNetPicker):
+    if not (isinstance(picker, HydraNetPicker) and isinstance(request.picker, HydraSpec)):
         return picker, ""
-    contrast = None if request.contrast == "auto" else request.contrast
+    contrast = request.picker.known_contrast
     micrographs = _openable(request.micrographs) if contrast is None else []
-    size = request.micrographs[0].pixel_size_angstrom if request.micrographs else None
-    found = look_first(picker, micrographs, request.diameter_angstrom, size, contrast)
+    found = look_first(picker, micrographs, request.parameters.diameter_angstrom, contrast)
     return found.picker, "; ".join(found.remarks)
 
 
@@ -197,9 +151,8 @@ def estimate(picker: HydraNetPicker, request: PickRequest) -> Estimated:
     micrographs = _openable(request.micrographs)
     if not micrographs:
         raise MicrographError("none of the micrographs can be read")
-    contrast = None if request.contrast == "auto" else request.contrast
-    size = request.micrographs[0].pixel_size_angstrom
-    found, seen = estimate_diameter(picker, micrographs, None, size, contrast)
+    contrast = request.picker.known_contrast if isinstance(request.picker, HydraSpec) else None
+    found, seen = estimate_diameter(picker, micrographs, None, contrast)
     return Estimated(request.job, found.best_angstrom if found.is_telling else None, seen)
 
 
@@ -216,11 +169,7 @@ def pick_one(picker: Picker, reference: MicrographRef, request: PickRequest) -> 
     """Pick one micrograph as the request says, down to the picker's own floor of probability."""
     start = time.perf_counter()
     try:
-        picks = picker.pick_micrograph(
-            open_reference(reference), request.diameter_angstrom,
-            reference.pixel_size_angstrom, request.border_angstrom, request.use_mask,
-            min_distance_angstrom=request.min_distance_angstrom,
-        )  # fmt: skip
+        picks = picker.pick_micrograph(open_reference(reference), request.parameters)
     except HydraPickerError as error:
         return Failed(request.job, reference.id, str(error))
     except Exception as error:  # one micrograph must not stop five thousand; the trace is for a bug report

@@ -43,7 +43,7 @@ from napari_hydrapicker.worker.status_file import NoteKeeper
 
 if TYPE_CHECKING:
     from napari_hydrapicker.picking.hydra import HydraNetPicker
-    from napari_hydrapicker.worker.picking import AnyPicker
+    from napari_hydrapicker.picking.loading import AnyPicker
 
 
 logger = logging.getLogger(__name__)

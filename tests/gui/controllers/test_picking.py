@@ -11,6 +11,7 @@ import pytest
 
 from napari_hydrapicker.gui.controllers.picking import PickJobs
 from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec, PickParameters
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.worker.messages import (
@@ -64,22 +65,23 @@ def test_the_request_holds_the_settings(jobs: PickJobs, session: Session) -> Non
         ("a.mrc", 1.5),
         ("b.mrc", 2.0),
     ]
-    assert (request.diameter_angstrom, request.border_angstrom, request.use_mask) == (123, 9, False)
-    assert request.min_distance_angstrom == 50
-    assert request.picker == "hydra"
+    assert request.parameters == PickParameters(
+        diameter_angstrom=123, border_angstrom=9, min_distance_angstrom=50, use_mask=False
+    )
+    assert isinstance(request.picker, HydraSpec)
 
 
 def test_the_request_names_the_chosen_picker(jobs: PickJobs, session: Session) -> None:
     session.update(picker="cgan")
     jobs.pick([session.records[0].id])
-    assert jobs._child.sent[0].picker == "cgan"  # type: ignore[attr-defined]
+    assert jobs._child.sent[0].picker == CGanSpec()  # type: ignore[attr-defined]
 
 
 def test_contrast_and_quality_are_asked_for(jobs: PickJobs, session: Session) -> None:
     session.update(contrast="light", quality="best")
     jobs.pick([session.records[0].id])
     request = jobs._child.sent[0]  # type: ignore[attr-defined]
-    assert (request.contrast, request.quality, request.estimate) == ("light", "best", False)
+    assert (request.picker.contrast, request.picker.quality, request.estimate) == ("light", "best", False)
 
 
 def test_the_diameter_is_estimated_on_a_few_by_the_generic_head(
@@ -91,12 +93,7 @@ def test_the_diameter_is_estimated_on_a_few_by_the_generic_head(
     jobs.estimated.connect(found.append)
     jobs.estimate([r.id for r in session.records])
     (request,) = jobs._child.sent  # type: ignore[attr-defined]
-    assert (request.estimate, request.picker, request.head, request.quality) == (
-        True,
-        "hydra",
-        "generic",
-        "fast",
-    )
+    assert (request.estimate, request.picker) == (True, HydraSpec())
     assert [Path(m.path).stem for m in request.micrographs] == ["a", "m3", "m8"]
     answer = Estimated(1, 142.0, "light")
     assert _finish(jobs, wait, answer, Finished(1, False)) == (False, [])

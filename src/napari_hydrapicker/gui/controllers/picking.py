@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.gui.controllers.jobs import Jobs
+from napari_hydrapicker.picking.parameters import HydraSpec
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.generators import generator_file
 from napari_hydrapicker.project.records import MicrographRef
@@ -111,16 +112,11 @@ class PickJobs(Jobs):
             self._problems.append(str(error))
             self._end(cancelled=False)
             return
-        request = PickRequest(
-            job=self._job, micrographs=references, diameter_angstrom=s.diameter_angstrom, weights=s.weights,
-            head=s.head, device=s.device, border_angstrom=s.border_angstrom, use_mask=s.use_mask,
-            min_distance_angstrom=s.min_distance_angstrom,
-            libraries=tuple(str(one.folder) for one in head_libraries(self._session)), picker=s.picker,
-            generator=generator, joined=s.joined, imported=s.imported, votes=s.votes, contrast=s.contrast,
-            quality=s.quality,
-        )  # fmt: skip
+        libraries = [one.folder for one in head_libraries(self._session)]
+        spec = s.spec(generator, libraries)
         if estimate:  # by the head that knows no diameter of its own
-            request = replace(request, estimate=True, picker="hydra", head="generic", quality="fast")
+            spec = HydraSpec(weights=None if s.weights is None else Path(s.weights), contrast=s.contrast)
+        request = PickRequest(self._job, references, s.parameters, spec, s.device, estimate)
         self._send(request)
 
     def stop(self) -> None:
