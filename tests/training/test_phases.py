@@ -18,7 +18,7 @@ from napari_hydrapicker.training.single_head import Progress
 from napari_hydrapicker.training.sources import Crop, LabelledMicrograph, RealSource
 from napari_hydrapicker.training.validation import MultiHeadAP
 
-BATCHES = {"single": "batches", "multi": "multi_head_trainer"}  # modules that make batches
+BATCHES = {"single": "batches", "multi": "multi_head"}  # modules that make batches
 TINY = {"steps": 1, "batch_size": 1, "crop_wpx": 32}
 
 
