@@ -47,7 +47,7 @@ def finetune(folder: Path, *options: str, micrographs: tuple[str, ...] = ("m1.mr
         "--picks", str(folder / "picks"), "--diameter", "84", "--name", "mine", "--steps", "2",
         "--weights", str(folder / "net.safetensors"), "--device", "cpu", "--memory", "0.001",
     ]  # fmt: skip
-    return run(["finetune", "--micrographs", *paths, *fixed, *options])
+    return run(["finetune", *paths, *fixed, *options])
 
 
 def test_a_head_is_made_kept_and_picked_with(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

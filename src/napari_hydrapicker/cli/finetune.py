@@ -24,16 +24,13 @@ _HARDLY_ANY = 0.1  # average precision
 
 
 def finetune(
-    micrographs: Annotated[list[str], typer.Option(help="Corrected micrographs: file, folder or pattern.")],
+    micrographs: Annotated[
+        list[str],
+        typer.Argument(metavar="MICROGRAPH", help="Corrected micrographs: files, folders or patterns."),
+    ],
     picks: Annotated[Path, typer.Option(help="Coordinate file, or folder of them, with the particles.")],
     diameter: Annotated[float, typer.Option(help="The particle's longest diameter, Angstrom.")],
     name: Annotated[str, typer.Option(help="Of the new head: letters, digits, '-' and '_'.")],
-    more: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="MICROGRAPH", help="More of them: what follows the first one of --micrographs."
-        ),
-    ] = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Some particles are unmarked: only the marks count.")
     ] = False,
@@ -78,7 +75,7 @@ def finetune(
     check_not_own(name, weights)
     kept = user_library() if library is None else HeadLibrary(library)
     examples = read_examples(
-        [*micrographs, *(more or [])], picks, rejected, threshold, not partial, pixel_size,
+        micrographs, picks, rejected, threshold, not partial, pixel_size,
         parse_reading(flip_y, swap, scale), match,
     )  # fmt: skip
     if not overwrite and name in kept.names():

@@ -17,7 +17,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from itertools import pairwise
 from typing import Annotated, Any, TextIO
 
 import typer
@@ -41,6 +40,7 @@ COMMANDS = {
     "finetune": "Train a head for one protein on corrected micrographs.",
     "heads": "List and manage the heads that you keep.",
     "train": "Train a network on simulated and real micrographs.",
+    "cgan": "Make pickers that need no particle images.",
     "demo": "Simulate a micrograph, pick it and score the picks.",
 }
 DEBUG_VARIABLE = "HYDRAPICKER_DEBUG"
@@ -163,21 +163,15 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, summary in COMMANDS.items():
         if name == called:
-            _add(app, name, _module(name, arguments))
+            _add(app, name)
         else:
             app.command(name, help=summary)(lambda: None)
     return app
 
 
-def _module(name: str, arguments: Sequence[str]) -> str:
-    """The module of a sub-command: training the cGAN picker has options, and so a module, of its own."""
-    asked = "--picker=cgan" in arguments or ("--picker", "cgan") in pairwise(arguments)
-    return "train_cgan" if name == "train" and asked else name
-
-
-def _add(app: typer.Typer, name: str, module: str) -> None:
+def _add(app: typer.Typer, name: str) -> None:
     """Import a sub-command, or a group of them, and add it."""
-    command = getattr(import_module(f"napari_hydrapicker.cli.{module}"), name)
+    command = getattr(import_module(f"napari_hydrapicker.cli.{name}"), name)
     if isinstance(command, typer.Typer):
         app.add_typer(command, name=name)
     else:

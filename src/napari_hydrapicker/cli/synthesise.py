@@ -148,9 +148,11 @@ def synthesise(
     count: Annotated[int, typer.Option(help="Number of pairs.")] = 10,
     micrographs: Annotated[
         list[str] | None,
-        typer.Option(help="Backgrounds are what is free of particles on these: file, folder or pattern."),
+        typer.Argument(
+            metavar="[MICROGRAPH]...",
+            help="Backgrounds are what is free of particles on these: files, folders or patterns.",
+        ),
     ] = None,
-    more: Annotated[list[str] | None, typer.Argument(metavar="MICROGRAPH", show_default=False)] = None,
     empty: Annotated[
         list[str] | None, typer.Option(help="The same, with no particles anywhere: all of them serves.")
     ] = None,
@@ -207,7 +209,7 @@ def synthesise(
     if marker is not None:
         given["marker_cpx"] = marker
     scale = Scale(diameter, diameter_px, pixel_size)
-    with_particles = [*(micrographs or []), *(more or [])]
+    with_particles = micrographs or []
     scale.check(bool(with_particles or empty))
     names = [f"synthetic_{i + 1:04d}" for i in range(count)]
     _check_outputs(names, out, overwrite)

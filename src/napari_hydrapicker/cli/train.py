@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_hydrapicker.cli.interruption import training_in
-from napari_hydrapicker.cli.pickers import PickerName
 from napari_hydrapicker.cli.training_settings import changes, remember
 from napari_hydrapicker.errors import ParameterError
 
@@ -166,9 +165,6 @@ class BiasForm(StrEnum):
 
 def train(
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and the network.")],
-    picker: Annotated[
-        PickerName, typer.Option(help="cgan has options of its own: hydrapicker train --picker cgan --help.")
-    ] = PickerName.HYDRA,  # `cli.main` hands cgan over to `train_cgan`
     phase: Annotated[
         Phase,
         typer.Option(help="One generic head, or from such a network (--init) a head for each data set."),

@@ -72,7 +72,7 @@ class CGanPicker:
         if path is None:
             raise ParameterError(
                 "no generator comes with this installation: give one with --weights, made with "
-                "hydrapicker train --picker cgan"
+                "hydrapicker cgan train"
             )
         generator, metadata = generator_file.load(path)
         generator = generator.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -107,7 +107,7 @@ _OTHERS = {
     "napari-hydrapicker": "a network of HydraPicker",
     "napari-hydrapicker head": "a head of HydraPicker",
 }
-_CHOOSE = "choose a generator, made with “Make a picker” or with hydrapicker train --picker cgan"
+_CHOOSE = "choose a generator, made with “Make a picker” or with hydrapicker cgan train"
 
 
 @dataclass(frozen=True)

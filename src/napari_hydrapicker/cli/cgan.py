@@ -1,4 +1,4 @@
-"""`hydrapicker train --picker cgan`: train a picker that has seen no particle, on synthetic pairs."""
+"""`hydrapicker cgan train`: train a picker that has seen no particle, on synthetic pairs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_hydrapicker.cli.interruption import training_in
-from napari_hydrapicker.cli.pickers import PickerName
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -26,26 +25,30 @@ class Loss(StrEnum):
     CROSS_ENTROPY = "cross-entropy"
 
 
+cgan = typer.Typer(no_args_is_help=True, help="Make pickers that need no particle images.")
+
+
+@cgan.command()
 def train(
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and the generator.")],
-    picker: Annotated[
-        PickerName, typer.Option(help="cgan; hydra, the default, has options of its own.")
-    ] = PickerName.CGAN,
     micrographs: Annotated[
         list[str] | None,
-        typer.Option(help="Micrographs whose particle-free areas become backgrounds; repeatable."),
+        typer.Argument(
+            metavar="[MICROGRAPH]...",
+            help="Micrographs whose particle-free areas become backgrounds; without any they are simulated.",
+        ),
     ] = None,
     diameter: Annotated[
-        float | None, typer.Option(help="With --micrographs: longest diameter of their particles, Angstrom.")
+        float | None, typer.Option(help="With micrographs: longest diameter of their particles, Angstrom.")
     ] = None,
     pixel_size: Annotated[
         float | None, typer.Option(help="Angstrom per pixel; default: what the files state.")
     ] = None,
     number: Annotated[
-        float | None, typer.Option(help="With --micrographs: roughly how many particles are on one.")
+        float | None, typer.Option(help="With micrographs: roughly how many particles are on one.")
     ] = None,
     simulated: Annotated[
-        float | None, typer.Option(help="With --micrographs: share of simulated backgrounds; 0.5.")
+        float | None, typer.Option(help="With micrographs: share of simulated backgrounds; 0.5.")
     ] = None,
     pairs: Annotated[int, typer.Option(help="Pairs to train on (the paper: 100); 0: ever new ones.")] = 0,
     size: Annotated[int, typer.Option(help="Side of a pair, canvas pixels (20 a particle).")] = 192,
@@ -63,8 +66,6 @@ def train(
     No particle images are needed. `hydrapicker pick --picker cgan --weights OUT/cgan.safetensors` then picks
     with it.
     """
-    if picker is not PickerName.CGAN:
-        raise ParameterError("--picker: give it once")
     _check(micrographs, diameter, pixel_size, number, simulated)
     from rich.console import Console
 
@@ -101,11 +102,13 @@ def _check(
     }  # fmt: skip
     for option, value in of_micrographs.items():
         if value is not None and not micrographs:
-            raise ParameterError(f"{option}: only with --micrographs; leave it out")
+            raise ParameterError(f"{option}: only with micrographs; leave it out")
         if value is not None and option != "--simulated" and not (math.isfinite(value) and value > 0):
             raise ParameterError(f"{option} {value:g}: give a positive number")
     if micrographs and diameter is None:
-        raise ParameterError("--micrographs: give --diameter too, the longest of their particles in Angstrom")
+        raise ParameterError(
+            "with micrographs give --diameter too, the longest of their particles in Angstrom"
+        )
     if simulated is not None and not 0 <= simulated <= 1:
         raise ParameterError(f"--simulated {simulated:g}: give a share from 0 to 1")
 

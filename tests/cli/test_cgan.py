@@ -1,4 +1,4 @@
-"""`hydrapicker train --picker cgan`, with the smallest of networks."""
+"""`hydrapicker cgan train`, with the smallest of networks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _few_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(out: Path, *options: str | Path) -> int:
-    return run(["train", "--picker", "cgan", "--out", str(out), *SMALL, *map(str, options)])
+    return run(["cgan", "train", "--out", str(out), *SMALL, *map(str, options)])
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_two_steps_make_a_generator(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_backgrounds_and_number_of_ones_own_micrographs(
     tmp_path: Path, micrographs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ("--micrographs", micrographs, "--diameter", "80", "--number", "30", "--pairs", "2")
+    options = (micrographs, "--diameter", "80", "--number", "30", "--pairs", "2")
     assert train(tmp_path / "out", *options, "--simulated", "0.25") == 0
     assert "backgrounds: 2 micrographs; 2 pairs" in capsys.readouterr().out
     training = weights.read_metadata(tmp_path / "out" / "cgan.safetensors").training
@@ -67,27 +67,21 @@ def test_backgrounds_and_number_of_ones_own_micrographs(
     assert synthesis["coverage"] == pytest.approx([0.5 / 5, 1.5 / 5], rel=0.15)
 
 
-def test_the_option_may_be_written_with_an_equals_sign(tmp_path: Path) -> None:
-    assert run(["train", "--out", str(tmp_path), "--picker=cgan", *SMALL]) == 0
-    assert (tmp_path / "cgan.safetensors").is_file()
-
-
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--diameter", "80"), "--diameter: only with --micrographs"),
+        (("--diameter", "80"), "--diameter: only with micrographs"),
         (("--number", "80"), "--number: only with"),
         (("--simulated", "0.5"), "--simulated: only with"),
-        (("--micrographs", "x"), "give --diameter too"),
-        (("--micrographs", "x", "--diameter", "-1"), "--diameter -1"),
-        (("--micrographs", "x", "--diameter", "80", "--simulated", "2"), "--simulated 2"),
-        (("--micrographs", "none.mrc", "--diameter", "80"), "none.mrc"),
+        (("x",), "give --diameter too"),
+        (("x", "--diameter", "-1"), "--diameter -1"),
+        (("x", "--diameter", "80", "--simulated", "2"), "--simulated 2"),
+        (("none.mrc", "--diameter", "80"), "none.mrc"),
         (("--device", "abacus"), "--device abacus"),
         (("--pairs", "-1"), "-1 pairs"),
         (("--size", "16"), "16 x 16"),
         (("--width", "0"), "0 channels wide"),
         (("--steps", "0"), "steps of 0"),
-        (("--picker", "hydra"), "--picker: give it once"),
         (("--views", "3"), "--views"),
     ],
 )
@@ -101,7 +95,7 @@ def test_options_that_make_no_sense(
 def test_too_many_particles_for_a_micrograph(
     tmp_path: Path, micrographs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ("--micrographs", micrographs, "--diameter", "80", "--number", "1000")
+    options = (micrographs, "--diameter", "80", "--number", "1000")
     assert train(tmp_path / "out", *options) == 2
     assert "do not fit" in capsys.readouterr().err
 
@@ -115,10 +109,9 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, capsys: pytest.CaptureFix
 def test_each_picker_has_a_help_text_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "--help"]) == 0
     hydra = capsys.readouterr().out
-    assert run(["train", "--picker", "cgan", "--help"]) == 0
+    assert run(["cgan", "train", "--help"]) == 0
     cgan = capsys.readouterr().out
     assert "--lambda-bias" in hydra
     assert "--lambda-bias" not in cgan
     assert "--pairs" in cgan
     assert "--pairs" not in hydra
-    assert "cgan" in hydra
