@@ -12,8 +12,8 @@ import torch
 from napari_hydrapicker.cgan import weights as generator_file
 from napari_hydrapicker.cgan.networks import Generator
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
+from napari_hydrapicker.cli.options import ContrastName, PickerName, Quality
 from napari_hydrapicker.cli.pick_loading import identified, picker_spec
-from napari_hydrapicker.cli.pickers import ContrastName, PickerName, Quality
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.bundled import bundled_path
 from napari_hydrapicker.picking.head_library import HOME_VARIABLE

@@ -53,7 +53,7 @@ def test_from_the_outermost_coordinates() -> None:
 
 
 def test_unknown_or_impossible_pixel_sizes(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="--pixel-size"):
+    with pytest.raises(ParameterError, match="`pixel_size`"):
         Scales([], None)
     with pytest.raises(ParameterError, match="positive"):
         Scales([], -1.0).of([Key("", "a")], PICKS, TRUTH)

@@ -505,7 +505,7 @@ def test_runs_at_the_same_time_must_have_the_same_options(settings: Settings, ab
     _, first, _ = begin(abc[:1], settings)
     _, second, _ = begin(abc[1:], replace(settings, threshold=0.1))  # when there was no result yet
     next(first)
-    with pytest.raises(OutputFolderError, match=r"another run .* whose --threshold was 0\.5, is 0\.1 here"):
+    with pytest.raises(OutputFolderError, match=r"another run .* whose `threshold` was 0\.5, is 0\.1 here"):
         next(second)
     assert output(settings).begin(open_all(abc[1:])[0])
 

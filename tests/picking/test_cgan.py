@@ -223,5 +223,5 @@ def test_a_generator_is_read_from_its_file(tmp_path: Path, micrograph: Path) -> 
 
 def test_without_a_bundled_generator_one_must_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generator_file, "bundled_path", lambda: None)
-    with pytest.raises(ParameterError, match=r"--weights.*cgan train"):
+    with pytest.raises(ParameterError, match=r"`weights`.*cgan train"):
         CGanPicker.load(device="cpu")

@@ -66,9 +66,9 @@ def test_existing_files_are_found_before_any_work(name: str, settings: Settings)
     everything = replace(settings, formats=("star", "box", "csv"), overlay=True)
     settings.out.mkdir()
     (settings.out / name).write_text("precious")
-    with pytest.raises(CoordinateFileError, match=f"{name} exists: give --resume to go on, --overwrite"):
+    with pytest.raises(CoordinateFileError, match=f"{name} exists: give `resume` to go on, `overwrite`"):
         begun(everything, "a")
-    with pytest.raises(CoordinateFileError, match=rf"{name} exists, but not .*{MANIFEST}, .*--overwrite"):
+    with pytest.raises(CoordinateFileError, match=rf"{name} exists, but not .*{MANIFEST}, .*`overwrite`"):
         begun(replace(everything, resume=True), "a")
     assert {path.name for path in settings.out.iterdir()} == {name, ".lock"}
     begun(replace(everything, overwrite=True), "a")
@@ -80,7 +80,7 @@ def test_results_of_an_earlier_run_are_found_before_any_work(
 ) -> None:
     chosen_settings = replace(settings, formats=chosen)
     picked(chosen_settings, "a", "b")
-    with pytest.raises(CoordinateFileError, match=r"exists: give --resume to go on"):
+    with pytest.raises(CoordinateFileError, match=r"exists: give `resume` to go on"):
         begun(chosen_settings, "c", "b")
     begun(chosen_settings, "c")
 
@@ -108,10 +108,10 @@ def test_other_options_are_refused_in_one_line(resume: bool, settings: Settings)
     picked(settings, "a")
     with pytest.raises(ParameterError) as caught:
         begun(replace(settings, resume=resume), "b", config=LARGER)
-    start = "--resume: " if resume else ""
+    start = "`resume`: " if resume else ""
     assert str(caught.value) == (
-        f"{start}{settings.out} was picked with other options: --diameter was 40, is 50: repeat the first "
-        "run's options, or give --overwrite to pick all anew, or another --out"
+        f"{start}{settings.out} was picked with other options: `diameter_angstrom` was 40, is 50: repeat the "
+        "first run's options, or give `overwrite` to pick all anew, or another `out`"
     )
 
 
@@ -128,10 +128,10 @@ def test_a_folder_mixed_by_overwriting_may_be_gone_on_with(settings: Settings) -
     picked(settings, "a", "b")
     begun(replace(settings, overwrite=True), "b", config=LARGER)  # interrupted before its first result
     begun(replace(settings, resume=True), "b", config=LARGER)
-    with pytest.raises(ParameterError, match="--diameter was 40, is 50"):
+    with pytest.raises(ParameterError, match="`diameter_angstrom` was 40, is 50"):
         begun(replace(settings, resume=True), "a", config=LARGER)
     begun(replace(settings, resume=True), "a", "b")
-    with pytest.raises(ParameterError, match="--diameter was 40, is 60"):
+    with pytest.raises(ParameterError, match="`diameter_angstrom` was 40, is 60"):
         begun(
             replace(settings, resume=True), "c", config=CONFIG.model_copy(update={"diameter_angstrom": 60.0})
         )

@@ -82,7 +82,7 @@ def test_a_group_shares_a_head_with_a_real_set_of_its_name(real_sets: list[RealS
     ("strange", "words"), [("b", "'b' is held out"), ("unheard", "there is no structure 'unheard'")]
 )
 def test_a_group_of_what_is_not_trained_on_is_refused(strange: str, words: str) -> None:
-    with pytest.raises(ParameterError, match=f"--group: {words}"):
+    with pytest.raises(ParameterError, match=f"`group`: {words}"):
         assemble(clouds("a", "b"), 2, [], 0.5, ["b"], 0, {"both": ["a", strange]})
 
 

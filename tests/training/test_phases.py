@@ -55,7 +55,7 @@ def test_a_multi_head_run_keeps_the_heads_that_are_wanted(
 
 
 def test_a_head_that_there_will_not_be_is_refused_before_training(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match=r"--keep-heads c: .* choose among a, b-set"):
+    with pytest.raises(ParameterError, match=r"`keep_heads` c: .* choose among a, b-set"):
         run.multi_head(["a", "c"], **TINY)
     assert list(tmp_path.iterdir()) == []
 
@@ -80,7 +80,7 @@ def test_lines_of_progress() -> None:
 @pytest.mark.parametrize(
     ("happens", "error", "words"),
     [
-        ("DefaultCPUAllocator: can't allocate memory", OutOfMemoryError, "--batch or --crop"),
+        ("DefaultCPUAllocator: can't allocate memory", OutOfMemoryError, "`batch` or `crop`"),
         ("another", RuntimeError, "^another$"),
     ],
 )

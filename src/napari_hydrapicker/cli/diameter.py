@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from napari_hydrapicker.cli.pickers import ContrastName
+from napari_hydrapicker.cli.options import ContrastName
 from napari_hydrapicker.errors import MicrographError, ParameterError
 
 

@@ -23,6 +23,7 @@ import typer
 
 from napari_hydrapicker import __version__
 from napari_hydrapicker.cli.interruption import EXIT_CODE, signals_interrupt
+from napari_hydrapicker.cli.options import in_option_words
 from napari_hydrapicker.errors import HydraPickerError
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,8 @@ class _Lines(logging.Handler):
         kind = getattr(record, "kind", record.levelname.lower())
         kinds = f"{kind}: " if record.levelno >= logging.WARNING else ""
         try:
-            print(f"{PROGRAM}: {kinds}{' '.join(record.getMessage().split())}", file=sys.stderr, flush=True)
+            line = " ".join(in_option_words(record.getMessage()).split())
+            print(f"{PROGRAM}: {kinds}{line}", file=sys.stderr, flush=True)
         except (OSError, ValueError):  # nobody listens: that must not stop the work
             return
         if record.exc_info:

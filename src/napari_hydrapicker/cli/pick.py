@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_hydrapicker.cli.options import ContrastName, PickerName, Quality
 from napari_hydrapicker.cli.pick_loading import identified, picker_spec
 from napari_hydrapicker.cli.pick_run import run
-from napari_hydrapicker.cli.pickers import ContrastName, PickerName, Quality
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picking.parameters import CGanSpec, Contrast, HydraSpec, PickParameters
 from napari_hydrapicker.picking.run_config import RunConfig

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import cast
 
-from napari_hydrapicker.cli.pickers import ContrastName, PickerName, Quality
+from napari_hydrapicker.cli.options import ContrastName, PickerName, Quality
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec
 from napari_hydrapicker.picking.run_config import NetworkFile

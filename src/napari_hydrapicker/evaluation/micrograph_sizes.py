@@ -101,7 +101,7 @@ class Scales:
         self._summaries = summaries or {}
         if pixel_size_angstrom is None and not (micrographs or self._summaries):
             raise ParameterError(
-                "the pixel size is unknown: give --pixel-size, or --micrographs to read it from"
+                "the pixel size is unknown: give `pixel_size`, or `micrographs` to read it from"
             )
         self._pixel_size = pixel_size_angstrom
         self._shape = shape
@@ -163,13 +163,13 @@ class Scales:
         fewest = min(found, key=lambda names: len(names) or len(self._micrographs) + 1)
         if len(fewest) != 1:
             problem = "is not among" if not fewest else f"is the name of {len(fewest)} of"
-            raise ParameterError(f"{keys[0].label} {problem} the micrographs: check what --micrographs names")
+            raise ParameterError(f"{keys[0].label} {problem} the micrographs: check what `micrographs` names")
         return self._micrographs[fewest[0]]
 
     def _size(self, own: float | None, where: str) -> float:
         size = own if self._pixel_size is None else self._pixel_size
         if size is None:
-            raise ParameterError(f"{where}: states no pixel size: give --pixel-size")
+            raise ParameterError(f"{where}: states no pixel size: give `pixel_size`")
         if not (math.isfinite(size) and size > 0):
             raise ParameterError(f"{where}: the pixel size must be a positive number, not {size}")
         return size

@@ -28,7 +28,7 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.device(next(kind for kind, available in there.items() if available))
     if not there.get(name, False):
         usable = ", ".join(kind for kind, available in there.items() if available)
-        raise ParameterError(f"--device {name}: not on this machine; choose auto or one of {usable}")
+        raise ParameterError(f"`device` {name}: not on this machine; choose auto or one of {usable}")
     return torch.device(name)
 
 

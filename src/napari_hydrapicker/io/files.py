@@ -113,7 +113,7 @@ def write_files(files: dict[Path, bytes], overwrite: bool) -> list[Path]:
     if existing and not overwrite:
         others = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise CoordinateFileError(
-            f"{existing[0]}{others} exists already; choose another, or allow overwriting (--overwrite)"
+            f"{existing[0]}{others} exists already; choose another, or allow overwriting (`overwrite`)"
         )
     for path, content in files.items():
         try:

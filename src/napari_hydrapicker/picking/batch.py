@@ -66,7 +66,7 @@ def _pick(picker: Picker, micrograph: Micrograph, folder: OutputFolder) -> Micro
             return done
         if begun.pixel_size_angstrom is None:
             raise MicrographError(
-                f"{micrograph.path}: the file states no pixel size; give it with --pixel-size"
+                f"{micrograph.path}: the file states no pixel size; give it with `pixel_size`"
             )
         scaled = micrograph.with_pixel_size(begun.pixel_size_angstrom)
         picks = picker.pick_micrograph(scaled, settings.parameters)
@@ -83,7 +83,7 @@ def _pick(picker: Picker, micrograph: Micrograph, folder: OutputFolder) -> Micro
         return folder.fail(
             begun.failed(
                 f"{micrograph.path}: internal error: {type(error).__name__}: {error}; please report it with "
-                "what --verbose prints"
+                "what `verbose` prints"
             )
         )
     logger.debug("%s: %d picks in %.1f s", result.name, result.n_picks, result.seconds or 0)

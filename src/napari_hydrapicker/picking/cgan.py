@@ -71,7 +71,7 @@ class CGanPicker:
         path = generator_file.bundled_path() if weights is None else Path(weights)
         if path is None:
             raise ParameterError(
-                "no generator comes with this installation: give one with --weights, made with "
+                "no generator comes with this installation: give one with `weights`, made with "
                 "hydrapicker cgan train"
             )
         generator, metadata = generator_file.load(path)
@@ -139,5 +139,5 @@ class CGanPicker:
                 raise
             raise OutOfMemoryError(
                 f"marking a canvas of {image.shape[0]} x {image.shape[1]} pixels does not fit into memory: "
-                "close other programs, pick on another device (--device cpu), or check the diameter"
+                "close other programs, pick on another device (`device` cpu), or check the diameter"
             ) from error

@@ -127,7 +127,7 @@ def _smaller(tile_wpx: int) -> int:
         return MIN_TILE_WPX
     raise OutOfMemoryError(
         f"picking does not fit into memory, even in tiles of {MIN_TILE_WPX} working pixels: "
-        "close other programs, or pick on another device (--device cpu)"
+        "close other programs, or pick on another device (`device` cpu)"
     )
 
 

@@ -48,7 +48,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _LONGEST_NAME = 255  # bytes, where the system does not say
 _SAME_SIZE = 1e-4  # relative: headers hold rounded numbers
 _UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp")  # files that a killed run was writing
-_ANEW = "give --overwrite to pick all anew, or another --out"
+_ANEW = "give `overwrite` to pick all anew, or another `out`"
 _NOTHING = Picks.from_xy([], [])
 
 
@@ -118,7 +118,7 @@ class OutputFolder:
         """
         unknown = [name for name in self.settings.formats if name not in formats.FORMATS]
         if unknown or not self.settings.formats:
-            raise ParameterError(f"--format {','.join(unknown)}: choose from {', '.join(formats.FORMATS)}")
+            raise ParameterError(f"`format` {','.join(unknown)}: choose from {', '.join(formats.FORMATS)}")
         self._make()
         with self.manifest.locked():
             good, bad = self._nameable(micrographs)
@@ -212,11 +212,11 @@ class OutputFolder:
         elif done or present is not None:
             first = f"the result of {done[0].name} in {out}" if present is None else str(out / present)
             raise CoordinateFileError(
-                f"{first} exists: give --resume to go on, --overwrite, or another --out"
+                f"{first} exists: give `resume` to go on, `overwrite`, or another `out`"
             )
         differing = self._differences(done) or self._other_options() or self._pixel_sizes(micrographs)
         if differing:
-            given = "--resume: " if self.settings.resume else ""
+            given = "`resume`: " if self.settings.resume else ""
             raise ParameterError(
                 f"{given}{out} was picked with other options: {'; '.join(differing)}: "
                 f"repeat the first run's options, or {_ANEW}"
@@ -283,7 +283,7 @@ class OutputFolder:
             raise NameTakenError(
                 f"{micrograph.path}: shares its name with {found.source}, which is picked into "
                 f"{self.settings.out} already: pick it into another folder, or, if it is the same, give "
-                "--overwrite"
+                "`overwrite`"
             )
         same = not outdated and self.manifest.is_made_with(found, self._config)
         return replace(found, earlier=True) if same else None

@@ -31,7 +31,7 @@ class Checked(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"]))
-            raise ParameterError(f"{name} {first['input']}: {first['msg']}") from None
+            raise ParameterError(f"`{name}` {first['input']}: {first['msg']}") from None
 
 
 class PickParameters(Checked):

@@ -66,7 +66,7 @@ class RunConfig(BaseModel):
     format
         The formats, sorted.
     quality, contrast
-        Of the HydraPicker's picks (`hydra.HydraNetPicker`); the contrast that was found with --contrast auto.
+        Of the HydraPicker's picks (`hydra.HydraNetPicker`); the contrast that was found with `contrast` auto.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -99,16 +99,12 @@ class RunConfig(BaseModel):
             differing = ["picker"]
         elif {"weights", "head"} & set(differing):
             differing = [name for name in differing if name != "threshold"]
-        return [f"{_option(name)} was {_text(self, name)}, is {_text(now, name)}" for name in differing]
+        return [f"`{name}` was {_text(self, name)}, is {_text(now, name)}" for name in differing]
 
 
 def _key(options: RunConfig, name: str) -> object:
     value = getattr(options, name)
     return value.identity if isinstance(value, NetworkFile) else value
-
-
-def _option(name: str) -> str:
-    return "--" + name.removesuffix("_angstrom").replace("_", "-")
 
 
 def _text(options: RunConfig, name: str) -> str:

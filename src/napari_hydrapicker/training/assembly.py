@@ -217,7 +217,7 @@ def _grouped(
     strange = min(names.keys() - {source.name for source in sources}, default=None)
     if strange is not None:
         what = f"{strange!r} is held out" if strange in held_out else f"there is no structure {strange!r}"
-        raise ParameterError(f"--group: {what}, so that no head can learn it; leave it out of the group")
+        raise ParameterError(f"`group`: {what}, so that no head can learn it; leave it out of the group")
     return [
         replace(source, species=replace(source.species, name=names.get(source.name, source.name)))
         for source in sources

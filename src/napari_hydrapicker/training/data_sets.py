@@ -70,7 +70,7 @@ def load_clouds(paths: Sequence[Path], n_procedural: int) -> list[PointCloud]:
     clouds = [load_structure(f) for f in files]
     clouds += [procedural_complex(1000 + i) for i in range(n_procedural)]
     if not clouds:
-        raise ParameterError("no structures; give --structures FILE-OR-FOLDER or --procedural N")
+        raise ParameterError("no structures; give `structures` FILE-OR-FOLDER or `procedural` N")
     return clouds
 
 

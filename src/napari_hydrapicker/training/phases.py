@@ -72,7 +72,7 @@ class Run:
         for name in kept:
             if name not in data.heads:
                 known = ", ".join(dict.fromkeys(data.heads))
-                raise ParameterError(f"--keep-heads {name}: there will be no such head; choose among {known}")
+                raise ParameterError(f"`keep_heads` {name}: there will be no such head; choose among {known}")
         validation = data.by_head()
         with _enough_memory():
             best = train_multi_head(
@@ -92,7 +92,7 @@ def _enough_memory() -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
-            "the training does not fit into memory: give a smaller --batch or --crop, have fewer heads, or "
+            "the training does not fit into memory: give a smaller `batch` or `crop`, have fewer heads, or "
             "close other programs"
         ) from error
 

@@ -14,9 +14,9 @@ from napari_hydrapicker.gui.widgets.parts import in_window_words, inform, warn
         ("C:\\data\\m.mrc: truncated", "truncated\nC:\\data\\m.mrc"),
         ("12 micrographs are missing, e.g. /data/m.mrc: open their new folder",) * 2,
         ("m.mrc: no pixel size", "m.mrc: no pixel size"),
-        ("no pixel size: give --pixel-size", "no pixel size: give the pixel size (in the table)"),
-        ("--device cuda: not on this machine", "Device (in Pick) cuda: not on this machine"),
-        ("give a smaller --batch-size", "give a smaller batch size"),
+        ("no pixel size: give `pixel_size`", "no pixel size: give the pixel size (in the table)"),
+        ("`device` cuda: not on this machine", "Device (in Pick) cuda: not on this machine"),
+        ("give a smaller `batch_size`", "give a smaller batch size"),
     ],
 )  # fmt: skip
 def test_the_reason_comes_before_the_path_and_options_have_the_windows_names(text: str, shown: str) -> None:

@@ -18,6 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hydrapicker.errors import with_parameters
+
 _BREAKS = re.compile(r"([_/\\.-])")
 
 
@@ -145,20 +147,19 @@ class MiddleLabel(QLabel):
         super().setText(self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideMiddle, room))
 
 
-# The command line's names of what has another one here.
+# Parameters of the core that are fields here.
 _LABELS = {
-    "--device": "Device (in Pick)",
-    "--pixel-size": "the pixel size (in the table)",
-    "--border": "Border (in Pick)",
-    "--min-distance": "Distance (in Pick)",
-    "--diameter": "Diameter",
-    "--head": "Head (in Pick)",
-    "--picker": "Picker (in Pick)",
-    "--weights": "Generator (in Pick)",
-    "--overwrite": "Replace",
-    "--threshold": "Confidence",
+    "device": "Device (in Pick)",
+    "pixel_size": "the pixel size (in the table)",
+    "border": "Border (in Pick)",
+    "min_distance": "Distance (in Pick)",
+    "diameter": "Diameter",
+    "head": "Head (in Pick)",
+    "picker": "Picker (in Pick)",
+    "weights": "Generator (in Pick)",
+    "overwrite": "Replace",
+    "threshold": "Confidence",
 }
-_OPTION = re.compile(r"--[a-z][a-z-]*[a-z]")
 _PATH_FIRST = re.compile(
     r"(?P<lead>(?:[A-Z][a-z ]+: )?)(?P<path>(?:/|[A-Za-z]:\\)[^:\n]*): (?P<reason>.+)", re.DOTALL
 )
@@ -175,8 +176,13 @@ def warn(text: str) -> None:
 
 
 def in_window_words(text: str) -> str:
-    """Return a message with the reason before the path, and with the window's names for options."""
+    """Return a message with the reason before the path, and with the window's names for parameters."""
     found = _PATH_FIRST.fullmatch(text)
     if found is not None:
         text = f"{found['lead']}{found['reason']}\n{found['path']}"
-    return _OPTION.sub(lambda option: _LABELS.get(option[0], option[0].lstrip("-").replace("-", " ")), text)
+    return with_parameters(text, _label)
+
+
+def _label(parameter: str) -> str:
+    name = parameter.removesuffix("_angstrom")
+    return _LABELS.get(name, name.replace("_", " "))

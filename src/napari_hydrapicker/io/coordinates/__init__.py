@@ -179,7 +179,7 @@ def _upright(path: Path, name: str, picks: Picks, shape_of: ShapeOf | None) -> P
     if shape is None:
         raise CoordinateFileError(
             f"{path}: CryoPPP counts y from the lower edge, and the height of {name} is not known; give the "
-            "micrographs, or their size (--micrographs or --micrograph-shape)"
+            "micrographs, or their size (`micrographs` or `micrograph_shape`)"
         )
     return picks.flipped_y(shape[0] + 1)  # row = height - y
 

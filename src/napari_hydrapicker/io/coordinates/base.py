@@ -231,7 +231,7 @@ class WriteOptions:
             raise ParameterError(
                 f"this format needs the micrographs' size in pixels, and that of {micrograph} is not known: "
                 "give "
-                "the micrographs, or their size (--micrographs or --micrograph-shape)"
+                "the micrographs, or their size (`micrographs` or `micrograph_shape`)"
             )
         return shape
 
