@@ -66,7 +66,7 @@ def _pick(picker: Picker, micrograph: Micrograph, folder: OutputFolder) -> Micro
             return done
         if begun.pixel_size_angstrom is None:
             raise MicrographError(
-                f"{micrograph.path}: the file states no pixel size; give it with --pixel-size"
+                f"{micrograph.path}: {micrograph.why_no_pixel_size()}; give it with --pixel-size"
             )
         picks = picker.pick_micrograph(
             micrograph, settings.diameter_angstrom, begun.pixel_size_angstrom, settings.border_angstrom,
