@@ -58,7 +58,10 @@ def test_unknown_or_impossible_pixel_sizes(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="positive"):
         Scales([], -1.0).of([Key("", "a")], PICKS, TRUTH)
     write_micrograph(tmp_path / "a.mrc", (40, 96), 0.0)
-    with pytest.raises(ParameterError, match=r"a\.mrc: states no pixel size"):
+    with pytest.raises(ParameterError, match=r"a\.mrc: the file states no pixel size"):
         Scales([str(tmp_path)], None).of([Key("", "a")], PICKS, TRUTH)
+    write_micrograph(tmp_path / "b.mrc", (40, 96), 536.0)
+    with pytest.raises(ParameterError, match=r"b\.mrc: the file states 536 A a pixel, which no micrograph"):
+        Scales([str(tmp_path)], None).of([Key("", "b")], PICKS, TRUTH)
     with pytest.raises(MicrographError, match="no such file"):
         Scales([str(tmp_path / "nothing")], None)

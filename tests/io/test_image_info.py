@@ -14,6 +14,7 @@ from napari_hydrapicker.io.image_info import (
     MAX_SIDE_PX,
     check_shape,
     movie_error,
+    pixel_size_of,
     plausible_pixel_size,
 )
 
@@ -28,6 +29,22 @@ def test_a_pixel_size_loses_the_noise_of_four_bytes() -> None:
     assert plausible_pixel_size(float(np.float32(1.77))) == 1.77
     assert plausible_pixel_size(0.1) == 0.1
     assert plausible_pixel_size(50) == 50
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "size", "refused"),
+    [
+        (1.5, 1.505, 1.5, ""),
+        (0.0, 0.0, None, ""),
+        (math.nan, -1.0, None, ""),
+        (1.5, 1.8, None, "the file states 1.5 A a pixel along x, but 1.8 A along y"),
+        (1.5, math.nan, None, "the file states a pixel size along one axis alone"),
+        (1e6, 1e6, None, "the file states 1e+06 A a pixel, which no micrograph has"),
+        (1.5, 1e6, None, "the file states 1e+06 A a pixel, which no micrograph has"),
+    ],
+)
+def test_what_is_stated_of_a_pixel_size(x: float, y: float, size: float | None, refused: str) -> None:
+    assert pixel_size_of(x, y) == (size, refused)
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(0, 5), (5, -1), (MAX_SIDE_PX + 1, 5), (2**14, 2**14 + 1)])

@@ -199,6 +199,26 @@ def test_the_picker_is_asked_in_angstrom(settings: Settings, tmp_path: Path) -> 
     assert picker.asked[0][1] == results[0].pixel_size_angstrom == 1.5
 
 
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ((0.0, 0.0, 0.0), "the file states no pixel size"),
+        ((1.5, 1.8, 1.0), "the file states 1.5 A a pixel along x, but 1.8 A along y"),
+        ((536.0, 536.0, 1.0), "the file states 536 A a pixel, which no micrograph has"),
+    ],
+    ids=["none", "unequal", "absurd"],
+)
+@pytest.mark.filterwarnings("ignore:.*along y, so that neither is taken")
+def test_why_a_pixel_size_is_not_known_is_said_as_it_is(
+    settings: Settings, tmp_path: Path, stated: tuple[float, float, float], said: str
+) -> None:
+    path = write(tmp_path / "a.mrc")
+    with mrcfile.open(path, "r+") as file:
+        file.voxel_size = stated
+    _, [result] = pick([path], settings)
+    assert result.error == f"{path}: {said}; give it with --pixel-size"
+
+
 def test_only_picks_from_the_threshold_on_are_kept(settings: Settings, tmp_path: Path) -> None:
     _, results = pick([write(tmp_path / "a.mrc")], replace(settings, threshold=0.1))
     assert results[0].n_picks == 2

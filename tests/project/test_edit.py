@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from napari_hydrapicker.project.edits import Edit, EditKind
+from napari_hydrapicker.project.edits import Edit, EditKind, Scoring
 from napari_hydrapicker.project.labels import Labels
 
 from .conftest import any_labels, make_labels
@@ -22,6 +22,11 @@ def test_an_edit_replaces_rows() -> None:
     assert after.yx.tolist() == [[1, 2.5], [2.5, 5.5], [3, 7.5]]
 
 
-def test_only_edits_by_hand_can_be_undone() -> None:
-    by_hand = {kind for kind in EditKind if kind.by_hand}
-    assert by_hand == {EditKind.ADD, EditKind.MOVE, EditKind.DELETE, EditKind.RESTORE}
+def test_all_but_picking_can_be_undone() -> None:
+    assert {kind for kind in EditKind if not kind.undoable} == {EditKind.PICK}
+
+
+def test_whose_scores_there_were_returns_too() -> None:
+    scoring = (Scoring("hydra/generic", 0.4), Scoring("imported/a.csv", 0.0))
+    edit = Edit(1, EditKind.IMPORT, make_labels([1]), make_labels([2]), scoring)
+    assert edit.inverse().scoring == scoring[::-1]

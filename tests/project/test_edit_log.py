@@ -1,5 +1,6 @@
 """Undo and redo, across closing and reopening."""
 
+import sqlite3
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.project import edits as corrections
-from napari_hydrapicker.project.edits import Edit, EditKind
+from napari_hydrapicker.project.edits import Edit, EditKind, Scoring
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.project import Project
+from napari_hydrapicker.project.records import Status
 
 from .conftest import make_labels
 
@@ -43,13 +45,13 @@ def test_undoing_all_leads_back_and_redoing_all_leads_forth(project: Project, ch
         project.commit(_random_edit(project, number, choice))
         states.append(project.labels(number))
     for state in reversed(states[:-1]):
-        assert project.undo(number) is not None
+        assert project.undo(number)
         assert project.labels(number).equals(state)
-    assert project.undo(number) is None, "picking is no edit by hand"
+    assert not project.undo(number), "picking is no edit by hand"
     for state in states[1:]:
-        assert project.redo(number) is not None
+        assert project.redo(number)
         assert project.labels(number).equals(state)
-    assert project.redo(number) is None
+    assert not project.redo(number)
 
 
 def _correct(project: Project, number: int, kind: str, place: int) -> None:
@@ -98,13 +100,13 @@ def test_corrections_are_undone_and_redone_across_reopening(
             for state in reversed(states[:left]):
                 project.undo(number)
                 assert project.labels(number).equals(state)
-            assert project.undo(number) is None
+            assert not project.undo(number)
         with closing(Project.open(path)) as project:
             assert project.labels(number).equals(first)
             for state in states[1:]:
                 project.redo(number)
                 assert project.labels(number).equals(state)
-            assert project.redo(number) is None
+            assert not project.redo(number)
 
 
 def test_undo_survives_reopening(project: Project, reopened: Callable[[], Project]) -> None:
@@ -114,7 +116,7 @@ def test_undo_survives_reopening(project: Project, reopened: Callable[[], Projec
     project.undo(number)
     again = reopened()
     assert again.labels(number).id.tolist() == [1]
-    assert again.redo(number) is not None
+    assert again.redo(number)
     assert again.labels(number).id.tolist() == [1, 2]
 
 
@@ -124,7 +126,7 @@ def test_a_new_edit_ends_redoing_but_nothing_is_forgotten(project: Project) -> N
         project.commit(Edit(number, EditKind.ADD, Labels.empty(), make_labels([n])))
     project.undo(number)
     project.commit(Edit(number, EditKind.ADD, Labels.empty(), make_labels([7])))
-    assert project.redo(number) is None
+    assert not project.redo(number)
     assert project.labels(number).id.tolist() == [1, 7]
     assert [edit.after.id.tolist() for edit in project.edits(number)] == [[1], [2], [7]]
 
@@ -136,3 +138,122 @@ def test_micrographs_have_histories_of_their_own(project: Project) -> None:
     project.undo(first)
     assert len(project.labels(first)) == 0
     assert project.labels(second).id.tolist() == [2]
+
+
+AS_IT_WAS = """
+DROP INDEX edit_of_batch;
+ALTER TABLE edit DROP COLUMN batch;
+ALTER TABLE edit DROP COLUMN scoring;
+"""
+
+
+def _imported(project: Project, *first_ids: int) -> list[int]:
+    """Import two picks on each of as many micrographs, numbered from these on; returns the micrographs."""
+    numbers = [record.id for record in project.micrographs()][: len(first_ids)]
+    project.commit_together(
+        [
+            Edit(
+                number,
+                EditKind.IMPORT,
+                project.labels(number),
+                make_labels([first, first + 1]),
+                (Scoring(), Scoring("imported/t.csv")),
+            )
+            for number, first in zip(numbers, first_ids, strict=True)
+        ]
+    )
+    return numbers
+
+
+def test_an_import_is_undone_and_redone_on_all_its_micrographs(
+    project: Project, reopened: Callable[[], Project]
+) -> None:
+    first, second, *_ = (record.id for record in project.micrographs())
+    project.commit(Edit(first, EditKind.PICK, Labels.empty(), make_labels([1])))
+    _imported(project, 10, 20)
+    done = reopened().undo(second)
+    assert (done.is_import, done.left) == (True, ())
+    assert [edit.micrograph_id for edit in done.edits] == [first, second]
+    again = reopened()
+    assert again.labels(first).equals(make_labels([1]))
+    assert len(again.labels(second)) == 0
+    assert not again.undo(first), "a picking"
+    assert not again.undo(second)
+    done = again.redo(first)
+    assert {edit.micrograph_id: edit.after.id.tolist() for edit in done.edits} == {
+        first: [10, 11],
+        second: [20, 21],
+    }
+    assert done.edits[0].scoring == (Scoring(), Scoring("imported/t.csv"))
+    assert again.labels(second).id.tolist() == [20, 21]
+
+
+def test_what_was_done_after_an_import_stays(project: Project) -> None:
+    first, second = _imported(project, 10, 20)
+    project.commit(corrections.deleted(second, make_labels([21])))
+    done = project.undo(first)
+    assert ([edit.micrograph_id for edit in done.edits], done.left) == ([first], (second,))
+    assert len(project.labels(first)) == 0
+    assert project.labels(second).id.tolist() == [20, 21]
+    assert project.undo(second).edits[0].kind is EditKind.DELETE
+    assert [edit.micrograph_id for edit in project.undo(second).edits] == [second], "now the rest of it"
+    assert len(project.labels(second)) == 0
+    assert [edit.micrograph_id for edit in project.redo(second).edits] == [first, second]
+    assert project.labels(second).id.tolist() == [20, 21]
+
+
+def test_an_import_is_not_redone_where_something_else_was_done_since(project: Project) -> None:
+    first, second = _imported(project, 10, 20)
+    project.undo(first)
+    project.commit(Edit(second, EditKind.ADD, Labels.empty(), make_labels([30])))
+    assert not project.redo(second)
+    done = project.redo(first)
+    assert ([edit.micrograph_id for edit in done.edits], done.left) == ([first], (second,))
+    assert project.labels(second).id.tolist() == [30]
+
+
+def test_two_imports_are_two_steps(project: Project) -> None:
+    first, second = _imported(project, 10, 20)
+    _imported(project, 30, 40)
+    project.undo(second)
+    assert [project.labels(number).id.tolist() for number in (first, second)] == [[10, 11], [20, 21]]
+    project.undo(first)
+    assert [len(project.labels(number)) for number in (first, second)] == [0, 0]
+
+
+def test_an_import_stays_where_the_user_has_marked_complete_since(project: Project) -> None:
+    first, second = _imported(project, 10, 20)
+    project.set_status(second, Status.COMPLETE)
+    done = project.undo(second)
+    assert [edit.micrograph_id for edit in done.edits] == [first]
+    assert done.left == (second,)
+    assert project.labels(second).id.tolist() == [20, 21], "else the mark would make background of them"
+    done = project.undo(second)
+    assert (bool(done), done.left) == (False, (second,))
+
+
+def test_an_import_by_an_older_version_is_not_undone(project: Project) -> None:
+    """What it changed besides the picks is not known; the project gets what it lacks, and works on."""
+    number = project.micrographs()[0].id
+    project.commit(Edit(number, EditKind.IMPORT, Labels.empty(), make_labels([1])))
+    project.commit(Edit(number, EditKind.ADD, Labels.empty(), make_labels([2])))
+    project.close()
+    with closing(sqlite3.connect(project.path)) as old:
+        old.executescript(AS_IT_WAS)
+    with closing(Project.open(project.path)) as again:
+        assert again.undo(number)
+        assert not again.undo(number)
+        assert again.labels(number).id.tolist() == [1]
+        first, _ = _imported(again, 10, 20)
+        assert len(again.undo(first).edits) == 2
+        assert again.labels(first).id.tolist() == [1]
+
+
+def test_an_older_project_that_is_read_only_is_shown(project: Project) -> None:
+    number = project.micrographs()[0].id
+    project.commit(Edit(number, EditKind.IMPORT, Labels.empty(), make_labels([1])))
+    project._db.executescript(AS_IT_WAS)
+    with closing(Project.open(project.path)) as second:  # the first holds it
+        assert second.read_only
+        assert second.labels(number).id.tolist() == [1]
+        assert len(second.edits(number)) == 1

@@ -24,7 +24,7 @@ def opened(tmp_path: Path) -> Iterator[EditedProject]:
     made._project = Project.create(tmp_path / "p.hydrapicker")
     made.add_micrographs([Micrograph(tmp_path / "a.mrc", (120, 250), 2.0)])
     picks = Picks(np.array([[10.0, 200.0], [30.0, 90.0], [70.0, 50.0]]), np.array([0.9, 0.6, 0.2]))
-    made._take_picks(made.records[0].id, picks, EditKind.PICK, 20.0)
+    made._take_picks({made.records[0].id: (picks, 20.0)})
     yield made
     made.project.close()
 

@@ -8,6 +8,7 @@ import pytest
 
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io.coordinates.folder import read_matched
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.export import PRESETS, ExportItem, plan, run
@@ -115,6 +116,21 @@ def test_one_name_in_two_folders_is_two_micrographs(tmp_path: Path, preset: str)
     assert list(planned.picks) == ["g1/m1", "g2/m1", "m2"]
     report = run(planned)
     assert (report.n_picks, report.n_micrographs) == (6, 3)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_micrograph_keeps_the_name_that_it_has_beside_one_left_out(tmp_path: Path, preset: str) -> None:
+    """As where another of its name is excluded: else nobody knows later on which of them this was."""
+    item = _item(tmp_path / "grid2", "m")
+    item = replace(item, micrograph=replace(item.micrograph, folder="grid2"))
+    planned = plan([item, _item(tmp_path / "grid2", "n")], preset, tmp_path / "out")
+    assert list(planned.picks) == ["grid2/m", "n"]
+    run(planned)
+    every = [Micrograph(tmp_path / grid / "m.mrc", (120, 350), 2.0) for grid in ("grid1", "grid2")]
+    found, _ = read_matched(tmp_path / "out", every)
+    assert found[0] is None, "the one left out"
+    assert found[1] is not None
+    assert len(found[1]) == 2
 
 
 def test_two_micrographs_of_one_folder_and_name_are_refused(tmp_path: Path) -> None:

@@ -150,6 +150,25 @@ def test_tables_that_count_from_below_need_no_micrograph_of_every_name(
     assert holds_coordinates(table), "a drop of it is an import"
 
 
+def test_reading_a_folder_can_be_stopped(session: Session, tmp_path: Path) -> None:
+    class Stop(Exception):
+        pass
+
+    (tmp_path / "out").mkdir()
+    formats.write({"a": A, "b": B, "c": A}, tmp_path / "out", "star")
+    for last in (1, 3, 4, 6):  # three files, whose kinds are told first
+        told: list[tuple[int, int]] = []
+
+        def report(done: int, total: int, told: list[tuple[int, int]] = told, last: int = last) -> None:
+            told.append((done, total))
+            if len(told) == last:
+                raise Stop
+
+        with pytest.raises(Stop):
+            plan_import(tmp_path / "out", session.records, report)
+        assert told == [(0, 0)] * last
+
+
 # ---- held against the images
 
 DISCS = (300, 440)  # rows, columns
@@ -197,7 +216,7 @@ def test_positions_that_fit_are_not_asked_about(
     plan = planned(seen, tmp_path / "t.csv", seen[1])
     assert plan.check is not None
     assert (plan.question, plan.better, plan.evidence) == ("", None, "")
-    assert plan.summary() == "78 picks imported on 3 micrographs"
+    assert plan.summary() == "78 picks imported on 3 micrographs (Ctrl+Z undoes it)"
 
 
 @pytest.mark.parametrize(
@@ -226,7 +245,7 @@ def test_positions_that_fit_better_otherwise_are_asked_about(
             sorted(session.picks(numbers[name]).yx.tolist()), sorted(picks.yx.tolist())
         )
     assert plan.read_as(plan.better).summary() == (
-        f"78 picks imported on 3 micrographs, {reading.description}"
+        f"78 picks imported on 3 micrographs (Ctrl+Z undoes it), {reading.description}"
     )
     # As they stand, only those that are on the micrograph can be taken.
     as_they_stand = plan.picks()

@@ -55,6 +55,20 @@ def test_everything_is_there_after_reopening(project: Project, reopened: Callabl
     assert again.setting("pick", None) == {"threshold": 0.25}
 
 
+def test_one_name_in_two_folders_is_two_micrographs(
+    project: Project, reopened: Callable[[], Project], tmp_path: Path
+) -> None:
+    """However they came: the first folder's were named before the second's were there."""
+    for grid in ("grid1", "grid2"):
+        project.add_micrographs([Micrograph(tmp_path / "data" / grid / "x.mrc", (300, 470), 1.5)])
+    records = reopened().micrographs()
+    assert [r.name for r in records] == ["grid1/x", "grid2/x", "m1", "m2", "m10"]
+    for record in records:
+        one = record.micrograph()
+        assert (one.name, one.path) == (record.name, record.path)
+        assert one.full_name.endswith(record.name)
+
+
 def test_micrographs_are_added_once(project: Project, micrographs: list[Micrograph]) -> None:
     assert project.add_micrographs(micrographs) == 0
     stack = [Micrograph(micrographs[0].path, (300, 470), 1.5, frame, 3) for frame in (1, 2)]

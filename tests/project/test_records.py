@@ -14,3 +14,9 @@ def test_a_record_gives_its_micrograph(tmp_path: Path) -> None:
     assert record.missing
     path.touch()
     assert not record.missing
+
+
+def test_a_name_with_folders_goes_on_to_its_micrograph(tmp_path: Path) -> None:
+    path = tmp_path / "grid2" / "m.mrc"
+    micrograph = MicrographRecord(4, path, "grid2/m", (30, 50), 1.25, 0, 1, Status.NEW).micrograph()
+    assert (micrograph.name, micrograph.folder, micrograph.stem) == ("grid2/m", "grid2", "m")

@@ -1,5 +1,8 @@
 """The session: what the widgets show, without Qt."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,7 +70,7 @@ def test_everything_is_there_in_the_next_session(session: Session, a: int, tmp_p
     assert again.current == b
     assert (again.settings.threshold, again.settings.diameter_angstrom) == (0.15, 42.0)
     assert again.record(b).status is Status.COMPLETE
-    assert again.undo(b) is False
+    assert not again.undo(b)
     assert again.undo(a)
     assert again.count(a) == 4
     again.close()
@@ -339,3 +342,152 @@ def test_without_a_project_there_is_a_clear_word() -> None:
 def test_means_leave_out_hidden_picks(session: Session, a: int) -> None:
     assert session.mean_score(a) == pytest.approx(0.75)
     assert np.isnan(session.mean_score(session.records[1].id))
+
+
+# ---- imports
+
+OTHERS = Picks([[20.0, 20.0], [60.0, 210.0]])  # type: ignore[arg-type]
+
+
+def _rows(session: Session) -> list[tuple[Any, ...]]:
+    return [(r.status, session.picker_of(r.id), session.picks(r.id).yx.tolist()) for r in session.records]
+
+
+def test_an_import_is_undone_with_its_picker_thresholds_and_statuses(session: Session, a: int) -> None:
+    b = session.records[1].id
+    session.put_picks(a, PICKS, picker="hydra/generic")
+    session.put_picks(b, PICKS, picker="hydra/generic")
+    session.update(thresholds={"hydra/generic": 0.5})
+    session.set_status(b, Status.COMPLETE)
+    session.update(thresholds={"hydra/generic": 0.8})
+    before = _rows(session)
+    assert [len(rows[2]) for rows in before] == [1, 2, 0], "the complete one keeps 0.5"
+    session.suggest_threshold(0.0, "imported/t.csv")
+    session.import_picks({record.id: OTHERS for record in session.records}, "imported/t.csv")
+    imported = _rows(session)
+    assert [len(rows[2]) for rows in imported] == [2, 2, 2]
+    done = session.undo(a)
+    assert (len(done.edits), done.left) == (3, ())
+    assert _rows(session) == before
+    assert session.redo(b)
+    assert _rows(session) == imported
+    assert session.undo(b)
+    path = session.project.path
+    session.close()
+    session.use(Project.open(path))
+    assert _rows(session) == before, "so it is in the file"
+
+
+def test_directly_after_an_import_it_is_undone_from_every_micrograph(session: Session, a: int) -> None:
+    b, c = (record.id for record in session.records[1:])
+    session.add(c, [[44.0, 111.0]])
+    session.import_picks({a: OTHERS, b: OTHERS}, "imported/t.csv")
+    assert session.undo(c).is_import
+    assert session.count(c) == 1
+    assert session.redo(c).is_import
+    assert session.undo(None).is_import, "whatever is on the canvas"
+    assert not session.undo(None)
+    assert not session.undo(c).is_import, "and then what was done here"
+    assert session.count(c) == 0
+    assert session.redo(c)
+    assert session.count(c) == 1
+    assert not session.redo(c), "the import is redone where it belongs"
+    assert session.redo(b).is_import
+
+
+def test_once_something_else_was_done_an_import_is_undone_on_its_micrographs_alone(
+    session: Session, a: int
+) -> None:
+    b, c = (record.id for record in session.records[1:])
+    session.import_picks({a: OTHERS, b: OTHERS}, "imported/t.csv")
+    session.add(c, [[44.0, 111.0]])
+    assert not session.undo(c).is_import
+    assert not session.undo(c)
+    assert len(session.undo(b).edits) == 2
+
+
+def test_an_import_is_written_on_all_its_micrographs_or_on_none(
+    session: Session, a: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = session.records[1].id
+    before, heard = _rows(session), _heard(session.labels_changed)
+    written = Project.set_status
+
+    def full(project: Project, number: int, status: Status) -> None:
+        if number == b:
+            raise ProjectError("the disk is full")
+        written(project, number, status)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Project, "set_status", full)
+        with pytest.raises(ProjectError, match="disk is full"):
+            session.import_picks({a: OTHERS, b: OTHERS}, "imported/t.csv")
+    assert heard == []
+    assert _rows(session) == before
+    path = session.project.path
+    session.close()
+    session.use(Project.open(path))
+    assert _rows(session) == before
+    assert not session.undo(a)
+
+
+def test_an_undo_that_cannot_be_written_changes_nothing(
+    session: Session, a: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = session.records[1].id
+    session.import_picks({a: OTHERS, b: OTHERS}, "imported/t.csv")
+    imported = _rows(session)
+
+    def full(*_: object) -> None:
+        raise ProjectError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Project, "set_setting", full)
+        with pytest.raises(ProjectError, match="disk is full"):
+            session.undo(a)
+    assert _rows(session) == imported
+    assert session.undo(a).is_import, "it can be tried again"
+    assert session.count(b) == 0
+
+
+# Imports picks and takes them back for ever, and says so after each.
+BACK_AND_FORTH = """
+import sys
+from pathlib import Path
+import numpy as np
+from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.project.project import Project
+from napari_hydrapicker.project.session import Session
+session = Session()
+session.use(Project.open(Path(sys.argv[1])))
+picks = Picks(np.random.default_rng(0).uniform(0, 1, (200, 2)) * (120, 250))
+session.import_picks({record.id: picks for record in session.records}, "imported/t.csv")
+while True:
+    assert len(session.undo(None).edits) == len(session.records)
+    print("undone", flush=True)
+    assert len(session.redo(None).edits) == len(session.records)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a matter of POSIX")
+@pytest.mark.parametrize("seconds", [0.0, 0.03, 0.11])
+def test_a_process_killed_while_importing_leaves_all_of_it_or_nothing(
+    session: Session, a: int, seconds: float
+) -> None:
+    b, c = (record.id for record in session.records[1:])
+    session.put_picks(b, PICKS, picker="hydra/generic")
+    session.add(c, [[44.0, 111.0]])
+    path, before = session.project.path, _rows(session)
+    session.close()
+    command = [sys.executable, "-c", BACK_AND_FORTH, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == "undone\n"
+        time.sleep(seconds)
+        killed.kill()
+    session.use(Project.open(path))
+    if session.picker_of(a) == "imported/t.csv":
+        assert {session.picker_of(record.id) for record in session.records} == {"imported/t.csv"}
+        assert len(session.undo(a).edits) == 3
+    assert _rows(session) == before
+    assert len(session.redo(c).edits) == 3, "nor is the import lost"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import mrcfile
 import numpy as np
 import pytest
 
@@ -23,6 +24,7 @@ from napari_hydrapicker.project.training_set import (
     held_out_names,
     next_to_correct,
 )
+from napari_hydrapicker.worker.picking import open_reference
 
 Yx = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 PICKS = Picks([[10.0, 200.0], [30.0, 90.0], [70.0, 50.0]], [0.9, 0.6, 0.2])  # type: ignore[arg-type]
@@ -49,6 +51,25 @@ def suggested(session: Session, before: dict[int, Yx] | None = None) -> int | No
 
 def test_untouched_micrographs_teach_nothing(session: Session) -> None:
     assert corrected_micrographs(session) == ()
+
+
+def test_micrographs_of_one_name_are_told_apart_where_a_head_is_made(
+    session: Session, tmp_path: Path
+) -> None:
+    for grid in ("grid1", "grid2"):
+        path = tmp_path / "data" / grid / "m.mrc"
+        path.parent.mkdir(parents=True)
+        with mrcfile.new(path) as file:
+            file.set_data(np.zeros((120, 250), np.float32))
+        session.add_micrographs([Micrograph(path, (120, 250), 2.0)])
+    names = {r.name: r.id for r in session.records if r.path.name == "m.mrc"}
+    assert set(names) == {"grid1/m", "grid2/m"}
+    for number in names.values():
+        session.add(number, [[44.0, 111.0]])
+        session.set_status(number, Status.COMPLETE)
+    corrected = corrected_micrographs(session)
+    assert [open_reference(one.micrograph).name for one in corrected] == list(names)
+    assert set(held_out_names(session, corrected)) < set(names)
 
 
 def test_on_a_complete_micrograph_all_shown_picks_are_particles(session: Session) -> None:

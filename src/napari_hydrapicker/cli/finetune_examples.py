@@ -71,9 +71,11 @@ def read_examples(
     particles = [_read_as(own, one, picks, reading) for one, own in chosen]
     kept = [one for one, _ in chosen]
     negative = [None] * len(kept) if rejected is None else _rejected(kept, rejected, reading)
-    sizeless = [one.path for one in kept if (pixel_size_angstrom or one.pixel_size_angstrom) is None]
+    sizeless = [one for one in kept if (pixel_size_angstrom or one.pixel_size_angstrom) is None]
     if sizeless:
-        raise ParameterError(f"{sizeless[0]}: the file states no pixel size; give it with --pixel-size")
+        raise ParameterError(
+            f"{sizeless[0].path}: {sizeless[0].why_no_pixel_size()}; give it with --pixel-size"
+        )
     nothing = np.empty((0, 2))
     return [
         Example(

@@ -74,7 +74,7 @@ class Scale:
         pixel = self.pixel_angstrom or micrograph.pixel_size_angstrom
         if pixel is None:
             raise ParameterError(
-                f"{micrograph.path}: the file states no pixel size; give --pixel-size or --diameter-px"
+                f"{micrograph.path}: {micrograph.why_no_pixel_size()}; give --pixel-size or --diameter-px"
             )
         return (self.diameter_angstrom or math.nan) / pixel
 

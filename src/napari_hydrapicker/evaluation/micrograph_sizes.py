@@ -149,7 +149,11 @@ class Scales:
         """
         if self._micrographs:
             micrograph = self._find(keys)
-            return micrograph.shape, self._size(micrograph.pixel_size_angstrom, str(micrograph.path))
+            size = micrograph.pixel_size_angstrom
+            if size is None and self._pixel_size is None:
+                why = micrograph.why_no_pixel_size()
+                raise ParameterError(f"{micrograph.path}: {why}: give --pixel-size")
+            return micrograph.shape, self._size(size, str(micrograph.path))
         noted = next((self._summaries[key] for key in keys if key in self._summaries), None)
         if noted is not None:
             return noted[0], self._size(noted[1], keys[0].name)

@@ -171,6 +171,7 @@ class HydraPickerWidget(QWidget):
         self.micrographs.exclude_requested.connect(do.toggle_excluded)
         self.micrographs.estimate_requested.connect(do.estimate)
         self.jobs.estimated.connect(do.estimated)
+        do.import_replayed.connect(self.import_link.note)
         self.micrographs.step_requested.connect(do.step)
         self.micrographs.keys_requested.connect(self._show_keys)
         self.layers.came_back.connect(self._on_came_back)

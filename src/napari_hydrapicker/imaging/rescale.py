@@ -172,7 +172,7 @@ def pixel_angstrom(micrograph: Micrograph, stated: float | None = None) -> float
     """
     size = micrograph.pixel_size_angstrom if stated is None else stated
     if size is None:
-        raise ParameterError(f"{micrograph.path}: the file states no pixel size; give it in Angstrom")
+        raise ParameterError(f"{micrograph.path}: {micrograph.why_no_pixel_size()}; give it in Angstrom")
     if not size > 0:
         raise ParameterError(f"a pixel size of {size:g} Angstrom: give a positive number")
     return size

@@ -12,6 +12,7 @@ MAX_SIDE_PX = 2**16
 MAX_FRAME_PIXELS = 2**28
 MAX_FRAMES = 2**16
 _PIXEL_SIZE_RANGE_ANGSTROM = (0.1, 50.0)
+_PIXELS_ALIKE = 0.01
 
 
 class MicrographWarning(UserWarning):
@@ -32,12 +33,15 @@ class FileInfo:
         Number of micrographs in the file.
     problems : tuple of str
         What is wrong with the file though it can be read; ends up in `MicrographWarning`.
+    refused_pixel_size : str
+        What the file states of a pixel size that is not taken; "" where it states none.
     """
 
     shape: tuple[int, int]
     pixel_size_angstrom: float | None = None
     n_frames: int = 1
     problems: tuple[str, ...] = ()
+    refused_pixel_size: str = ""
 
 
 def plausible_pixel_size(angstrom: float) -> float | None:
@@ -47,13 +51,33 @@ def plausible_pixel_size(angstrom: float) -> float | None:
     return float(f"{angstrom:.6g}") if math.isfinite(angstrom) and low <= angstrom <= high else None
 
 
-def unlike_pixels(x: float, y: float) -> str:
-    """Say that pixels are not square: their sides along x and y, Angstrom."""
-    return (
-        f"the file states {x:g} A a pixel along x, but {y:g} A along y, so that neither is taken; correct "
-        "the "
-        "image's distortion, or give the pixel size"
-    )
+def pixel_size_of(x: float, y: float) -> tuple[float | None, str]:
+    """Return the pixel size of a file that states `x` and `y`, Angstrom; NaN or 0 where it does not.
+
+    Returns
+    -------
+    size : float or None
+        None where none is stated, or what is stated cannot be taken.
+    refused : str
+        What is stated, if it cannot be taken; "" otherwise.
+    """
+    stated = [size for size in (x, y) if math.isfinite(size) and size > 0]
+    absurd = [size for size in stated if plausible_pixel_size(size) is None]
+    if absurd:
+        return None, f"the file states {absurd[0]:g} A a pixel, which no micrograph has"
+    if len(stated) < 2:
+        return None, "the file states a pixel size along one axis alone" if stated else ""
+    if abs(x - y) > _PIXELS_ALIKE * x:
+        return None, f"the file states {x:.6g} A a pixel along x, but {y:.6g} A along y"
+    return plausible_pixel_size(x), ""
+
+
+def unlike_pixels(refused: str) -> tuple[str, ...]:
+    """Return what a user has to be told at once of a pixel size that is not taken: that pixels are not
+    square."""
+    if "along y" not in refused:
+        return ()
+    return (f"{refused}, so that neither is taken; correct the image's distortion, or give the pixel size",)
 
 
 def check_shape(path: Path, rows: int, cols: int) -> None:

@@ -24,6 +24,7 @@ from napari_hydrapicker.io.names import distinct_names, micrograph_stem
 __all__ = ["Micrograph", "MicrographWarning", "open_micrograph", "open_micrographs", "with_distinct_names"]
 
 _TIFF_MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_NO_PIXEL_SIZE = "the file states no pixel size"
 _PICTURE_MAGICS = (b"\x89PNG", b"\xff\xd8\xff")
 
 
@@ -84,6 +85,14 @@ class Micrograph:
         if pixels.shape != self.shape:
             raise MicrographError(f"{self.path}: changed since it was opened; open it again")
         return pixels
+
+    def why_no_pixel_size(self) -> str:
+        """Say why its pixel size is not known, as the file has it: none is stated, or none that can be."""
+        try:
+            info, _ = _probe(self.path)
+        except MicrographError:
+            return _NO_PIXEL_SIZE
+        return info.refused_pixel_size or _NO_PIXEL_SIZE
 
     def with_pixel_size(self, angstrom: float) -> Micrograph:
         """Return the same micrograph with another pixel size, Angstrom.

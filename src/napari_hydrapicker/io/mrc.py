@@ -20,7 +20,7 @@ from napari_hydrapicker.io.image_info import (
     FileInfo,
     check_shape,
     movie_error,
-    plausible_pixel_size,
+    pixel_size_of,
     unlike_pixels,
 )
 
@@ -178,8 +178,8 @@ def _layout(path: Path) -> MrcLayout:
     dtype = np.dtype("u1" if _has_unsigned_bytes(header, order, mode) else f"{order}{_DTYPES[mode]}")
     data_bytes = n_frames * rows * cols * dtype.itemsize
     offset = _data_offset(path, header, order, data_bytes, file_bytes, problems)
-    pixel_size = _pixel_size(header, order, problems)
-    info = FileInfo((rows, cols), pixel_size, n_frames, tuple(problems))
+    pixel_size, refused = _pixel_size(header, order)
+    info = FileInfo((rows, cols), pixel_size, n_frames, (*problems, *unlike_pixels(refused)), refused)
     sign_unknown = dtype == np.int8 and struct.unpack_from(f"{order}i", header, 152)[0] != _IMOD_STAMP
     return MrcLayout(info, dtype, offset, sign_unknown)
 
@@ -257,16 +257,10 @@ def _data_offset(
     return HEADER_BYTES + int(extended)
 
 
-def _pixel_size(header: bytes, order: str, problems: list[str]) -> float | None:
-    """Cell size over sampling, Angstrom; None where it is absent, absurd or unlike in x and y."""
+def _pixel_size(header: bytes, order: str) -> tuple[float | None, str]:
+    """Cell size over sampling, Angstrom, as `pixel_size_of` returns it."""
     samples_x, samples_y = struct.unpack_from(f"{order}2i", header, 28)
     cell_x, cell_y = struct.unpack_from(f"{order}2f", header, 40)
     if samples_x < 1 or samples_y < 1:
-        return None
-    x, y = plausible_pixel_size(cell_x / samples_x), plausible_pixel_size(cell_y / samples_y)
-    if x is None or y is None:
-        return None
-    if abs(x - y) > 0.01 * x:
-        problems.append(unlike_pixels(x, y))
-        return None
-    return x
+        return None, ""
+    return pixel_size_of(cell_x / samples_x, cell_y / samples_y)

@@ -18,13 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import MicrographError
-from napari_hydrapicker.io.image_info import (
-    FileInfo,
-    check_shape,
-    movie_error,
-    plausible_pixel_size,
-    unlike_pixels,
-)
+from napari_hydrapicker.io.image_info import FileInfo, check_shape, movie_error, pixel_size_of, unlike_pixels
 
 _EER_COMPRESSIONS = (65000, 65001, 65002)
 _DECODED_BY_PILLOW = (5, 7)  # LZW, JPEG
@@ -42,7 +36,6 @@ _NAMED_ANGSTROM = {
 }
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _MOST_PAGES = 16  # an image with its thumbnails has fewer
-_PIXELS_ALIKE = 0.01
 
 
 def eer_error(path: Path) -> MicrographError:
@@ -63,8 +56,9 @@ def probe(path: Path) -> FileInfo:
     """
     with _page(path) as page:
         rows, cols = page.shape
-        pixel_size, problems = _pixel_size(page)
-        return FileInfo((rows, cols), pixel_size, problems=problems)
+        pixel_size, refused = pixel_size_of(*_stated_sizes(page))
+        problems = unlike_pixels(refused)
+        return FileInfo((rows, cols), pixel_size, problems=problems, refused_pixel_size=refused)
 
 
 def read(path: Path, frame: int = 0) -> NDArray[Any]:
@@ -172,14 +166,6 @@ def _main_page(path: Path, file: Any) -> Any:
 def _is_beside(page: Any) -> bool:
     """Whether a page says that it is a smaller copy, or a mask, of another."""
     return bool(int(page.subfiletype) & (_REDUCED | _MASK))
-
-
-def _pixel_size(page: Any) -> tuple[float | None, tuple[str, ...]]:
-    """Angstrom per pixel, if a micrograph can have it, and what is wrong with it."""
-    x, y = (plausible_pixel_size(size) for size in _stated_sizes(page))
-    if x is not None and y is not None and abs(x - y) > _PIXELS_ALIKE * x:
-        return None, (unlike_pixels(x, y),)
-    return (x if y is not None else None), ()
 
 
 def _stated_sizes(page: Any) -> tuple[float, float]:

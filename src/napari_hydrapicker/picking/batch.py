@@ -66,7 +66,7 @@ def _pick(picker: Picker, micrograph: Micrograph, folder: OutputFolder) -> Micro
             return done
         if begun.pixel_size_angstrom is None:
             raise MicrographError(
-                f"{micrograph.path}: the file states no pixel size; give it with `pixel_size`"
+                f"{micrograph.path}: {micrograph.why_no_pixel_size()}; give it with `pixel_size`"
             )
         scaled = micrograph.with_pixel_size(begun.pixel_size_angstrom)
         picks = picker.pick_micrograph(scaled, settings.parameters)

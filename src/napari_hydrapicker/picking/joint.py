@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -47,10 +47,11 @@ class ImportedPicks:
         object.__setattr__(self, "_finder", NameFinder({key: key.path for key in self.picks}))
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path, before_each: Callable[[], object] | None = None) -> Self:
         """Read a coordinate file of any format, or all in a folder.
 
-        If scores are no probabilities, all are left out.
+        If scores are no probabilities, all are left out. `before_each` is called before each file of a
+        folder; what it raises ends the reading.
 
         Raises
         ------
@@ -65,7 +66,7 @@ class ImportedPicks:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeftOutWarning)  # of other files that happen to be there
-            picks = read_folder(path, no_height)
+            picks = read_folder(path, no_height, before_each)
         turned = frozenset(asked)
         if all(are_probabilities(one) for one in picks.values()):
             return cls(path, picks, from_lower_edge=turned)

@@ -62,11 +62,17 @@ CREATE TABLE edit (
     before BLOB NOT NULL,
     after BLOB NOT NULL,
     state INTEGER NOT NULL DEFAULT 0,
-    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+    at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    batch INTEGER,
+    scoring TEXT
 );
 CREATE INDEX edit_of_micrograph ON edit (micrograph_id, id);
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+
+# What projects of before had not: older programs leave these alone, so that the version is the same.
+_ADDED_TO_EDIT = {"batch": "INTEGER", "scoring": "TEXT"}
+_INDEX_OF_BATCH = "CREATE INDEX IF NOT EXISTS edit_of_batch ON edit (batch) WHERE batch IS NOT NULL"
 
 # edit.state
 DONE, UNDONE, ABANDONED = 0, 1, 2
@@ -117,6 +123,7 @@ def connect(path: Path, read_only: bool) -> sqlite3.Connection:
             # With a write-ahead log a process that dies at any moment leaves whole transactions only.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            _add_what_is_new(connection)
         connection.execute("PRAGMA foreign_keys = ON")
     except (sqlite3.Error, ValueError) as error:  # ValueError: a damaged name in SQLite's own message
         connection.close()
@@ -125,6 +132,17 @@ def connect(path: Path, read_only: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _add_what_is_new(connection: sqlite3.Connection) -> None:
+    """Give an older project the columns that it lacks, one by one: a next time does what is left."""
+    there = {row[1] for row in connection.execute("PRAGMA table_info(edit)")}
+    if not there:
+        return  # a damaged one: reading says so
+    for name, kind in _ADDED_TO_EDIT.items():
+        if name not in there:
+            connection.execute(f"ALTER TABLE edit ADD COLUMN {name} {kind}")
+    connection.execute(_INDEX_OF_BATCH)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

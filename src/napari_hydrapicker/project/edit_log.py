@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 
 from napari_hydrapicker.project.database import ABANDONED, DONE, UNDONE
-from napari_hydrapicker.project.edits import Edit, EditKind
+from napari_hydrapicker.project.edits import Edit, EditKind, Replayed, Scoring
 from napari_hydrapicker.project.labels import Labels
+from napari_hydrapicker.project.records import Status
 
 
 def labels(db: sqlite3.Connection, micrograph_id: int) -> Labels:
@@ -15,40 +18,67 @@ def labels(db: sqlite3.Connection, micrograph_id: int) -> Labels:
     return Labels.empty() if row is None else Labels.from_bytes(row[0])
 
 
-def commit(db: sqlite3.Connection, edit: Edit) -> int:
-    """Apply an edit and log it; returns its number in the log."""
+def commit(db: sqlite3.Connection, edit: Edit, batch: int | None = None) -> int:
+    """Apply an edit and log it, if need be as one of a batch; returns its number in the log."""
     _apply(db, edit)
     db.execute(
         "UPDATE edit SET state = ? WHERE micrograph_id = ? AND state = ?",
         (ABANDONED, edit.micrograph_id, UNDONE),
     )
     cursor = db.execute(
-        "INSERT INTO edit (micrograph_id, kind, before, after) VALUES (?, ?, ?, ?)",
-        (edit.micrograph_id, edit.kind.value, edit.before.to_bytes(), edit.after.to_bytes()),
+        "INSERT INTO edit (micrograph_id, kind, before, after, batch, scoring) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            edit.micrograph_id,
+            edit.kind.value,
+            edit.before.to_bytes(),
+            edit.after.to_bytes(),
+            batch,
+            _scoring_as_text(edit),
+        ),
     )
     return int(cursor.lastrowid or 0)
 
 
-def undo(db: sqlite3.Connection, micrograph_id: int) -> Edit | None:
-    """Take back the last edit, if it was by hand; returns its inverse."""
-    found = _find(db, micrograph_id, DONE, "DESC")
-    if found is None or not found[1].kind.by_hand:
-        return None
-    number, edit = found
-    _apply(db, edit.inverse())
-    db.execute("UPDATE edit SET state = ? WHERE id = ?", (UNDONE, number))
-    return edit.inverse()
+def commit_together(db: sqlite3.Connection, edits: Sequence[Edit]) -> None:
+    """Apply and log edits of several micrographs that are one step for the user: one undo takes all back."""
+    (batch,) = db.execute("SELECT coalesce(max(batch), 0) + 1 FROM edit").fetchone()
+    for edit in edits:
+        commit(db, edit, batch)
 
 
-def redo(db: sqlite3.Connection, micrograph_id: int) -> Edit | None:
-    """Apply the edit that was undone last; returns it."""
-    found = _find(db, micrograph_id, UNDONE, "ASC")
+def undo(db: sqlite3.Connection, micrograph_id: int) -> Replayed:
+    """Take back a micrograph's last edit, if the user can undo it, with all of its batch; returns the
+    inverses."""
+    found = _last_done(db, micrograph_id)
     if found is None:
-        return None
-    number, edit = found
-    _apply(db, edit)
-    db.execute("UPDATE edit SET state = ? WHERE id = ?", (DONE, number))
-    return edit
+        return Replayed()
+    number, batch = found
+    (kind,) = db.execute("SELECT kind FROM edit WHERE id = ?", (number,)).fetchone()
+    # Imports had no batch once, and what they changed besides the picks was not logged.
+    if not EditKind(kind).undoable or (kind == EditKind.IMPORT and batch is None):
+        return Replayed()
+    numbers, left = ([number], []) if batch is None else _movable(db, batch, DONE)
+    edits = tuple(_logged(db, one).inverse() for one in numbers)
+    for one, edit in zip(numbers, edits, strict=True):
+        _apply(db, edit)
+        db.execute("UPDATE edit SET state = ? WHERE id = ?", (UNDONE, one))
+    return Replayed(edits, tuple(left))
+
+
+def redo(db: sqlite3.Connection, micrograph_id: int) -> Replayed:
+    """Apply a micrograph's edit that was undone last, with all of its batch; returns these."""
+    found = _first_undone(db, micrograph_id)
+    if found is None:
+        return Replayed()
+    number, batch = found
+    numbers, left = ([number], []) if batch is None else _movable(db, batch, UNDONE)
+    abandoned = "SELECT micrograph_id FROM edit WHERE batch = ? AND state = ?"
+    left += [row[0] for row in db.execute(abandoned, (batch, ABANDONED))]
+    edits = tuple(_logged(db, one) for one in numbers)
+    for one, edit in zip(numbers, edits, strict=True):
+        _apply(db, edit)
+        db.execute("UPDATE edit SET state = ? WHERE id = ?", (DONE, one))
+    return Replayed(edits, tuple(left))
 
 
 def edits(db: sqlite3.Connection, micrograph_id: int) -> list[Edit]:
@@ -64,14 +94,69 @@ def _apply(db: sqlite3.Connection, edit: Edit) -> None:
     db.execute("UPDATE micrograph SET labels = ? WHERE id = ?", (after.to_bytes(), edit.micrograph_id))
 
 
-def _find(db: sqlite3.Connection, micrograph_id: int, state: int, order: str) -> tuple[int, Edit] | None:
-    row = db.execute(
-        "SELECT id, kind, before, after FROM edit WHERE micrograph_id = ? AND state = ?"
-        f" ORDER BY id {order} LIMIT 1",
-        (micrograph_id, state),
+def _last_done(db: sqlite3.Connection, micrograph_id: int) -> tuple[int, int | None] | None:
+    """Number and batch of the edit that is the next to be undone."""
+    row: tuple[int, int | None] | None = db.execute(
+        "SELECT id, batch FROM edit WHERE micrograph_id = ? AND state = ? ORDER BY id DESC LIMIT 1",
+        (micrograph_id, DONE),
     ).fetchone()
-    return None if row is None else (row[0], _edit(micrograph_id, *row[1:]))
+    return row
 
 
-def _edit(micrograph_id: int, kind: str, before: bytes, after: bytes) -> Edit:
-    return Edit(micrograph_id, EditKind(kind), Labels.from_bytes(before), Labels.from_bytes(after))
+def _first_undone(db: sqlite3.Connection, micrograph_id: int) -> tuple[int, int | None] | None:
+    """Number and batch of the edit that is the next to be redone."""
+    row: tuple[int, int | None] | None = db.execute(
+        "SELECT id, batch FROM edit WHERE micrograph_id = ? AND state = ? ORDER BY id LIMIT 1",
+        (micrograph_id, UNDONE),
+    ).fetchone()
+    return row
+
+
+def _movable(db: sqlite3.Connection, batch: int, state: int) -> tuple[list[int], list[int]]:
+    """Return which edits of a batch are the next on their micrographs, and on which they are not.
+
+    A micrograph that was marked complete after the edit stays: without it the mark would say that what it
+    brought is background.
+    """
+    turn = _last_done if state == DONE else _first_undone
+    numbers: list[int] = []
+    left: list[int] = []
+    query = (
+        "SELECT edit.id, micrograph_id, scoring, status FROM edit JOIN micrograph ON micrograph.id ="
+        " micrograph_id WHERE batch = ? AND state = ? ORDER BY edit.id"
+    )
+    for number, micrograph_id, scoring, status in db.execute(query, (batch, state)).fetchall():
+        found, was = turn(db, micrograph_id), _scoring_from_text(scoring)
+        marked_since = status == Status.COMPLETE and was is not None and was[0].frozen is None
+        if found is not None and found[0] == number and not marked_since:
+            numbers.append(number)
+        else:
+            left.append(micrograph_id)
+    return numbers, left
+
+
+def _logged(db: sqlite3.Connection, number: int) -> Edit:
+    row = db.execute(
+        "SELECT micrograph_id, kind, before, after, scoring FROM edit WHERE id = ?", (number,)
+    ).fetchone()
+    return _edit(*row)
+
+
+def _edit(micrograph_id: int, kind: str, before: bytes, after: bytes, scoring: str | None = None) -> Edit:
+    rows = Labels.from_bytes(before), Labels.from_bytes(after)
+    return Edit(micrograph_id, EditKind(kind), *rows, _scoring_from_text(scoring))
+
+
+def _scoring_as_text(edit: Edit) -> str | None:
+    if edit.scoring is None:
+        return None
+    return json.dumps([[one.picker, one.frozen] for one in edit.scoring])
+
+
+def _scoring_from_text(text: str | None) -> tuple[Scoring, Scoring] | None:
+    if text is None:
+        return None
+    before, after = (
+        Scoring(str(picker), None if frozen is None else float(frozen)) for picker, frozen in json.loads(text)
+    )
+    return before, after

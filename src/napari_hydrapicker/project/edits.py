@@ -14,7 +14,7 @@ from napari_hydrapicker.project.labels import Labels
 
 
 class EditKind(StrEnum):
-    """What an edit was; picking and importing cannot be undone by hand."""
+    """What an edit was; picking cannot be undone, but done again."""
 
     ADD = "add"
     MOVE = "move"
@@ -24,27 +24,81 @@ class EditKind(StrEnum):
     IMPORT = "import"
 
     @property
-    def by_hand(self) -> bool:
-        """Whether the user made it, pick by pick."""
-        return self not in (EditKind.PICK, EditKind.IMPORT)
+    def undoable(self) -> bool:
+        """Whether the user can undo it."""
+        return self is not EditKind.PICK
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Whose scores a micrograph's picks have, and how they are cut.
+
+    Attributes
+    ----------
+    picker : str
+        Who made them (`PickSettings.picker_key`); "" if unknown.
+    frozen : float or None
+        The threshold that a complete micrograph keeps whatever the slider does; None for no such.
+    """
+
+    picker: str = ""
+    frozen: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """The rows that a change touched, before and after it."""
+    """The rows that a change touched, before and after it.
+
+    Attributes
+    ----------
+    micrograph_id : int
+        Its micrograph's number.
+    kind : EditKind
+        What it was.
+    before, after : Labels
+        The rows.
+    scoring : (Scoring, Scoring) or None
+        Of the micrograph before and after it; None where that stays.
+    """
 
     micrograph_id: int
     kind: EditKind
     before: Labels
     after: Labels
+    scoring: tuple[Scoring, Scoring] | None = None
 
     def inverse(self) -> Edit:
         """Return the edit that takes this one back."""
-        return Edit(self.micrograph_id, self.kind, self.after, self.before)
+        scoring = None if self.scoring is None else (self.scoring[1], self.scoring[0])
+        return Edit(self.micrograph_id, self.kind, self.after, self.before, scoring)
 
     def apply(self, labels: Labels) -> Labels:
         """Return the labels after this edit."""
         return labels.without(self.before.id).with_rows(self.after)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What an undo or a redo has done; false if nothing.
+
+    Attributes
+    ----------
+    edits : tuple of Edit
+        What was applied: one edit, or one a micrograph of an import.
+    left : tuple of int
+        Micrographs of the same import that could not follow: they were changed, or marked complete, since.
+    """
+
+    edits: tuple[Edit, ...] = ()
+    left: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.edits)
+
+    @property
+    def is_import(self) -> bool:
+        """Whether it was an import."""
+        return bool(self.edits) and self.edits[0].kind is EditKind.IMPORT
 
 
 def added(

@@ -122,8 +122,14 @@ def plan(items: Sequence[ExportItem], preset: str, folder: Path, only_complete: 
     if not chosen:
         what = "no micrograph is marked complete" if only_complete and items else "there are no micrographs"
         raise ParameterError(f"nothing to export: {what}")
-    # One file name in two folders is two micrographs, whose names have these folders before them.
-    names = distinct_names([item.micrograph.full_name for item in chosen])
+    # One file name in two folders is two micrographs, whose names have these folders before them, also where
+    # only one of the two is exported.
+    names = [
+        max(name, item.micrograph.name, key=len)
+        for name, item in zip(
+            distinct_names([item.micrograph.full_name for item in chosen]), chosen, strict=True
+        )
+    ]
     picks: dict[str, Picks] = {}
     for name, item in zip(names, chosen, strict=True):
         if name in picks:

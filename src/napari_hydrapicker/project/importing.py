@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from napari_hydrapicker.errors import CoordinateFileError, MicrographError
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.coordinates.folder import Key
-from napari_hydrapicker.io.coordinates.frame_check import FrameCheck, Reading, check_frame
+from napari_hydrapicker.io.coordinates.frame_check import FrameCheck, Reading, Report, check_frame
 from napari_hydrapicker.io.names import Match, match_names
 from napari_hydrapicker.picking.joint import ImportedPicks
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.project.edits import EditKind
+from napari_hydrapicker.project.edits import Replayed
 from napari_hydrapicker.project.records import MicrographRecord, Status
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.settings import IMPORTED
@@ -90,10 +90,10 @@ class ImportPlan:
         return {n: picks.select(_inside(picks, self.shapes[n])) for n, picks in read.items()}
 
     def summary(self) -> str:
-        """Say what was taken, and what was left out."""
+        """Say what was taken, how it can be undone, and what was left out."""
         picks = self.picks()
         taken = sum(map(len, picks.values()))
-        text = f"{_number(taken, 'pick')} imported on {_number(len(picks), 'micrograph')}"
+        text = f"{_number(taken, 'pick')} imported on {_number(len(picks), 'micrograph')} (Ctrl+Z undoes it)"
         if not self.reading.as_read:
             text += f", {self.reading.description}"
         outside = sum(map(len, self.found.values())) - taken
@@ -101,11 +101,21 @@ class ImportPlan:
         return ". ".join([text, *self.problems, *(left if outside else []), *filter(None, [self.remark])])
 
 
-def plan_import(path: Path, records: Sequence[MicrographRecord]) -> ImportPlan:
+def plan_import(path: Path, records: Sequence[MicrographRecord], report: Report | None = None) -> ImportPlan:
     """Read picks from a file or a folder, find the micrographs that they belong to by their names, and hold
     their positions against the images.
 
     This reads up to eight micrographs and may take seconds.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder.
+    records : sequence of MicrographRecord
+        The project's micrographs.
+    report : callable, optional
+        Is told how many micrographs have been looked at, and of how many, 0 as long as files are being read;
+        what it raises ends the planning.
 
     Raises
     ------
@@ -114,7 +124,7 @@ def plan_import(path: Path, records: Sequence[MicrographRecord]) -> ImportPlan:
     ParameterError
         If for none of the micrographs it can be told which picks belong to it.
     """
-    imported = ImportedPicks.read(path)
+    imported = ImportedPicks.read(path, None if report is None else lambda: report(0, 0))
     known = {record.id: record for record in records}
     match = match_names(
         {record.id: record.micrograph().full_name for record in records},
@@ -133,7 +143,8 @@ def plan_import(path: Path, records: Sequence[MicrographRecord]) -> ImportPlan:
     try:
         # What is not where it was can be imported to, but not looked at.
         check = check_frame(
-            [(known[n].micrograph(), picks) for n, picks in found.items() if not known[n].missing]
+            [(known[n].micrograph(), picks) for n, picks in found.items() if not known[n].missing],
+            report=report,
         )
     except MicrographError as error:
         problems.append(f"The positions were not held against the images ({error})")
@@ -149,9 +160,30 @@ def run_import(plan: ImportPlan, session: Session) -> None:
         If the project cannot be written.
     """
     key = f"{IMPORTED}/{plan.path.name}"
-    for number, picks in plan.picks().items():
-        session.put_picks(number, picks, EditKind.IMPORT, key)
     session.suggest_threshold(0.0, key)
+    session.import_picks(plan.picks(), key)
+
+
+def replayed_import(done: Replayed, records: Sequence[MicrographRecord], undone: bool) -> str:
+    """Say what an undo or redo has done to an import; "" if it was none."""
+    names = {record.id: record.name for record in records}
+    left = _some([names[number] for number in done.left if number in names])
+    if done.left and not done:
+        return (
+            f"Nothing {'undone' if undone else 'redone'}: the import is the last change here, but {left} was "
+            "marked complete after it: take the mark back first (key Q)"
+        )
+    scoring = done.edits[0].scoring if done.is_import else None
+    if scoring is None:
+        return ""
+    name = scoring[0 if undone else 1].picker.removeprefix(f"{IMPORTED}/")
+    text = f"The import of {name} is {'undone' if undone else 'done again'}"
+    text += f" on {_number(len(done.edits), 'micrograph')}"
+    text += f" ({'Ctrl+Shift+Z redoes' if undone else 'Ctrl+Z undoes'} it)"
+    if left:
+        how = "undo that there first" if undone else "import it there again"
+        text += f", but not on {left}, changed or marked complete since: {how}"
+    return text
 
 
 def coordinates_beside(folder: Path, records: Sequence[MicrographRecord]) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project import edits as corrections
-from napari_hydrapicker.project.edits import Edit, EditKind, is_edited, new_picks
+from napari_hydrapicker.project.edits import Edit, EditKind, Replayed, Scoring, is_edited, new_picks
 from napari_hydrapicker.project.labels import Labels, ScoreTable
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.records import MicrographRecord, Status
@@ -123,6 +123,7 @@ class OpenProject:
         self.micrograph_changed.emit(number)
 
 
+_FROZEN = "frozen_thresholds"
 _PICKER = "picker/"  # and a micrograph's number: the setting that says who made its scores
 
 
@@ -141,6 +142,10 @@ class EditedProject(OpenProject):
         super().__init__()
         self._labels: dict[int, Labels] = {}
         self._pickers: dict[int, str] = {}
+        self._frozen: dict[int, float] = {}  # the thresholds that complete micrographs keep
+        # A micrograph of the import that was the last thing done, or undone, in this window.
+        self._import_to_undo: int | None = None
+        self._import_to_redo: int | None = None
         self._times_picked: Counter[int] = Counter()
         self.counts = ScoreTable()
 
@@ -184,48 +189,91 @@ class EditedProject(OpenProject):
         """Take deleted picks back."""
         self._commit(corrections.restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
-    def undo(self, micrograph_id: int) -> bool:
-        """Undo a micrograph's last edit by hand; False if there is none."""
-        return self._replay(micrograph_id, self.project.undo)
+    def undo(self, micrograph_id: int | None) -> Replayed:
+        """Undo a micrograph's last edit; directly after an import that one, whatever the micrograph."""
+        number = micrograph_id if self._import_to_undo is None else self._import_to_undo
+        done = self._replay(number, self.project.undo)
+        self._import_to_redo = number if done.is_import else None
+        return done
 
-    def redo(self, micrograph_id: int) -> bool:
-        """Redo what was undone last on a micrograph; False if there is nothing."""
-        return self._replay(micrograph_id, self.project.redo)
+    def redo(self, micrograph_id: int | None) -> Replayed:
+        """Redo what was undone last on a micrograph; directly after an import was undone, that one."""
+        number = micrograph_id if self._import_to_redo is None else self._import_to_redo
+        done = self._replay(number, self.project.redo)
+        self._import_to_undo = number if done.is_import else None
+        return done
 
     def _take_picks(
-        self, micrograph_id: int, picks: Picks, kind: EditKind, distance_px: float, picker: str = ""
+        self,
+        new: Mapping[int, tuple[Picks, float]],
+        kind: EditKind = EditKind.PICK,
+        picker: str = "",
+        threshold: float = 0.0,
     ) -> None:
-        """Replace untouched picks by new ones; none comes nearer than a distance to what the user edited."""
+        """Replace untouched picks by new ones, on all of these micrographs or on none.
+
+        Parameters
+        ----------
+        new : mapping of micrograph number to (Picks, float)
+            The new ones, and how near, in pixels, they may come to what the user edited.
+        kind : EditKind
+            An import is one step for the user, however many micrographs it has.
+        picker : str
+            Who made their scores.
+        threshold : float
+            What complete micrographs keep from now on, if their scores were another's before.
+        """
+        edits = []
         with self.project.together():
-            if picker != self._pickers.get(micrograph_id, ""):
-                self.project.set_setting(f"{_PICKER}{micrograph_id}", picker)
-            ids = self.project.new_ids(len(picks))
-            edit = new_picks(micrograph_id, self.labels(micrograph_id), picks, ids, distance_px)
-            edit = Edit(edit.micrograph_id, kind, edit.before, edit.after)
-            status = self._write(edit)
-        self._pickers[micrograph_id] = picker
-        self._times_picked[micrograph_id] += 1
-        self._take_in(edit, status)
+            ids = self.project.new_ids(sum(len(picks) for picks, _ in new.values()))
+            for number, (picks, distance_px) in new.items():
+                own, ids = ids[: len(picks)], ids[len(picks) :]
+                edit = new_picks(number, self.labels(number), picks, own, distance_px)
+                old = Scoring(self.picker_of(number), self._frozen.get(number))
+                kept = old.frozen is None or old.picker == picker
+                scoring = old, Scoring(picker, old.frozen if kept else threshold)
+                edits.append(replace(edit, kind=kind, scoring=scoring))
+            if kind is EditKind.IMPORT:
+                self.project.commit_together(edits)
+            else:
+                for edit in edits:
+                    self.project.commit(edit)
+            statuses = self._write_rest(edits)
+        self._times_picked.update(new.keys())
+        self._take_in(edits, statuses)
+        self._import_to_undo = next(iter(new), None) if kind is EditKind.IMPORT else None
 
     def _commit(self, edit: Edit) -> None:
         if edit.before.equals(edit.after):
             return  # nothing to undo later on
         with self.project.together():
-            status = self._write(edit)
-        self._take_in(edit, status)
+            self.project.commit(edit)
+            statuses = self._write_rest([edit])
+        self._take_in([edit], statuses)
 
-    def _write(self, edit: Edit) -> Status:
-        self.project.commit(edit)
-        return self._write_status(edit)
-
-    def _replay(self, micrograph_id: int, step: Callable[[int], Edit | None]) -> bool:
+    def _replay(self, micrograph_id: int | None, step: Callable[[int], Replayed]) -> Replayed:
+        if micrograph_id is None:
+            return Replayed()
         with self.project.together():
-            edit = step(micrograph_id)
-            if edit is None:
-                return False
-            status = self._write_status(edit)
-        self._take_in(edit, status)
-        return True
+            done = step(micrograph_id)
+            statuses = self._write_rest(done.edits)
+        if done:
+            self._take_in(done.edits, statuses)
+        return done
+
+    def _write_rest(self, edits: Sequence[Edit]) -> list[Status]:
+        """Write what else follows from edits: whose scores there are, and statuses, which are returned."""
+        for edit in edits:
+            if edit.scoring is not None and edit.scoring[1].picker != self.picker_of(edit.micrograph_id):
+                self.project.set_setting(f"{_PICKER}{edit.micrograph_id}", edit.scoring[1].picker)
+        frozen = _frozen_after(self._frozen, edits)
+        if frozen != self._frozen:
+            self._write_frozen(frozen)
+        return [self._write_status(edit) for edit in edits]
+
+    def _write_frozen(self, frozen: Mapping[int, float]) -> None:
+        """Write the thresholds that complete micrographs keep."""
+        self.project.set_setting(_FROZEN, {str(number): value for number, value in frozen.items()})
 
     def _write_status(self, edit: Edit) -> Status:
         """Let the status follow the picks, unless the user has set it."""
@@ -238,25 +286,43 @@ class EditedProject(OpenProject):
             self.project.set_status(number, status)
         return status
 
-    def _take_in(self, edit: Edit, status: Status) -> None:
-        """Follow an edit that is in the project file already."""
-        number = edit.micrograph_id
-        self._labels[number] = edit.apply(self.labels(number))
-        self.counts.set(number, self._labels[number])
-        self._records[number] = replace(self._records[number], status=status)
-        self.labels_changed.emit(number)
-        self.micrograph_changed.emit(number)
+    def _take_in(self, edits: Sequence[Edit], statuses: Sequence[Status]) -> None:
+        """Follow edits that are in the project file already."""
+        self._import_to_undo = self._import_to_redo = None
+        self._frozen = _frozen_after(self._frozen, edits)
+        for edit, status in zip(edits, statuses, strict=True):
+            number = edit.micrograph_id
+            self._labels[number] = edit.apply(self.labels(number))
+            if edit.scoring is not None:
+                self._pickers[number] = edit.scoring[1].picker
+            self.counts.set(number, self._labels[number])
+            self._records[number] = replace(self._records[number], status=status)
+        for edit in edits:
+            self.labels_changed.emit(edit.micrograph_id)
+            self.micrograph_changed.emit(edit.micrograph_id)
 
     def _read_labels(self, project: Project) -> None:
         self._labels = dict(project.all_labels())
         self._pickers = {int(number): str(name) for number, name in project.settings_named(_PICKER).items()}
+        self._frozen = {int(number): float(value) for number, value in project.setting(_FROZEN, {}).items()}
         for number, labels in self._labels.items():
             self.counts.set(number, labels)
 
     def _forget_labels(self) -> None:
-        self._labels, self._pickers = {}, {}
+        self._labels, self._pickers, self._frozen = {}, {}, {}
+        self._import_to_undo = self._import_to_redo = None
         self._times_picked.clear()
         self.counts = ScoreTable()
+
+
+def _frozen_after(frozen: Mapping[int, float], edits: Sequence[Edit]) -> dict[int, float]:
+    """Return the thresholds that complete micrographs keep after edits."""
+    kept = dict(frozen)
+    for edit in edits:
+        number = edit.micrograph_id
+        if edit.scoring is not None and number in kept and edit.scoring[1].frozen is not None:
+            kept[number] = edit.scoring[1].frozen
+    return kept
 
 
 def plain_status(labels: Labels) -> Status:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,10 +14,11 @@ from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
 from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.io.names import distinct_names
 from napari_hydrapicker.project import database as schema
 from napari_hydrapicker.project import edit_log
 from napari_hydrapicker.project.database import Database, ProjectLock
-from napari_hydrapicker.project.edits import Edit
+from napari_hydrapicker.project.edits import Edit, Replayed
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.records import MicrographRecord, Status
 
@@ -75,10 +77,16 @@ class Project(Database):
         return home / f"{'_'.join(folder.parts[1:])}{cls.SUFFIX}"
 
     def micrographs(self) -> list[MicrographRecord]:
-        """Return all micrographs, in the natural order of their names."""
+        """Return all micrographs, in the natural order of their names.
+
+        These tell the same file name in two folders apart, however the folders came into the project.
+        """
         with self._reading():
             rows = self._db.execute(f"SELECT {_COLUMNS} FROM micrograph").fetchall()
-            return sorted((self._record(row) for row in rows), key=lambda record: _natural(record.name))
+            records = [self._record(row) for row in rows]
+            names = distinct_names([record.micrograph().full_name for record in records])
+            named = [replace(record, name=name) for record, name in zip(records, names, strict=True)]
+            return sorted(named, key=lambda record: _natural(record.name))
 
     def add_micrographs(self, micrographs: Sequence[Micrograph]) -> int:
         """Add those that are not in the project yet; returns how many these were."""
@@ -158,13 +166,21 @@ class Project(Database):
         with self._writing() as db:
             return edit_log.commit(db, edit)
 
-    def undo(self, micrograph_id: int) -> Edit | None:
-        """Take back the last edit by hand; returns what was applied, or None if there is none."""
+    def commit_together(self, edits: Sequence[Edit]) -> None:
+        """Apply edits of several micrographs as one step, which is undone and redone as one."""
+        with self._writing() as db:
+            edit_log.commit_together(db, edits)
+
+    def undo(self, micrograph_id: int) -> Replayed:
+        """Take back a micrograph's last edit, an import on all of its micrographs; returns what was applied.
+
+        Nothing is done where the last was a picking.
+        """
         with self._reading(), self._writing() as db:
             return edit_log.undo(db, micrograph_id)
 
-    def redo(self, micrograph_id: int) -> Edit | None:
-        """Apply again what was undone last; returns it, or None if there is nothing."""
+    def redo(self, micrograph_id: int) -> Replayed:
+        """Apply again what was undone last on a micrograph, an import on all of its; returns it."""
         with self._reading(), self._writing() as db:
             return edit_log.redo(db, micrograph_id)
 

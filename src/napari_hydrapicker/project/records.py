@@ -34,7 +34,8 @@ class MicrographRecord:
     path : Path
         Where its file was last seen.
     name : str
-        The file's name without extension, with the frame's number in stacks.
+        The file's name without extension, with the frame's number in stacks, after as many of its folders as
+        tell it from the project's other micrographs.
     shape : (int, int)
         Rows and columns.
     pixel_size_angstrom : float or None
@@ -55,8 +56,9 @@ class MicrographRecord:
     status: Status
 
     def micrograph(self) -> Micrograph:
-        """Return it as a micrograph to be read."""
-        return Micrograph(self.path, self.shape, self.pixel_size_angstrom, self.frame, self.n_frames)
+        """Return it as a micrograph to be read, of the same name."""
+        folder = self.name.rpartition("/")[0]
+        return Micrograph(self.path, self.shape, self.pixel_size_angstrom, self.frame, self.n_frames, folder)
 
     @property
     def missing(self) -> bool:
@@ -66,12 +68,16 @@ class MicrographRecord:
 
 @dataclass(frozen=True)
 class MicrographRef:
-    """A micrograph to be picked: frame `frame`, from 0, of the file at `path`."""
+    """A micrograph to be picked: frame `frame`, from 0, of the file at `path`.
+
+    `folder` stands before its name where the window has another one of that name.
+    """
 
     id: int
     path: str
     frame: int
     pixel_size_angstrom: float
+    folder: str = ""
 
 
 @dataclass(frozen=True)

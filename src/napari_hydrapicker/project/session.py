@@ -6,7 +6,7 @@ of them; settings hold in this window even if they cannot be written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,6 @@ class Session(EditedProject):
 
     def __init__(self, fresh: Callable[[], PickSettings] = PickSettings) -> None:
         super().__init__()
-        self._frozen: dict[int, float] = {}
         self.passing = False
         self._fresh = fresh
         self.settings = fresh()
@@ -61,7 +60,6 @@ class Session(EditedProject):
         try:
             self._read_settings()
             self._read_labels(project)
-            self._frozen = {int(k): float(v) for k, v in project.setting("frozen_thresholds", {}).items()}
             self._read_records()
             last = project.setting("current", None)
         except ProjectError:
@@ -76,7 +74,7 @@ class Session(EditedProject):
         if self._project is None:
             return
         self._project.close()
-        self._project, self._records, self._frozen = None, {}, {}
+        self._project, self._records = None, {}
         self.passing = False
         self._forget_labels()
         self.current = None
@@ -103,7 +101,7 @@ class Session(EditedProject):
             frozen[micrograph_id] = self.settings.threshold_of(self.picker_of(micrograph_id))
         with self.project.together():
             self.project.set_status(micrograph_id, status)
-            self.project.set_setting("frozen_thresholds", {str(k): v for k, v in frozen.items()})
+            self._write_frozen(frozen)
         self._frozen = frozen
         self._change_record(micrograph_id, status=status)
         self.labels_changed.emit(micrograph_id)
@@ -214,20 +212,25 @@ class Session(EditedProject):
         """Mean score of the picks shown on a micrograph; NaN if there is none."""
         return self.counts.mean(micrograph_id, self.threshold(micrograph_id))
 
-    def put_picks(
-        self, micrograph_id: int, picks: Picks, kind: EditKind = EditKind.PICK, picker: str = ""
-    ) -> None:
+    def put_picks(self, micrograph_id: int, picks: Picks, picker: str = "") -> None:
         """Take in a picker's answer: it replaces untouched picks and leaves the user's edits.
 
         `picker` says who made the scores (`PickSettings.picker_key`).
         """
-        if micrograph_id in self._frozen and picker != self.picker_of(micrograph_id):
-            frozen = {**self._frozen, micrograph_id: self.settings.threshold_of(picker)}
-            self.project.set_setting("frozen_thresholds", {str(k): v for k, v in frozen.items()})
-            self._frozen = frozen
-        pixel_size = self._records[micrograph_id].pixel_size_angstrom or 1.0
-        distance = self.settings.distance_angstrom / pixel_size
-        self._take_picks(micrograph_id, picks, kind, distance, picker)
+        self._take(EditKind.PICK, {micrograph_id: picks}, picker)
+
+    def import_picks(self, picks: Mapping[int, Picks], picker: str) -> None:
+        """Take in picks of another program by micrograph number, all or none, as `put_picks` does.
+
+        One undo takes them back from all micrographs.
+        """
+        self._take(EditKind.IMPORT, picks, picker)
+
+    def _take(self, kind: EditKind, picks: Mapping[int, Picks], picker: str) -> None:
+        sizes = {number: self._records[number].pixel_size_angstrom or 1.0 for number in picks}
+        distance = self.settings.distance_angstrom
+        new = {number: (one, distance / sizes[number]) for number, one in picks.items()}
+        self._take_picks(new, kind, picker, self.settings.threshold_of(picker))
 
     def add(self, micrograph_id: int, yx_px: ArrayLike) -> NDArray[np.int64]:
         """Add picks (N, 2) by hand; returns the numbers of those that were added.

@@ -44,7 +44,10 @@ def corrected_micrographs(session: Session) -> tuple[CorrectedRef, ...]:
         kept = session.shown(record.id) if complete else np.isin(labels.source, _MARKED) & ~labels.deleted
         if not (complete or kept.any() or labels.deleted.any()):
             continue
-        reference = MicrographRef(record.id, str(record.path), record.frame, record.pixel_size_angstrom)
+        folder = record.micrograph().folder
+        reference = MicrographRef(
+            record.id, str(record.path), record.frame, record.pixel_size_angstrom, folder
+        )
         particles, rejected = _points(labels.yx[kept]), _points(labels.yx[labels.deleted])
         found.append(CorrectedRef(reference, particles, rejected, complete))
     return tuple(found)

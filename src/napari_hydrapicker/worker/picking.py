@@ -8,6 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,7 +120,8 @@ def open_reference(reference: MicrographRef) -> Micrograph:
         frames = open_micrographs(reference.path)
     if not 0 <= reference.frame < len(frames):
         raise MicrographError(f"{reference.path}: has no frame {reference.frame + 1} any more")
-    return frames[reference.frame].with_pixel_size(reference.pixel_size_angstrom)
+    found = replace(frames[reference.frame], folder=reference.folder)
+    return found.with_pixel_size(reference.pixel_size_angstrom)
 
 
 def first_look(picker: AnyPicker, request: PickRequest) -> tuple[AnyPicker, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def test_a_chosen_file_is_imported(
     assert told[0].startswith("2 picks imported on 1 micrograph")
     assert "Not here: other" in dock.pick.trouble.text()
     assert dock.session.count(dock.session.records[0].id) == 2
-    assert dock.pick.slider.title.text() == "Confidence of picks.csv"
+    wait(lambda: dock.pick.slider.title.text() == "Confidence of picks.csv")
     assert len(dock.canvas.picks.layer.data) == 2
 
 
@@ -130,7 +130,7 @@ def test_positions_upside_down_are_asked_about_and_turned_over(
     assert question.better.text() == "Turned over"
     assert "standard errors" in question.text.toolTip()
     assert dock.pick.is_open, "it is asked where it can be seen"
-    assert "choose in Pick" in told[-1]
+    assert "Choose in Pick" in told[-1]
     assert dock.session.total() == 0, "nothing is imported before the answer"
     question.better.click()
     for name, rows in _rows(dock).items():
@@ -192,7 +192,7 @@ def test_an_import_that_cannot_be_written_can_be_tried_again(
         raise ProjectError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(dock.session, "put_picks", full)
+        patch.setattr(dock.session, "import_picks", full)
         dock.pick.question.better.click()
     assert told[-1] == "the disk is full"
     assert not dock.pick.question.isHidden()
@@ -248,9 +248,9 @@ def test_images_are_looked_at_in_the_background(
 ) -> None:  # fmt: skip
     threads: list[threading.Thread] = []
 
-    def watched(*arguments: Any) -> Any:
+    def watched(*arguments: Any, **others: Any) -> Any:
         threads.append(threading.current_thread())
-        return check_frame(*arguments)
+        return check_frame(*arguments, **others)
 
     monkeypatch.setattr(importing, "check_frame", watched)
     formats.write({"m0": samples[0].picks, "m1": samples[1].picks}, tmp_path / "picks.csv", "csv")
@@ -259,3 +259,152 @@ def test_images_are_looked_at_in_the_background(
     assert "imported on 2 micrographs" in told[0], "they fit, and nothing is asked"
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
+
+
+# ---- long ones, several, and taken back
+
+
+class Slow:
+    """A check of positions that goes on until it is let go."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.begun: list[str] = []
+        self.ended: list[str] = []
+
+    def __call__(self, samples: Any, report: Callable[[int, int], None]) -> None:
+        self.begun.append("begun")
+        try:
+            while not self.gate.wait(0.01):
+                report(2, 5)
+        except BaseException as end:
+            self.ended.append(type(end).__name__)
+            raise
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
+    """Every frame check takes until it is let go, and has looked at two of five micrographs."""
+    made = Slow()
+    monkeypatch.setattr(importing, "check_frame", made)
+    yield made
+    made.gate.set()
+
+
+def test_an_import_shows_its_progress_and_can_be_cancelled(
+    dock: Any, told: list[str], slow: Slow, tmp_path: Path, wait: Wait
+) -> None:
+    formats.write({"m0": PICKS}, tmp_path / "picks.csv", "csv")
+    assert dock.pick.import_progress.isHidden()
+    dock.import_link.take(tmp_path / "picks.csv")
+    assert not dock.pick.import_progress.isHidden()
+    wait(lambda: dock.pick.import_progress.bar.format() == "2 of 5")
+    dock.pick.import_progress.cancel.click()
+    assert told == ["Cancelled: nothing imported from picks.csv"]
+    assert dock.pick.trouble.text() == told[0]
+    assert dock.pick.import_progress.isHidden()
+    wait(lambda: slow.ended == ["Stopped"])
+    assert dock.session.total() == 0
+    slow.gate.set()
+    dock.import_link.take(tmp_path / "picks.csv")
+    wait(lambda: len(told) == 2)
+    assert told[1].startswith("2 picks imported")
+
+
+def test_closing_does_not_wait_for_an_import(
+    dock: Any, told: list[str], slow: Slow, tmp_path: Path, wait: Wait
+) -> None:
+    formats.write({"m0": PICKS}, tmp_path / "picks.csv", "csv")
+    dock.import_link.take(tmp_path / "picks.csv")
+    wait(lambda: bool(slow.begun))
+    dock.close_session()
+    wait(lambda: slow.ended == ["Stopped"])
+    assert told == []
+
+
+def test_another_project_ends_the_import_into_the_one_before(
+    dock: Any, told: list[str], slow: Slow, tmp_path: Path, wait: Wait
+) -> None:
+    for name in ("one", "two"):
+        formats.write({"m0": PICKS}, tmp_path / f"{name}.csv", "csv")
+        dock.import_link.take(tmp_path / f"{name}.csv")
+    wait(lambda: bool(slow.begun))
+    dock.session.close()
+    wait(lambda: slow.ended == ["Stopped"])
+    assert dock.pick.import_progress.isHidden()
+    assert dock.pick.trouble.text() == ""
+    assert len(slow.begun) == 1, "the second is not wanted either"
+
+
+def test_what_was_imported_into_another_project_is_no_longer_said(
+    dock: Any, told: list[str], tmp_path: Path, wait: Wait
+) -> None:
+    formats.write({"m0": PICKS}, tmp_path / "picks.csv", "csv")
+    dock.import_link.take(tmp_path / "picks.csv")
+    wait(lambda: bool(told))
+    assert "imported" in dock.pick.trouble.text()
+    dock.session.close()
+    assert dock.pick.trouble.text() == ""
+
+
+def test_a_second_import_comes_after_the_first(
+    dock: Any, told: list[str], slow: Slow, tmp_path: Path, wait: Wait
+) -> None:
+    for i, name in enumerate(("one", "two")):
+        formats.write({f"m{i}": PICKS}, tmp_path / f"{name}.csv", "csv")
+        dock.import_link.take(tmp_path / f"{name}.csv")
+    dock.import_link.take(tmp_path / "two.csv")
+    dock.import_link.take(tmp_path / "one.csv")
+    assert told == [
+        *["two.csv is imported next: one.csv is being read"] * 2,
+        "one.csv is not imported twice: one.csv is being read",
+    ]
+    slow.gate.set()
+    wait(lambda: len(told) == 5)
+    assert [text.split(" (")[0] for text in told[3:]] == ["2 picks imported on 1 micrograph"] * 2
+    assert [dock.session.count(record.id) for record in dock.session.records] == [2, 2, 0]
+    assert dock.pick.trouble.text().count("imported on 1 micrograph") == 2, "both can be read"
+
+
+@pytest.mark.parametrize("answer", ["better", "not_at_all"])
+def test_a_second_import_waits_until_the_question_is_answered(
+    dock: Any, told: list[str], asked: dict[str, np.ndarray], tmp_path: Path, wait: Wait, answer: str
+) -> None:
+    formats.write({"m1": PICKS}, tmp_path / "other.csv", "csv")
+    question = dock.pick.question.text.text()
+    dock.opener.open([str(tmp_path / "other.csv")])
+    wait(lambda: "other.csv" in told[-1])
+    assert told[-1] == "other.csv is imported next: first choose in Pick how picks.csv is imported"
+    assert dock.pick.question.text.text() == question
+    assert dock.pick.trouble.text() == "Next: other.csv"
+    assert dock.session.total() == 0
+    getattr(dock.pick.question, answer).click()
+    wait(lambda: told[-1].startswith("2 picks imported on 1 micrograph"))
+    of_first = len(asked["m0"]) + len(asked["m2"]) if answer == "better" else 0
+    assert dock.session.total() == of_first + 2, "the second replaces the first on m1"
+
+
+def test_an_import_is_undone_and_redone_with_a_key(
+    dock: Any, told: list[str], asked: dict[str, np.ndarray], wait: Wait
+) -> None:
+    for record in dock.session.records:
+        dock.session.put_picks(record.id, PICKS, picker="hydra/generic")
+    before = _rows(dock)
+    dock.pick.question.better.click()
+    assert "(Ctrl+Z undoes it)" in told[-1]
+    imported = _rows(dock)
+    dock.correct.undo.click()
+    assert _rows(dock) == before
+    assert told[-1] == "The import of picks.csv is undone on 3 micrographs (Ctrl+Shift+Z redoes it)"
+    assert dock.pick.trouble.text() == told[-1], "not what was said when it was imported"
+    wait(lambda: dock.pick.slider.title.text() == "Confidence of HydraPicker")
+    assert len(dock.canvas.picks.layer.data) == len(before["m0"])
+    dock.correct.redo.click()
+    assert _rows(dock) == imported
+    wait(lambda: dock.pick.slider.title.text() == "Confidence of picks.csv")
+    assert told[-1] == "The import of picks.csv is done again on 3 micrographs (Ctrl+Z undoes it)"
+    m1 = dock.session.records[1].id
+    dock.session.delete(m1, dock.session.labels(m1).id[:1])
+    dock.correct.undo.click()
+    assert told[-1].endswith("but not on m1, changed or marked complete since: undo that there first")
+    assert len(_rows(dock)["m1"]) == len(imported["m1"]) - 1

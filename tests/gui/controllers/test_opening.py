@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mrcfile
 import pytest
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
@@ -40,6 +41,27 @@ def test_chosen_files_open(dock: Any, folder: Path, wait: Wait, monkeypatch: pyt
     dock.opener.ask("files")
     wait(lambda: dock.canvas.micrograph_id is not None)
     assert [r.name for r in dock.session.records] == ["m0", "m2"]
+
+
+@pytest.mark.filterwarnings("ignore:.*along y, so that neither is taken")
+def test_pixels_that_are_not_square_are_said_to_be_so(dock: Any, folder: Path, wait: Wait) -> None:
+    dock.session.close()
+    (folder / "micrographs.hydrapicker").unlink()
+    said: list[str] = []
+    dock.opener.problem.connect(said.append)
+    for names in (("m1",), ("m0", "m1")):
+        for name in names:
+            with mrcfile.open(folder / f"{name}.mrc", "r+") as file:
+                file.voxel_size = (1.5, 1.8, 1.0)
+        dock.opener.open([str(folder)])
+        wait(lambda: dock.canvas.micrograph_id is not None)
+        dock.session.close()
+        (folder / "micrographs.hydrapicker").unlink()
+    why = "the file states 1.5 A a pixel along x, but 1.8 A along y"
+    assert said == [
+        f"m1 has no pixel size: {why}; enter it in the table",
+        f"2 micrographs have no pixel size (m0: {why}): select them, enter it in the table",
+    ]
 
 
 def test_a_project_begins_where_the_user_says(

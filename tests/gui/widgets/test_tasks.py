@@ -1,12 +1,14 @@
 """Work off the GUI thread."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from qtpy.QtTest import QTest
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.gui.widgets.tasks import Tasks
+from napari_hydrapicker.gui.widgets.tasks import Report, Stopped, Tasks
 
 
 @pytest.fixture
@@ -54,3 +56,83 @@ def test_nothing_is_delivered_after_closing(tasks: Tasks) -> None:
     tasks.close()
     assert results == []
     assert not [t for t in threading.enumerate() if t.name.startswith("hydrapicker-task")]
+
+
+def test_closing_waits_for_what_may_be_writing(tasks: Tasks) -> None:
+    begun, done = threading.Event(), []
+
+    def write() -> None:
+        begun.set()
+        time.sleep(0.3)
+        done.append("written")
+
+    tasks.run("a", write, lambda _: None)
+    assert begun.wait(10)
+    tasks.close()
+    assert done == ["written"]
+
+
+def _endless(report: Report, begun: threading.Event, ends: list[str]) -> None:
+    begun.set()
+    try:
+        while True:
+            report(1, 3)
+            time.sleep(0.005)
+    except Stopped:
+        ends.append("stopped")
+        raise
+
+
+@pytest.mark.parametrize("how", ["stop", "newer", "close"])
+def test_work_that_looks_is_stopped(tasks: Tasks, wait: Callable[..., None], how: str) -> None:
+    begun, ends, told = threading.Event(), [], []
+    tasks.run_stoppable(
+        "a", lambda report: _endless(report, begun, ends), told.append, lambda *how: told.append(how)
+    )
+    assert begun.wait(10)
+    wait(lambda: bool(told))
+    if how == "stop":
+        tasks.stop("a")
+        assert not tasks.busy
+    elif how == "newer":
+        tasks.run("a", lambda: "new", told.append)
+    else:
+        tasks.close()
+    wait(lambda: bool(ends))
+    if how == "newer":
+        wait(lambda: told[-1] == "new")
+    else:
+        told.append("last")
+        QTest.qWait(50)
+        assert told[-1] == "last", "nothing more is heard of it"
+    assert set(told[:-1]) == {(1, 3)}
+
+
+def test_closing_does_not_wait_for_work_that_can_be_stopped(tasks: Tasks) -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def look(report: Report) -> None:
+        begun.set()
+        gate.wait(60)  # as where a file comes from a slow disk
+        report(0, 1)
+
+    tasks.run_stoppable("a", look, lambda _: None, lambda *_: None)
+    assert begun.wait(10)
+    start = time.monotonic()
+    tasks.close()
+    assert time.monotonic() - start < 10
+    gate.set()
+
+
+def test_work_that_can_be_stopped_gives_its_result(tasks: Tasks, wait: Callable[..., None]) -> None:
+    told: list[object] = []
+
+    def work(report: Report) -> str:
+        report(0, 2)
+        report(1, 2)
+        return "result"
+
+    tasks.run_stoppable("a", work, told.append, lambda *how: told.append(how))
+    wait(lambda: len(told) == 3)
+    assert told == [(0, 2), (1, 2), "result"]
+    assert not tasks.busy

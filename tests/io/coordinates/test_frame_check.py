@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import mrcfile
 import numpy as np
 import pytest
 
 from napari_hydrapicker.io import coordinates as formats
-from napari_hydrapicker.io.coordinates.frame_check import MIN_PICKS, READINGS, Reading, check_frame
-from napari_hydrapicker.io.micrograph import open_micrograph
+from napari_hydrapicker.io.coordinates.frame_check import (
+    MIN_PICKS,
+    READINGS,
+    FrameCheck,
+    Reading,
+    check_frame,
+)
+from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.picks import Picks
 
 SHAPE = (700, 1000)
@@ -134,6 +142,103 @@ def test_micrographs_that_disagree_are_told_apart() -> None:
     assert check.doubtful
     assert (check.best, check.others) == (Reading(), {Reading(scale=0.5): 1})
     assert "they fit as they stand in the file on 2, scaled by 0.5 on 1; read these apart" in check.message()
+
+
+def test_micrographs_that_disagree_are_named(tmp_path: Path) -> None:
+    samples = []
+    for i, reading in enumerate([Reading()] * 3 + [Reading(flip_y=True)] * 4 + [Reading(scale=2)]):
+        image, picks = micrograph(MIN_PICKS, seed=(3, 4, 6)[i % 3])
+        with mrcfile.new(tmp_path / f"m{i}.mrc") as file:
+            file.set_data(image)
+        samples.append((open_micrograph(tmp_path / f"m{i}.mrc"), as_in_a_file(reading, picks)))
+    check = check_frame(samples)
+    assert check is not None
+    assert check.best == Reading(flip_y=True)
+    said = check.message()
+    assert "on all of 8 micrographs that were looked at" in said
+    assert "turned upside down on 4, as they stand in the file on 3 (m0, m1, m2), scaled by 2 on 1 (m7)" in (
+        said
+    )
+    many = FrameCheck(
+        160, 8, check.fits, Reading(scale=2), by_micrograph=check.by_micrograph, names=(*"abcdefgh",)
+    )
+    assert "turned upside down on 4 (d, e, f and 1 more)" in many.message()
+
+
+class Counted(Micrograph):
+    """Counts how often its pixels are read."""
+
+    read: ClassVar[list[str]] = []
+
+    def pixels(self) -> np.ndarray:
+        self.read.append(self.stem)
+        return super().pixels()
+
+
+@pytest.fixture
+def counted(tmp_path: Path) -> Iterator[list[tuple[Micrograph, Picks]]]:
+    """Three micrographs that count their reading, with picks upside down."""
+    samples: list[tuple[Micrograph, Picks]] = []
+    for seed in (3, 4, 6):
+        image, picks = micrograph(MIN_PICKS, seed=seed)
+        with mrcfile.new(tmp_path / f"{seed}.mrc") as file:
+            file.set_data(image)
+        one = Counted(tmp_path / f"{seed}.mrc", SHAPE, None)
+        samples.append((one, as_in_a_file(Reading(flip_y=True), picks)))
+    Counted.read.clear()
+    yield samples
+    Counted.read.clear()
+
+
+def test_each_micrograph_is_read_once_and_progress_is_told(counted: list[tuple[Micrograph, Picks]]) -> None:
+    told: list[tuple[int, int]] = []
+    check = check_frame(counted, report=lambda done, total: told.append((done, total)))
+    assert check is not None
+    assert check.best == Reading(flip_y=True)
+    assert Counted.read == ["3", "4", "6"]
+    assert sorted(told) == told
+    assert {(0, 3), (1, 3), (2, 3)} <= set(told)
+
+
+@pytest.mark.parametrize("calls", range(1, 7))
+def test_a_check_can_be_stopped_at_every_step(counted: list[tuple[Micrograph, Picks]], calls: int) -> None:
+    class Stop(Exception):
+        pass
+
+    left = calls
+
+    def report(done: int, total: int) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            raise Stop
+
+    with pytest.raises(Stop):
+        check_frame(counted, report=report)
+    assert len(Counted.read) == calls // 2, "what comes after is not read"
+
+
+def test_particles_that_only_the_finest_image_shows_are_told_apart() -> None:
+    """Of 5 pixels across on 700 x 1000: the coarse images, which are looked at first, do not tell."""
+    rng = np.random.default_rng(8)
+    image = rng.normal(100, 10, SHAPE).astype(np.float32)
+    rows, cols = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    yx = np.round(rng.uniform(0, 1, (60, 2)) ** (1.5, 1) * (np.array(SHAPE) - 1))
+    for y, x in yx:
+        image[(rows - y) ** 2 + (cols - x) ** 2 < 5] -= 3.4
+    for reading in READINGS[:4]:
+        check = check_frame([(image, as_in_a_file(reading, Picks(yx)))])
+        assert check is not None
+        assert check.best == reading
+
+
+def test_what_is_no_number_spoils_nothing() -> None:
+    image, picks = micrograph(30, seed=3)
+    image[::7, ::5] = np.nan
+    image[:100, 200:260] = np.inf
+    check = check_frame([(image, as_in_a_file(Reading(flip_y=True), picks))])
+    assert check is not None
+    assert check.best == Reading(flip_y=True)
 
 
 @pytest.mark.parametrize("pixels", [np.zeros(SHAPE), np.full(SHAPE, np.nan), np.zeros((1, 1)), np.eye(9)])

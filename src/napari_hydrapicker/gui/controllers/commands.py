@@ -7,13 +7,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.gui.controllers.picking import PickJobs
 from napari_hydrapicker.gui.layers.canvas import Canvas
 from napari_hydrapicker.gui.widgets.micrograph_table import MicrographTable
 from napari_hydrapicker.gui.widgets.parts import inform, warn
+from napari_hydrapicker.project.edits import Replayed
+from napari_hydrapicker.project.importing import replayed_import
 from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.worker.messages import Estimated
@@ -26,7 +28,14 @@ class Commands(QObject):
 
     What changes a micrograph acts on the one that is on the canvas: while the next one is being loaded, the
     session's current one is not yet to be seen.
+
+    Signals
+    -------
+    import_replayed (str)
+        What an undo or redo has done to an import, most of which is not on the canvas.
     """
+
+    import_replayed = Signal(str)
 
     def __init__(
         self,
@@ -87,12 +96,12 @@ class Commands(QObject):
         self.attempt(lambda: self._session.set_current(number))
 
     def undo(self) -> None:
-        """Undo the last correction of the micrograph on the canvas."""
-        self._on_canvas(self._session.undo)
+        """Undo the last correction of the micrograph on the canvas, or the last import."""
+        self.attempt(lambda: self._replay(self._session.undo, undone=True))
 
     def redo(self) -> None:
         """Redo it."""
-        self._on_canvas(self._session.redo)
+        self.attempt(lambda: self._replay(self._session.redo, undone=False))
 
     def toggle_complete(self) -> None:
         """Mark the micrograph on the canvas as corrected throughout, or take the mark back."""
@@ -120,6 +129,13 @@ class Commands(QObject):
             action()
         except HydraPickerError as error:
             warn(str(error))
+
+    def _replay(self, step: Callable[[int | None], Replayed], undone: bool) -> None:
+        """Undo or redo; of an import the user reads what was done."""
+        if self._session.is_open:
+            text = replayed_import(step(self._canvas.micrograph_id), self._session.records, undone)
+            if text:
+                self.import_replayed.emit(text)
 
     def _on_canvas(self, action: Callable[[int], Any]) -> None:
         number = self._canvas.micrograph_id

@@ -1,12 +1,13 @@
 """Brings picks of other programs into the project: by a button, by a drop, or where a folder has some.
 
-Reading them and holding them against the images takes seconds and is done in the background. Where the images
-speak for another reading, nothing is imported until the user has said how; meanwhile he can do what he likes.
+Reading them and holding them against the images takes seconds and is done in the background; it can be
+cancelled, and the window does not wait for it. Where the images speak for another reading, nothing is
+imported until the user has said how; meanwhile he can do what he likes. Imports come one after the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
@@ -14,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_hydrapicker.errors import HydraPickerError, ProjectError
 from napari_hydrapicker.gui.sections.pick import PickSection
-from napari_hydrapicker.gui.widgets.tasks import Tasks
+from napari_hydrapicker.gui.widgets.tasks import Report, Tasks
 from napari_hydrapicker.io.coordinates.frame_check import Reading
 from napari_hydrapicker.project.importing import ImportPlan, coordinates_beside, plan_import, run_import
 from napari_hydrapicker.project.recent import Recent
@@ -22,6 +23,7 @@ from napari_hydrapicker.project.records import MicrographRecord
 from napari_hydrapicker.project.session import Session
 
 _PURPOSE = "import"
+_TASK = "import"
 
 
 class ImportLink(QObject):
@@ -45,9 +47,13 @@ class ImportLink(QObject):
         self._session, self._tasks, self._recent = session, tasks, recent
         self._section, self._window = section, parent
         self._project: Path | None = None
+        self._read: Path | None = None  # what is being read
         self._asked: ImportPlan | None = None  # what is not imported until its question is answered
+        self._waiting: list[Path] = []  # what comes after it
+        self._said: list[str] = []  # what came of those before
         section.import_requested.connect(self.ask)
-        section.offer_taken.connect(self._take_offer)
+        section.import_cancelled.connect(self._cancel)
+        section.offer_taken.connect(self.take)
         section.question.answered.connect(self._answer)
         session.micrographs_changed.connect(self._on_project)
 
@@ -65,35 +71,68 @@ class ImportLink(QObject):
             self.take(Path(path))
 
     def take(self, path: Path) -> None:
-        """Import a file or a folder of picks."""
-        if self._is_possible():
-            records = self._session.records
-            self._section.say(f"Reading {path.name} and holding its positions against the images…")
-            self._tasks.run(
-                "import", lambda: _planned(path, records), self._consider(self._session.project.path)
+        """Import a file or a folder of picks, after those that were to be imported before."""
+        if not self._is_possible():
+            return
+        if self._asked is not None:
+            self._wait(
+                path, self._asked.path, f"first choose in Pick how {self._asked.path.name} is imported"
             )
+        elif self._read is not None:
+            self._wait(path, self._read, f"{self._read.name} is being read")
+        else:
+            self._said = []
+            self._begin(path)
 
-    def _consider(self, project: Path) -> Callable[[ImportPlan | HydraPickerError], None]:
-        def consider(plan: ImportPlan | HydraPickerError) -> None:
-            if not self._session.is_open or self._session.project.path != project:
-                self._section.say("")
-                return  # another one has been opened meanwhile: its micrographs have the same numbers
-            if isinstance(plan, HydraPickerError):
-                self._section.say(str(plan))
-                self.problem.emit(str(plan))
-            elif plan.question:
-                self._ask_how(plan)
-            else:
-                self._import(plan)
+    def note(self, text: str) -> None:
+        """Say what has become of an import since, in place of what was said of it."""
+        self._said = [text]
+        self._say()
+        self.told.emit(text)
 
-        return consider
+    def _wait(self, path: Path, before: Path, why: str) -> None:
+        """Import something later on; once, however often it is asked for."""
+        if path == before:
+            self.told.emit(f"{path.name} is not imported twice: {why}")
+            return
+        if path not in self._waiting:
+            self._waiting.append(path)
+        self._say()
+        self.told.emit(f"{path.name} is imported next: {why}")
+
+    def _begin(self, path: Path) -> None:
+        self._read, records = path, self._session.records
+        self._say()
+        self._section.show_import(0, 0)
+        self._tasks.run_stoppable(
+            _TASK, lambda report: _planned(path, records, report), self._consider, self._section.show_import
+        )
+
+    def _consider(self, plan: ImportPlan | HydraPickerError) -> None:
+        self._read = None
+        self._section.end_import()
+        if isinstance(plan, HydraPickerError):
+            self._end(str(plan), self.problem)
+        elif plan.question:
+            self._ask_how(plan)
+        else:
+            self._import(plan)
+
+    def _cancel(self) -> None:
+        if self._read is None:
+            return
+        name = self._read.name
+        self._tasks.stop(_TASK)
+        self._read = None
+        self._section.end_import()
+        self._end(f"Cancelled: nothing imported from {name}", self.told)
 
     def _ask_how(self, plan: ImportPlan) -> None:
         self._asked = plan
-        self._section.say("")
+        self._say()
         self._section.question.ask(plan)
         self._section.set_open(True)
-        self.problem.emit(f"{plan.question}: choose in Pick how they are imported")
+        self.problem.emit(f"{plan.question}. Choose in Pick how they are imported")
 
     def _answer(self, reading: Reading | None) -> None:
         if self._asked is None:
@@ -101,10 +140,9 @@ class ImportLink(QObject):
         if reading is not None:
             self._import(self._asked.read_as(reading))
             return
-        text = f"Nothing imported: {self._asked.path.name} is as it was, and can be imported later"
+        name = self._asked.path.name
         self._withdraw()
-        self._section.say(text)
-        self.told.emit(text)
+        self._end(f"Nothing imported: {name} is as it was, and can be imported later", self.told)
 
     def _withdraw(self) -> None:
         self._asked = None
@@ -114,13 +152,30 @@ class ImportLink(QObject):
         try:
             run_import(plan, self._session)
         except HydraPickerError as error:
-            self._section.say(str(error))
+            if self._asked is None:
+                self._end(str(error), self.problem)
+                return
+            self._said.append(str(error))
+            self._say()
             self.problem.emit(str(error))
-            return  # a question stays: what could not be written can be tried again
+            return  # the question stays: what could not be written can be tried again
         self._withdraw()
         self._section.show_offer(None)
-        self._section.say(plan.summary())
-        self.told.emit(plan.summary())
+        self._end(plan.summary(), self.told)
+
+    def _end(self, text: str, signal: Signal) -> None:
+        """Say what came of an import, and go on with the next."""
+        self._said.append(text)
+        self._say()
+        signal.emit(text)
+        if self._waiting:
+            self._begin(self._waiting.pop(0))
+
+    def _say(self) -> None:
+        """Say what came of imports, which one is being read, and what comes next; a question says itself."""
+        now = [] if self._read is None else [f"Reading {self._read.name} and comparing it with the images…"]
+        then = [f"Next: {', '.join(path.name for path in self._waiting)}"] if self._waiting else []
+        self._section.say("\n".join([*self._said, *now, *then]))
 
     def _is_possible(self) -> bool:
         try:
@@ -131,30 +186,40 @@ class ImportLink(QObject):
             return False
         return True
 
+    def _drop_all(self) -> None:
+        """Want nothing any more of what was to be imported into another project, and say nothing of it."""
+        something = bool(self._read or self._asked or self._said)
+        self._tasks.stop(_TASK)
+        self._read = None
+        self._section.end_import()
+        self._waiting.clear()
+        self._said = []
+        self._withdraw()
+        self._section.show_offer(None)
+        if something:
+            self._say()
+
     def _on_project(self) -> None:
         """Look whether a folder that was opened has picks beside its micrographs."""
         path = self._session.project.path if self._session.is_open else None
         if path is None or not self._session.records:
             self._project = None
-            self._withdraw()
-            self._section.show_offer(None)
+            self._drop_all()
         elif path != self._project:
             self._project = path
-            self._withdraw()
-            self._section.show_offer(None)
+            self._drop_all()
             records, folder = self._session.records, self._session.records[0].path.parent
             if not self._session.read_only:
                 self._tasks.run(
                     "offer", lambda: coordinates_beside(folder, records), self._section.show_offer
                 )
 
-    def _take_offer(self, path: Path) -> None:
-        self.take(path)
 
-
-def _planned(path: Path, records: Sequence[MicrographRecord]) -> ImportPlan | HydraPickerError:
+def _planned(
+    path: Path, records: Sequence[MicrographRecord], report: Report
+) -> ImportPlan | HydraPickerError:
     """Plan an import, or return why it cannot be: that has to be said where "reading" is said."""
     try:
-        return plan_import(path, records)
+        return plan_import(path, records, report)
     except HydraPickerError as error:
         return error

@@ -25,6 +25,7 @@ from napari_hydrapicker.io.micrograph import Micrograph, open_micrographs
 from napari_hydrapicker.project.importing import holds_coordinates
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.recent import Recent
+from napari_hydrapicker.project.records import MicrographRecord
 from napari_hydrapicker.project.session import Session
 
 if TYPE_CHECKING:
@@ -176,11 +177,9 @@ class Opener(QObject):
             self._use(Project.open(path) if path.exists() else Project.create(path))
         if micrographs and not self._session.read_only:
             self._session.add_micrographs(micrographs)
-        unknown = sum(record.pixel_size_angstrom is None for record in self._session.records)
+        unknown = [record for record in self._session.records if record.pixel_size_angstrom is None]
         if unknown:
-            self.problem.emit(
-                f"{unknown} micrographs state no pixel size: select them, enter it in the table"
-            )
+            self.problem.emit(_without_pixel_size(unknown))
 
     def _use(self, project: Project) -> None:
         self._session.use(project)
@@ -206,6 +205,16 @@ class Opener(QObject):
             action()
         except HydraPickerError as error:
             self.problem.emit(str(error))
+
+
+def _without_pixel_size(records: Sequence[MicrographRecord]) -> str:
+    """Say that micrographs have no pixel size, why the first one has none, and what to do."""
+    first, why = records[0].name, records[0].micrograph().why_no_pixel_size()
+    if len(records) == 1:
+        return f"{first} has no pixel size: {why}; enter it in the table"
+    return (
+        f"{len(records)} micrographs have no pixel size ({first}: {why}): select them, enter it in the table"
+    )
 
 
 def _from_layer(

@@ -59,7 +59,7 @@ class CorrectSection(Section):
         for one in self._tools.values():
             self._group.addButton(one)
         self.add(row(list(self._tools.values())))
-        self.undo = button("Undo", "Undo the last correction (Ctrl+Z)", self.undo_requested.emit)
+        self.undo = button("Undo", "Undo the last correction or import (Ctrl+Z)", self.undo_requested.emit)
         self.redo = button("Redo", "Redo it (Ctrl+Shift+Z)", self.redo_requested.emit)
         self.complete = button(
             "Complete",

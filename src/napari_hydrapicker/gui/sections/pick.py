@@ -43,6 +43,8 @@ class PickSection(Section):
         "this", "selected" or "all".
     import_requested (str)
         Picks are to be brought in from a "file" or a "folder".
+    import_cancelled ()
+        The import that is being prepared is not wanted.
     offer_taken (Path)
         The picks that were offered are wanted.
     problem (str)
@@ -51,6 +53,7 @@ class PickSection(Section):
 
     pick_requested = Signal(str)
     import_requested = Signal(str)
+    import_cancelled = Signal()
     offer_taken = Signal(object)
     problem = Signal(str)
 
@@ -91,6 +94,15 @@ class PickSection(Section):
         if folder is not None:
             self._offer_text.setText("This folder has picks of them")
             self.offer.setToolTip(str(folder))
+
+    def show_import(self, done: int, total: int) -> None:
+        """Show how many micrographs an import has looked at; of 0 while that is not known."""
+        self.import_progress.set_progress(done, total, float("nan"))
+        self.import_progress.setVisible(True)
+
+    def end_import(self) -> None:
+        """Show no longer that an import is being prepared."""
+        self.import_progress.setVisible(False)
 
     def say(self, text: str) -> None:
         """Say what came of it, for longer than a notification is there; "" for nothing."""
@@ -140,6 +152,10 @@ class PickSection(Section):
             menu.addAction(text).triggered.connect(partial(self.import_requested.emit, what))
         self.importing.setMenu(menu)
         self.add(self.importing)
+        self.import_progress = LiveProgress()
+        self.import_progress.cancelled.connect(self.import_cancelled)
+        self.import_progress.setVisible(False)
+        self.add(self.import_progress)
         self._offer_text = MiddleLabel()
         take = button("Import them", "Bring them in, to be corrected", self._take_offer)
         self.offer = row([self._offer_text, take], widest=0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -123,7 +123,9 @@ class _Found(NamedTuple):
     picks: Picks
 
 
-def read_folder(folder: str | Path, shape_of: ShapeOf | None = None) -> dict[Key, Picks]:
+def read_folder(
+    folder: str | Path, shape_of: ShapeOf | None = None, before_each: Callable[[], object] | None = None
+) -> dict[Key, Picks]:
     """Read all coordinate files in a folder and its sub-folders, or one single file.
 
     Parameters
@@ -132,6 +134,8 @@ def read_folder(folder: str | Path, shape_of: ShapeOf | None = None) -> dict[Key
         The folder or file.
     shape_of : callable, optional
         See `coordinates.read`.
+    before_each : callable, optional
+        Is called before each file of a folder; what it raises ends the reading.
 
     Raises
     ------
@@ -144,7 +148,7 @@ def read_folder(folder: str | Path, shape_of: ShapeOf | None = None) -> dict[Key
     LeftOutWarning
         If a file with a coordinate file's extension is none.
     """
-    content = scan_folder(folder, shape_of=shape_of)
+    content = scan_folder(folder, shape_of=shape_of, before_each=before_each)
     if content.problems:
         more = f" (and {len(content.problems) - 1} more problems)" if len(content.problems) > 1 else ""
         raise CoordinateFileError(content.problems[0] + more)
@@ -192,13 +196,16 @@ def read_matched(path: Path, micrographs: Sequence[Micrograph]) -> tuple[list[Pi
 
 
 def scan_folder(
-    folder: str | Path, format: str | None = None, shape_of: ShapeOf | None = None
+    folder: str | Path,
+    format: str | None = None,
+    shape_of: ShapeOf | None = None,
+    before_each: Callable[[], object] | None = None,
 ) -> FolderContent:
     """Read what can be read of a folder and its sub-folders, or one single file.
 
     Parameters
     ----------
-    folder, shape_of
+    folder, shape_of, before_each
         As of `read_folder`.
     format : str, optional
         Of the files; by default recognised by content.
@@ -216,8 +223,9 @@ def scan_folder(
         found = formats.read_paths(folder, single, shape_of)
         picks = {_key("", name, path): found[path] for path, name in _named(found, single)}
         return FolderContent(picks, 1, [], [], [])
+    look = before_each or (lambda: None)
     files = _candidates(folder)
-    kinds, left_out, problems = _kinds(files, format)
+    kinds, left_out, problems = _kinds(files, format, look)
     if not kinds:
         known = ", ".join(sorted(formats.EXTENSIONS))
         refused = "".join(f"; {line}" for line in (problems + left_out)[:1])
@@ -225,6 +233,7 @@ def scan_folder(
     stated, kinds = _listed(kinds)
     gathered: defaultdict[Key, list[_Found]] = defaultdict(list)
     for path, kind in kinds.items():
+        look()
         try:
             found = formats.read_paths(path, kind, shape_of)
         except HydraPickerError as error:
@@ -261,13 +270,16 @@ def _is_relions(path: Path) -> bool:
     return _OF_RELION.fullmatch(path.name) is not None
 
 
-def _kinds(files: Iterable[Path], format: str | None) -> tuple[dict[Path, str], list[str], list[str]]:
+def _kinds(
+    files: Iterable[Path], format: str | None, look: Callable[[], object]
+) -> tuple[dict[Path, str], list[str], list[str]]:
     """Tell the files' formats; what holds no positions is left out, what holds them and is not read a "
     "problem."""
     kinds: dict[Path, str] = {}
     left_out: list[str] = []
     problems: list[str] = []
     for path in files:
+        look()
         try:
             kinds[path] = formats.detect(path) if format is None else format
         except NotCoordinatesError as error:

@@ -12,7 +12,7 @@ Nothing here needs Qt, a network or the particle's diameter.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
+from napari_hydrapicker.io.names import micrograph_stem
 from napari_hydrapicker.picks import Picks
 
 Image = Micrograph | Path | str | NDArray[Any]
@@ -45,6 +46,14 @@ _CLEAR_T = 6.0
 _CLEARLY_BETTER_T = 2.5
 _MIN_EFFECT = 0.4  # the contrast in standard deviations: a bias that only numbers make significant is none
 _MOST_OUTSIDE = 0.1
+
+# What makes it needless to look at the finest images.
+_SURE_T = 10.0
+_SURE_TIMES = 2.0  # as much as the second best reading
+
+_AT_ONCE_PX = 2**18
+_FOR_MEDIAN = 256  # rows and columns
+_FEW = 3  # names that fit into a message
 
 
 @dataclass(frozen=True)
@@ -134,6 +143,8 @@ class FrameCheck:
         How they are read now.
     by_micrograph : tuple of Reading or None
         What fits each of those that were looked at; None where it shows too little.
+    names : tuple of str
+        What these are called; "" where one has no name.
     """
 
     n_picks: int
@@ -142,6 +153,7 @@ class FrameCheck:
     best: Reading
     given: Reading = Reading()
     by_micrograph: tuple[Reading | None, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def as_given(self) -> Fit:
@@ -171,11 +183,11 @@ class FrameCheck:
             return ""
         now = "as read" if self.given.as_read else "in the way given"
         if self.others:
-            fit = {self.best: self.by_micrograph.count(self.best), **self.others}
-            readings = ", ".join(f"{self._way(one)} on {n}" for one, n in fit.items())
+            readings = [f"{self._way(self.best)} on {self.by_micrograph.count(self.best)}"]
+            readings += [f"{self._way(one)} on {self._on(one)}" for one in self.others]
             return (
-                f"the positions are not read in one way on all of {self.n_micrographs} micrographs: they fit "
-                f"{readings}; read these apart"
+                f"the positions are not read in one way on all of {self.n_micrographs} micrographs that were "
+                f"looked at: they fit {', '.join(readings)}; read these apart"
             )
         best, own = self.fits[self.best], self.as_given
         outside = self.n_picks - own.inside
@@ -188,30 +200,42 @@ class FrameCheck:
             f"{own.t:.1f} standard errors {now}, {best.t:.1f} in that way; {how or f'if it is right, {what}'}"
         )
 
+    def _on(self, reading: Reading) -> str:
+        """On how many micrographs a reading fits, and on which."""
+        found = [i for i, one in enumerate(self.by_micrograph) if one == reading]
+        names = [self.names[i] for i in found if i < len(self.names) and self.names[i]]
+        if not names:
+            return str(len(found))
+        more = f" and {len(found) - _FEW} more" if len(names) > _FEW else ""
+        return f"{len(found)} ({', '.join(names[:_FEW])}{more})"
+
     @staticmethod
     def _way(reading: Reading) -> str:
         return "as they stand in the file" if reading.as_read else reading.description
 
 
-@dataclass(frozen=True)
-class _Look:
-    """What one micrograph shows at its positions: contrasts by size, and how many lie on it, by reading."""
-
-    n_picks: int
-    contrasts: dict[Reading, list[NDArray[np.float64]]]
-    inside: dict[Reading, int]
+Report = Callable[[int, int], object]
 
 
-def check_frame(samples: Iterable[tuple[Image, Picks]], given: Reading | None = None) -> FrameCheck | None:
+def check_frame(
+    samples: Iterable[tuple[Image, Picks]], given: Reading | None = None, report: Report | None = None
+) -> FrameCheck | None:
     """Hold positions against their micrographs, in every reading.
+
+    Coarse images are looked at first: particles are seldom so small that these do not tell, and the finest
+    one takes longer than all others together.
 
     Parameters
     ----------
     samples : iterable of (micrograph, Picks)
         Micrographs as `Micrograph`, file or array (H, W), each with its picks, centres in pixels of it. At
-        most `MAX_MICROGRAPHS` are opened, those with most picks; takes about half a second for each.
+        most `MAX_MICROGRAPHS` are opened, those with most picks, and each of them once; takes about a tenth
+        of a second for each.
     given : Reading, optional
         How the picks are going to be read; by default as they are.
+    report : callable, optional
+        Is told how many micrographs are done, and of how many, several times for each of them; what it
+        raises ends the check.
 
     Returns
     -------
@@ -223,67 +247,131 @@ def check_frame(samples: Iterable[tuple[Image, Picks]], given: Reading | None = 
     MicrographError
         If a micrograph cannot be read.
     """
-    chosen = sorted(((one, picks) for one, picks in samples if len(picks)), key=lambda pair: -len(pair[1]))
-    chosen = chosen[:MAX_MICROGRAPHS]
+    chosen = [(one, picks) for one, picks in samples if len(picks)]
+    most = sorted(range(len(chosen)), key=lambda i: -len(chosen[i][1]))[:MAX_MICROGRAPHS]
+    chosen = [chosen[i] for i in sorted(most)]
     if sum(len(picks) for _, picks in chosen) < MIN_PICKS:
         return None
+    tell = report or (lambda _done, _total: None)
     given = given or Reading()
     readings = READINGS if given in READINGS else (given, *READINGS)
-    looks = [_look(image, picks, readings) for image, picks in chosen]
+    looks: list[_Look] = []
+    for done, (image, picks) in enumerate(chosen):
+        tell(done, len(chosen))
+        pixels = _pixels(image)
+        tell(done, len(chosen))
+        looks.append(_Look(_name_of(image), _Pyramid(pixels), picks, readings))
+        for level in range(1, _LEVELS):
+            looks[-1].add(level)
+    if not all(_is_sure(one, given) for one in (looks, *_tellable(looks))):
+        for look in looks:
+            tell(len(chosen), len(chosen))
+            look.add(0)
     fits, together = _judge(looks, given)
-    each = tuple(_judge([look], given)[1] if look.n_picks >= MIN_PICKS else None for look in looks)
+    each = tuple(_judge([one], given)[1] if one.n_picks >= MIN_PICKS else None for one in looks)
     counts = Counter(one for one in each if one is not None)
     best = counts.most_common(1)[0][0] if len(counts) > 1 else together or given
-    return FrameCheck(sum(look.n_picks for look in looks), len(looks), fits, best, given, each)
+    n_picks, names = sum(one.n_picks for one in looks), tuple(one.name for one in looks)
+    return FrameCheck(n_picks, len(looks), fits, best, given, each, names)
 
 
-def _look(image: Image, picks: Picks, readings: Sequence[Reading]) -> _Look:
-    pyramid = _Pyramid(_pixels(image))
-    thinned = _thinned(picks)
-    look = _Look(len(thinned), {}, {})
-    for reading in readings:
-        yx = reading.apply(thinned, pyramid.shape).yx
-        within = ((yx >= -0.5) & (yx <= np.array(pyramid.shape) - 0.5)).all(axis=1)
-        look.inside[reading] = int(within.sum())
-        look.contrasts[reading] = pyramid.contrasts(yx[within])
-    return look
+class _Look:
+    """What one micrograph shows at its positions.
+
+    Parameters
+    ----------
+    name : str
+        What it is called; "" for nothing.
+    pyramid : _Pyramid
+        Its pixels.
+    picks : Picks
+        The positions as a file has them, pixels.
+    readings : sequence of Reading
+        How they can be read.
+
+    Attributes
+    ----------
+    n_picks : int
+        Number of positions that are looked at.
+    contrasts : list of dict of Reading to ndarray, shape (places,)
+        For each size at which it has been looked at.
+    inside : dict of Reading to int
+        How many of the positions lie on it.
+    """
+
+    def __init__(self, name: str, pyramid: _Pyramid, picks: Picks, readings: Sequence[Reading]) -> None:
+        self.name, self._pyramid = name, pyramid
+        thinned = _thinned(picks)
+        self.n_picks = len(thinned)
+        self.contrasts: list[dict[Reading, NDArray[np.float64]]] = []
+        self.inside: dict[Reading, int] = {}
+        self._readings = readings
+        found = []
+        for reading in readings:
+            yx = reading.apply(thinned, pyramid.shape).yx
+            found.append(yx[((yx >= -0.5) & (yx <= np.array(pyramid.shape) - 0.5)).all(axis=1)])
+            self.inside[reading] = len(found[-1])
+        self._yx = np.concatenate(found)
+        self._of_reading = np.repeat(np.arange(len(found)), list(map(len, found)))
+
+    def add(self, level: int) -> None:
+        """Look at it at the sizes of a level of the pyramid, 0 for the finest."""
+        for values, of_reading in self._pyramid.contrasts(level, self._yx, self._of_reading):
+            ends = np.searchsorted(of_reading, np.arange(1, len(self._readings)))
+            self.contrasts.append(dict(zip(self._readings, np.split(values, ends), strict=True)))
 
 
 def _judge(looks: Sequence[_Look], given: Reading) -> tuple[dict[Reading, Fit], Reading | None]:
-    """Return how well each reading fits, and which one clearly does: `given` unless another is clearly "
-    "better."""
-    fits = {
-        reading: _fit(
-            [look.contrasts[reading] for look in looks], sum(look.inside[reading] for look in looks)
-        )
-        for reading in looks[0].inside
-    }
-    n_picks = sum(look.n_picks for look in looks)
-    possible = [one for one in READINGS if fits[one].inside >= (1 - _MOST_OUTSIDE) * n_picks]
+    """Return how well each reading fits, and which one clearly does: `given` unless another is clearly
+    better."""
+    fits = _fits(looks)
+    possible = _possible(looks, fits)
     best = max(possible, key=lambda one: fits[one].t, default=given)
     if _is_clear(fits[best]) and fits[best].t >= fits[given].t + _CLEARLY_BETTER_T:
         return fits, best
     return fits, given if _is_clear(fits[given]) else None
 
 
+def _is_sure(looks: Sequence[_Look], given: Reading) -> bool:
+    """Whether one reading fits so much better than all others that finer images would tell nothing else."""
+    fits, best = _judge(looks, given)
+    if best is None:
+        return False
+    second = max((fits[one].t for one in (*_possible(looks, fits), given) if one != best), default=0.0)
+    return fits[best].t >= max(_SURE_T, _SURE_TIMES * second)
+
+
+def _tellable(looks: Sequence[_Look]) -> list[list[_Look]]:
+    """Those that can be judged by themselves, one by one."""
+    return [[look] for look in looks if look.n_picks >= MIN_PICKS]
+
+
+def _possible(looks: Sequence[_Look], fits: Mapping[Reading, Fit]) -> list[Reading]:
+    """Readings that put nearly all positions on the micrographs."""
+    n_picks = sum(look.n_picks for look in looks)
+    return [one for one in READINGS if fits[one].inside >= (1 - _MOST_OUTSIDE) * n_picks]
+
+
 def _is_clear(fit: Fit) -> bool:
     return fit.t >= _CLEAR_T and fit.effect >= _MIN_EFFECT
 
 
-def _fit(by_micrograph: Sequence[Sequence[NDArray[np.float64]]], inside: int) -> Fit:
-    """Judge the contrasts of all micrographs together, at the size at which they are clearest."""
-    best = Fit(0.0, 0.0, inside)
-    for at_one_size in zip(*by_micrograph, strict=True):
-        places = np.concatenate(at_one_size)
-        if len(places) >= _MIN_PLACES:
-            # A few places can be alike by chance: their variance is drawn towards the whole image's, which is
-            # 1.
-            squares = float(((places - places.mean()) ** 2).sum()) + _PRIOR_PLACES
-            deviation = float(np.sqrt(squares / (len(places) - 1 + _PRIOR_PLACES)))
-            effect = abs(float(places.mean() / deviation))
-            t = effect * float(np.sqrt(len(places)))
-            best = Fit(t, effect, inside) if t > best.t else best
-    return best
+def _fits(looks: Sequence[_Look]) -> dict[Reading, Fit]:
+    """Judge the contrasts of all micrographs together, each reading at the size where they are clearest."""
+    fits = {one: Fit(0.0, 0.0, sum(look.inside[one] for look in looks)) for one in looks[0].inside}
+    for at_one_size in zip(*(look.contrasts for look in looks), strict=True):
+        for reading, so_far in fits.items():
+            places = np.concatenate([contrasts[reading] for contrasts in at_one_size])
+            if len(places) >= _MIN_PLACES:
+                # A few places can be alike by chance: their variance is drawn towards the whole image's,
+                # which is 1.
+                squares = float(((places - places.mean()) ** 2).sum()) + _PRIOR_PLACES
+                deviation = float(np.sqrt(squares / (len(places) - 1 + _PRIOR_PLACES)))
+                effect = abs(float(places.mean() / deviation))
+                t = effect * float(np.sqrt(len(places)))
+                if t > so_far.t:
+                    fits[reading] = Fit(t, effect, so_far.inside)
+    return fits
 
 
 def _pixels(image: Image) -> NDArray[Any]:
@@ -291,6 +379,12 @@ def _pixels(image: Image) -> NDArray[Any]:
         return image
     micrograph = image if isinstance(image, Micrograph) else open_micrograph(image)
     return micrograph.pixels()
+
+
+def _name_of(image: Image) -> str:
+    if isinstance(image, Micrograph):
+        return image.name
+    return "" if isinstance(image, np.ndarray) else micrograph_stem(Path(image).name)
 
 
 def _thinned(picks: Picks) -> Picks:
@@ -309,62 +403,102 @@ class _Pyramid:
     """
 
     def __init__(self, pixels: NDArray[Any]) -> None:
-        from scipy.ndimage import gaussian_filter
-
         self.shape: tuple[int, int] = (pixels.shape[0], pixels.shape[1])
         step = max(1, -(-max(self.shape) // _MAX_SIDE_PX))
         image = _clipped(_binned(pixels, step))
-        self._bands: list[tuple[int, float, NDArray[np.float32]]] = []
-        for _ in range(_LEVELS):
-            for size in _SIZES_PX:
-                band = gaussian_filter(image, size / 4) - gaussian_filter(image, size / 2)
-                self._bands.append((step, size, band / (float(band.std()) or 1.0)))
-            if min(image.shape) < 4 * max(_SIZES_PX):
-                break
+        self._levels = [(step, image)]
+        while len(self._levels) < _LEVELS and min(image.shape) >= 4 * max(_SIZES_PX):
             image, step = _binned(image, 2), step * 2
-        # Every micrograph has as many, whatever its size, so that they can be pooled.
-        self._bands += [self._bands[-1]] * (_LEVELS * len(_SIZES_PX) - len(self._bands))
+            self._levels.append((step, image))
 
-    def contrasts(self, yx: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """Return for each size the contrast at positions (N, 2), pixels: one number a place.
+    def contrasts(
+        self, level: int, yx: NDArray[np.float64], of_reading: NDArray[np.intp]
+    ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.intp]]]:
+        """Yield for each size the contrast at positions: one number a place.
 
         Positions less than a size apart share a place, and their mean: they see the same pixels.
-        """
-        return [self._contrast(yx, *band) for band in self._bands]
 
-    def _contrast(
-        self, yx: NDArray[np.float64], step: int, size: float, band: NDArray[np.float32]
-    ) -> NDArray[np.float64]:
+        Parameters
+        ----------
+        level : int
+            0 for the finest. Every micrograph has as many, whatever its size, so that they can be pooled.
+        yx : ndarray, shape (N, 2)
+            Positions on the micrograph, pixels.
+        of_reading : ndarray of int, shape (N,)
+            Which reading each is of: those of two share no place.
+
+        Yields
+        ------
+        contrasts, of_reading : ndarray, shape (M,)
+            In the order of the readings.
+        """
+        from scipy.ndimage import gaussian_filter
+
+        step, image = self._levels[min(level, len(self._levels) - 1)]
         at = (yx + 0.5) / step - 0.5
-        angles = np.arange(_ANGLES) * (2 * np.pi / _ANGLES)
-        circle = np.stack([np.sin(angles), np.cos(angles)], axis=1)
-        ring = np.concatenate([circle * size * radius for radius in _RING_DIAMETERS])
-        rows, cols = band.shape
-        around = np.rint(at[:, None] + ring).astype(np.intp)
-        on = ((around >= 0) & (around < band.shape)).all(axis=2)
-        values = np.where(on, band[around[..., 0].clip(0, rows - 1), around[..., 1].clip(0, cols - 1)], 0)
-        centre = np.rint(at).astype(np.intp).clip(0, np.array(band.shape) - 1)
-        contrast = band[centre[:, 0], centre[:, 1]] - values.sum(axis=1) / on.sum(axis=1).clip(1)
-        places = np.unique(np.floor(at / size), axis=0, return_inverse=True)[1].ravel()
-        if not len(places):
-            return np.empty(0)
-        means: NDArray[np.float64] = np.bincount(places, contrast) / np.bincount(places)
-        return means
+        for size in _SIZES_PX:
+            band = gaussian_filter(image, size / 4) - gaussian_filter(image, size / 2)
+            contrast = _contrast(band / (float(band.std()) or 1.0), at, size)
+            cell = np.floor(at / size).astype(np.int64) + 1
+            width = int(cell[:, 1].max(initial=0)) + 1
+            height = int(cell[:, 0].max(initial=0)) + 1
+            key = (of_reading * height + cell[:, 0]) * width + cell[:, 1]
+            places, of_place = np.unique(key, return_inverse=True)
+            yield np.bincount(of_place, contrast) / np.bincount(of_place), places // (height * width)
+
+
+def _contrast(band: NDArray[np.float32], at: NDArray[np.float64], size: float) -> NDArray[np.float64]:
+    """Return by how much an image differs at positions (N, 2) from rings of a size, pixels, around them."""
+    angles = np.arange(_ANGLES) * (2 * np.pi / _ANGLES)
+    circle = np.stack([np.sin(angles), np.cos(angles)], axis=1)
+    ring = np.rint(np.concatenate([circle * size * radius for radius in _RING_DIAMETERS])).astype(np.intp)
+    # Beyond the edge the image is what it is on average, which is 0.
+    margin = int(np.abs(ring).max())
+    padded = np.pad(band, margin)
+    centre = np.rint(at).astype(np.intp).clip(0, np.array(band.shape) - 1) + margin
+    flat = centre[:, 0] * padded.shape[1] + centre[:, 1]
+    around = flat[:, None] + (ring[:, 0] * padded.shape[1] + ring[:, 1])
+    return np.asarray(padded.take(flat) - padded.take(around).mean(axis=1), np.float64)
 
 
 def _binned(pixels: NDArray[Any], factor: int) -> NDArray[np.float32]:
     """Average blocks of `factor` x `factor` pixels; what is no number is left out."""
     rows, cols = (max(1, size // factor) for size in pixels.shape)
-    image = np.asarray(pixels[: rows * factor, : cols * factor], np.float32)
-    finite = np.isfinite(image)
-    if not finite.all():
-        image = np.where(finite, image, np.median(image[finite]) if finite.any() else 0)
-    blocks = image.reshape(rows, min(factor, image.shape[0]), cols, min(factor, image.shape[1]))
-    mean: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
-    return mean
+    down, across = (min(factor, size) for size in pixels.shape)
+    image = np.empty((rows, cols), np.float32)
+    some = max(1, _AT_ONCE_PX // (down * pixels.shape[1]))
+    for start in range(0, rows, some):  # a piece at a time stays in the processor's cache
+        stop = min(start + some, rows)
+        piece = np.asarray(pixels[start * down : stop * down, : cols * across], np.float32)
+        image[start:stop] = _blocks(piece, down, across)
+    unknown = ~np.isfinite(image)
+    if unknown.any():
+        image[unknown] = 0 if unknown.all() else np.median(image[~unknown])
+    return image
+
+
+def _blocks(piece: NDArray[np.float32], down: int, across: int) -> NDArray[np.float32]:
+    """Average blocks of `down` x `across` pixels over their numbers; NaN where there is none."""
+    mean: NDArray[np.float32] = _summed(piece, down, across) / np.float32(down * across)
+    if np.isfinite(mean).all():
+        return mean
+    finite = np.isfinite(piece)
+    with np.errstate(invalid="ignore"):  # 0 / 0
+        total = _summed(np.where(finite, piece, np.float32(0)), down, across)
+        return np.asarray(total / _summed(finite.astype(np.float32), down, across), np.float32)
+
+
+def _summed(piece: NDArray[np.float32], down: int, across: int) -> NDArray[np.float32]:
+    """Sum blocks: first whole rows, which are quickly added, then columns."""
+    tall = piece.reshape(-1, down, piece.shape[1]).sum(axis=1)
+    total = tall[:, ::across].copy()
+    for k in range(1, across):
+        total += tall[:, k::across]
+    return np.asarray(total, np.float32)
 
 
 def _clipped(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    middle = float(np.median(image))
-    reach = _CLIP_DEVIATIONS * 1.4826 * float(np.median(np.abs(image - middle)))
+    some = image[:: max(1, image.shape[0] // _FOR_MEDIAN), :: max(1, image.shape[1] // _FOR_MEDIAN)]
+    middle = float(np.median(some))
+    reach = _CLIP_DEVIATIONS * 1.4826 * float(np.median(np.abs(some - middle)))
     return np.clip(image - middle, -reach, reach) if reach > 0 else image - middle
