@@ -78,7 +78,8 @@ class Picker(Protocol):
             Centres nearer than this to an edge are left out; half the diameter by default, since a
             particle that the edge cuts cannot be extracted.
         use_mask : bool
-            Whether to leave out carbon film, bad ice and blank areas.
+            Whether to leave out carbon film, bad ice and blank areas: what the user has painted
+            (`Micrograph.mask`), or else what is found.
         floor : float
             Least probability.
         min_distance_angstrom : float, optional

@@ -97,8 +97,9 @@ class CGanPicker:
         length_px = diameter_on(micrograph, diameter_angstrom, pixel_size)
         try:
             canvas = to_canvas(
-                micrograph.pixels(), length_px, use_mask=use_mask, diameter_cpx=self.metadata.diameter_cpx
-            )
+                micrograph.pixels(), length_px, use_mask=use_mask, diameter_cpx=self.metadata.diameter_cpx,
+                edited=micrograph.mask,
+            )  # fmt: skip
         except (MicrographError, ParameterError) as error:
             if str(micrograph.path) in str(error):
                 raise

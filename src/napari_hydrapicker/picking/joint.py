@@ -179,6 +179,8 @@ class JointPicker:
                 min_distance_angstrom=min_distance_angstrom,
             )  # fmt: skip
             lists[name] = found.above(picker.threshold)
+        if use_mask and micrograph.mask is not None:  # what the user has painted holds for imported picks too
+            lists = {name: one.select(micrograph.mask.is_usable(one.yx)) for name, one in lists.items()}
         try:
             joined = consensus(lists, JOIN_DIAMETERS * diameter_angstrom / pixel_size)
         except ParameterError as error:

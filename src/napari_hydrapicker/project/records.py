@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import Micrograph
 
 
@@ -43,6 +44,8 @@ class MicrographRecord:
         Which image of a stack of how many.
     status : Status
         How far the user is with it.
+    mask : EditedMask or None
+        What the user wants left out on it; None where that is to be found.
     """
 
     id: int
@@ -53,10 +56,13 @@ class MicrographRecord:
     frame: int
     n_frames: int
     status: Status
+    mask: EditedMask | None = None
 
     def micrograph(self) -> Micrograph:
         """Return it as a micrograph to be read."""
-        return Micrograph(self.path, self.shape, self.pixel_size_angstrom, self.frame, self.n_frames)
+        return Micrograph(
+            self.path, self.shape, self.pixel_size_angstrom, self.frame, self.n_frames, mask=self.mask
+        )
 
     @property
     def missing(self) -> bool:
@@ -66,12 +72,16 @@ class MicrographRecord:
 
 @dataclass(frozen=True)
 class MicrographRef:
-    """A micrograph to be picked: frame `frame`, from 0, of the file at `path`."""
+    """A micrograph to be picked: frame `frame`, from 0, of the file at `path`.
+
+    What the user wants left out on it is in `mask`, None where that is to be found.
+    """
 
     id: int
     path: str
     frame: int
     pixel_size_angstrom: float
+    mask: EditedMask | None = None
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ def corrected_micrographs(session: Session) -> tuple[CorrectedRef, ...]:
 
     On complete ones every pick that is shown is a particle, and all else is background. On others only what
     the user added or moved is one, and only what was deleted is none; those without such marks are left
-    out, as are those of unknown pixel size.
+    out, as are those of unknown pixel size. What lies where the user has painted that it be left out is
+    neither.
     """
     found = []
     for record in session.records:
@@ -42,10 +43,16 @@ def corrected_micrographs(session: Session) -> tuple[CorrectedRef, ...]:
             continue
         labels = session.labels(record.id)
         kept = session.shown(record.id) if complete else np.isin(labels.source, _MARKED) & ~labels.deleted
-        if not (complete or kept.any() or labels.deleted.any()):
+        deleted = labels.deleted
+        if record.mask is not None:
+            usable = record.mask.is_usable(labels.yx)
+            kept, deleted = kept & usable, deleted & usable
+        if not (complete or kept.any() or deleted.any()):
             continue
-        reference = MicrographRef(record.id, str(record.path), record.frame, record.pixel_size_angstrom)
-        particles, rejected = _points(labels.yx[kept]), _points(labels.yx[labels.deleted])
+        reference = MicrographRef(
+            record.id, str(record.path), record.frame, record.pixel_size_angstrom, record.mask
+        )
+        particles, rejected = _points(labels.yx[kept]), _points(labels.yx[deleted])
         found.append(CorrectedRef(reference, particles, rejected, complete))
     return tuple(found)
 

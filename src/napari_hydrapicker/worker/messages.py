@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
 
 
@@ -237,13 +238,13 @@ Message = (
 
 _TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Message)}
 _HINTS: dict[type[Any], dict[str, Any]] = {kind: get_type_hints(kind) for kind in _TYPES.values()}
-_HINTS |= {kind: get_type_hints(kind) for kind in (MicrographRef, CorrectedRef)}
+_HINTS |= {kind: get_type_hints(kind) for kind in (MicrographRef, CorrectedRef, EditedMask)}
 
 
 def to_line(message: Message) -> bytes:
     """Return a message as a line of ASCII, whatever its paths are made of."""
-    fields = {"type": type(message).__name__, **vars(message)}
-    return json.dumps(fields, default=vars).encode("ascii") + b"\n"
+    values = {"type": type(message).__name__, **vars(message)}
+    return json.dumps(values, default=vars).encode("ascii") + b"\n"
 
 
 def from_line(line: bytes) -> Message:
@@ -255,19 +256,23 @@ def from_line(line: bytes) -> Message:
         If it is no message: something else has written into the pipe, or it was cut.
     """
     try:
-        fields = json.loads(line)
-        message: Message = _made(_TYPES[fields.pop("type")], fields)
+        values = json.loads(line)
+        message: Message = _made(_TYPES[values.pop("type")], values)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a message: {line[:80]!r} ({error})") from error
     return message
 
 
-def _made(kind: type[Any], fields: dict[str, Any]) -> Any:
-    """Make a dataclass from the fields of a JSON object, which must be just its own."""
+def _made(kind: type[Any], values: dict[str, Any]) -> Any:
+    """Make a dataclass from the values of a JSON object, which must be just its own.
+
+    Those that have a default may be missing: a request that waits in a file was written by a version before.
+    """
     hints = _HINTS[kind]
-    if fields.keys() != hints.keys():
-        raise TypeError(f"{kind.__name__} has fields {list(hints)}, not {list(fields)}")
-    return kind(**{name: _typed(fields[name], hint) for name, hint in hints.items()})
+    needed = {one.name for one in fields(kind) if one.default is MISSING}
+    if not needed <= values.keys() <= hints.keys():
+        raise TypeError(f"{kind.__name__} has fields {list(hints)}, not {list(values)}")
+    return kind(**{name: _typed(value, hints[name]) for name, value in values.items()})
 
 
 def _typed(value: Any, hint: Any) -> Any:

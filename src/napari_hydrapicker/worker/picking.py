@@ -164,7 +164,7 @@ def open_reference(reference: MicrographRef) -> Micrograph:
         frames = open_micrographs(reference.path)
     if not 0 <= reference.frame < len(frames):
         raise MicrographError(f"{reference.path}: has no frame {reference.frame + 1} any more")
-    return frames[reference.frame]
+    return replace(frames[reference.frame], mask=reference.mask)
 
 
 def first_look(picker: AnyPicker, request: PickRequest) -> tuple[AnyPicker, str]:

@@ -92,7 +92,7 @@ class PickJobs(Jobs):
             if r.pixel_size_angstrom is None
         ]
         references = tuple(
-            MicrographRef(r.id, str(r.path), r.frame, r.pixel_size_angstrom)
+            MicrographRef(r.id, str(r.path), r.frame, r.pixel_size_angstrom, r.mask)
             for r in records
             if r.pixel_size_angstrom is not None
         )
