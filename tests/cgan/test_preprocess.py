@@ -17,6 +17,7 @@ from napari_hydrapicker.cgan.preprocess import (
     to_canvas,
 )
 from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.io.edited_mask import EditedMask
 
 Shape = tuple[int, int]
 
@@ -154,3 +155,25 @@ def test_what_is_no_micrograph_is_refused() -> None:
         to_canvas(np.zeros((3, 100, 100)), 20)
     with pytest.raises(MicrographError, match="contrast"):
         to_canvas(np.full((100, 150), 7, np.int8), 20)
+
+
+def test_what_the_user_painted_takes_the_place_of_what_would_be_found() -> None:
+    image = micrograph((300, 470), np.array([[100.0, 400.0]]), 30)
+    image[:60] = image[60]
+    left_out = np.zeros((300, 470), bool)
+    left_out[200:260, 350:470] = True
+    edited = EditedMask.from_left_out(left_out, (300, 470))
+    canvas = to_canvas(image, 40.0, edited=edited)  # two micrograph pixels one of the canvas
+    assert canvas.mask.shape == (150, 235)
+    expected = np.ones((150, 235), bool)
+    expected[100:130, 175:] = False
+    np.testing.assert_array_equal(canvas.mask, expected)
+    assert not to_canvas(image, 40.0).mask[:25].any()
+    assert to_canvas(image, 40.0, use_mask=False, edited=edited).mask.all()
+
+
+def test_with_all_painted_over_there_is_still_a_canvas() -> None:
+    edited = EditedMask.from_left_out(np.ones((300, 470), bool), (300, 470))
+    canvas = to_canvas(micrograph((300, 470), np.array([[100.0, 400.0]]), 30), 40.0, edited=edited)
+    assert not canvas.mask.any()
+    assert np.isfinite(canvas.image).all()

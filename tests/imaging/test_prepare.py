@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import mrcfile
 import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.imaging.prepare import prepare
+from napari_hydrapicker.io.edited_mask import EditedMask, MaskGrid
 from napari_hydrapicker.io.micrograph import open_micrograph
 
 
@@ -92,3 +95,63 @@ def test_a_micrograph_that_went_away_is_named(tmp_path):
     micrograph.path.unlink()
     with pytest.raises(MicrographError, match=r"^[^ ]*gone\.mrc: cannot be read"):
         prepare(micrograph, 84.0)
+
+
+def painted(shape, rows, cols):
+    """A mask in which a box of the micrograph is left out."""
+    left_out = np.zeros(MaskGrid.of(shape).shape, bool)
+    left_out[rows, cols] = True
+    return EditedMask.from_left_out(left_out, shape)
+
+
+def test_what_the_user_painted_takes_the_place_of_what_would_be_found(tmp_path):
+    image = noisy_blob((600, 801), (200, 300), 12)
+    image[:60] = image[60]
+    micrograph = save(tmp_path / "a.mrc", image)
+    own = replace(micrograph, mask=painted((600, 801), slice(300, 420), slice(640, 760)))
+    mask = prepare(own, 84.0).mask
+    assert mask[:29].all(), "the blank strip is not painted over"
+    rows, cols = np.nonzero(~mask)
+    factor = 600 / mask.shape[0], 801 / mask.shape[1]
+    assert (rows.min() * factor[0], rows.max() * factor[0]) == pytest.approx((300, 419), abs=2)
+    assert (cols.min() * factor[1], cols.max() * factor[1]) == pytest.approx((640, 759), abs=2)
+    assert (~mask).sum() == (np.ptp(rows) + 1) * (np.ptp(cols) + 1)
+    assert prepare(own, 84.0, use_mask=False).mask.all()
+
+
+def test_what_the_user_painted_does_not_count_for_the_background(tmp_path):
+    image = noisy_blob((600, 801), (200, 300), 12)
+    image[300:, 600:] += np.random.default_rng(1).normal(3000, 2000, (300, 201)).astype(np.float32)
+    micrograph = save(tmp_path / "a.mrc", image)
+    own = replace(micrograph, mask=painted((600, 801), slice(300, 600), slice(600, 801)))
+    corner = prepare(own, 84.0).image[180:, :200]
+    assert abs(corner.mean()) < 0.1
+    assert abs(corner.std() - 1) < 0.1
+    elsewhere = replace(micrograph, mask=painted((600, 801), slice(0, 100), slice(0, 100)))
+    assert prepare(elsewhere, 84.0).image[180:, :200].std() < 0.7, "else the bright area swamps it"
+
+
+def test_with_all_painted_over_the_picture_is_still_one(tmp_path):
+    micrograph = save(tmp_path / "a.mrc", noisy_blob((600, 801), (200, 300), 12))
+    own = prepare(replace(micrograph, mask=painted((600, 801), slice(None), slice(None))), 84.0)
+    assert not own.mask.any()
+    assert np.isfinite(own.image).all()
+
+
+def test_mrc_and_tiff_of_the_same_pixels_are_masked_alike(tmp_path):
+    import tifffile
+
+    image = noisy_blob((600, 801), (200, 300), 12)
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    mask = painted((600, 801), slice(100, 190), slice(600, 760))
+    mrc = replace(save(tmp_path / "a.mrc", image), mask=mask)
+    tiff = replace(open_micrograph(tmp_path / "a.tif"), mask=mask)
+    one, other = prepare(mrc, 84.0), prepare(tiff, 84.0, pixel_size_angstrom=2.0)
+    np.testing.assert_array_equal(one.mask, other.mask)
+    np.testing.assert_allclose(one.image, other.image, atol=1e-5)
+
+
+def test_a_damaged_mask_is_told_with_the_micrograph_s_name(tmp_path):
+    micrograph = save(tmp_path / "a.mrc", noisy_blob((600, 801), (200, 300), 12))
+    with pytest.raises(ParameterError, match=r"a\.mrc: the mask .* damaged"):
+        prepare(replace(micrograph, mask=EditedMask((600, 801), 1, "AAAA")), 84.0)

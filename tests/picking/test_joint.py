@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.io.coordinates.folder import Key
+from napari_hydrapicker.io.edited_mask import EditedMask, MaskGrid
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, consensus
 from napari_hydrapicker.picking.joint import ImportedPicks, JointPicker
@@ -97,3 +98,15 @@ def test_a_diameter_or_pixel_size_that_is_none_is_refused() -> None:
         JointPicker(pickers()).pick_micrograph(
             Micrograph(Path("m1.mrc"), (200, 500), None), PickParameters(diameter_angstrom=100.0)
         )
+
+
+def test_where_the_user_painted_no_list_has_a_pick() -> None:
+    left_out = np.zeros(MaskGrid.of(MICROGRAPH.shape).shape, np.bool_)
+    left_out[:50, 380:420] = True  # (20, 400) of one, (24, 403) of the other, (22, 398) of the imported
+    own = replace(MICROGRAPH, mask=EditedMask.from_left_out(left_out, MICROGRAPH.shape))
+    imported = ImportedPicks(Path("other"), {Key("", "m1"): Picks(np.array([[101.0, 51.0], [22.0, 398.0]]))})
+    joint, parameters = JointPicker(pickers(), imported), PickParameters(diameter_angstrom=100)
+    assert sorted(joint.pick_micrograph(own, parameters).yx[:, 0].round()) == [60, 101]
+    assert len(joint.pick_micrograph(MICROGRAPH, parameters)) == 3
+    unmasked = parameters.model_copy(update={"use_mask": False})
+    assert len(joint.pick_micrograph(own, unmasked)) == 3

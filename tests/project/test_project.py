@@ -9,11 +9,13 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
+from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.project.edits import Edit, EditKind
 from napari_hydrapicker.project.labels import Labels
@@ -287,3 +289,98 @@ def test_a_killed_process_loses_no_acknowledged_edit(project: Project, seconds: 
     assert acknowledged <= set(labels.id.tolist())
     assert (labels.yx[:, 1] == 2 * labels.yx[:, 0]).all()
     again.close()
+
+
+def upper_right(shape: tuple[int, int] = (300, 470)) -> EditedMask:
+    """A mask without any symmetry, on a micrograph of the projects here."""
+    left_out = np.zeros(shape, np.bool_)
+    left_out[10:90, 300:460] = True
+    return EditedMask.from_left_out(left_out, shape)
+
+
+def test_a_painted_mask_is_there_after_reopening(project: Project, reopened: Callable[[], Project]) -> None:
+    first, second, _ = project.micrographs()
+    project.set_mask(first.id, EditedMask.from_left_out(np.ones((300, 470)), (300, 470)))
+    project.set_mask(first.id, upper_right())
+    project.set_mask(second.id, upper_right())
+    project.set_mask(second.id, None)
+    records = reopened().micrographs()
+    assert [record.mask for record in records] == [upper_right(), None, None]
+    assert records[0].micrograph().mask == upper_right()
+
+
+def test_a_painted_mask_stays_with_a_micrograph_that_moved(
+    project: Project, reopened: Callable[[], Project], tmp_path: Path
+) -> None:
+    first = project.micrographs()[0]
+    project.set_mask(first.id, upper_right())
+    (tmp_path / "elsewhere").mkdir()
+    first.path.rename(tmp_path / "elsewhere" / first.path.name)
+    assert project.repoint(tmp_path, tmp_path / "elsewhere") == 1
+    moved = reopened().micrographs()[0]
+    assert (moved.path.parent.name, moved.mask) == ("elsewhere", upper_right())
+
+
+def without_masks(project: Project) -> Path:
+    """The file as the version before masks could be painted has written it."""
+    project.close()
+    with closing(sqlite3.connect(project.path, isolation_level=None)) as db:
+        assert db.execute("SELECT name FROM sqlite_master WHERE name = 'mask'").fetchall() == []
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+    return project.path
+
+
+def test_a_project_of_the_version_before_opens_and_takes_a_mask(project: Project) -> None:
+    path = without_masks(project)
+    with closing(Project.open(path)) as first, closing(Project.open(path)) as second:
+        assert second.read_only
+        assert [record.mask for record in second.micrographs()] == [None] * 3
+        with pytest.raises(ProjectError, match="read-only"):
+            second.set_mask(1, upper_right())
+        first.set_mask(1, upper_right())
+        assert {record.id: record.mask for record in second.micrographs()}[1] == upper_right()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,), "that version opens it still"
+
+
+def test_a_damaged_mask_is_told_when_the_project_is_opened(project: Project) -> None:
+    project.set_mask(1, upper_right())
+    project.close()
+    with closing(sqlite3.connect(project.path, isolation_level=None)) as db:
+        db.execute("UPDATE mask SET bits = 'nothing'")
+    with closing(Project.open(project.path)) as damaged, pytest.raises(ProjectError, match="cannot be read"):
+        damaged.micrographs()
+
+
+# Paints ever more of a mask, for ever, and says after each stroke how many columns are left out.
+STROKES = """
+import sys
+from pathlib import Path
+import numpy as np
+from napari_hydrapicker.io.edited_mask import EditedMask
+from napari_hydrapicker.project.project import Project
+project = Project.open(Path(sys.argv[1]))
+left_out = np.zeros((300, 470), bool)
+for column in range(470):
+    left_out[:200, column] = True
+    project.set_mask(1, EditedMask.from_left_out(left_out, (300, 470)))
+    print(column + 1, flush=True)
+print("end", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_strokes_survive_kill_9(project: Project) -> None:
+    project.close()
+    command = [sys.executable, "-c", STROKES, str(project.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as painter:
+        assert painter.stdout is not None
+        told = [int(painter.stdout.readline()) for _ in range(25)]
+        painter.kill()
+        told += [int(line) for line in painter.stdout.read().split() if line != "end"]
+    with closing(Project.open(project.path)) as again:
+        mask = {record.id: record.mask for record in again.micrographs()}[1]
+    assert mask is not None
+    columns = mask.left_out().sum(axis=1)
+    assert set(columns[:200]) | set(columns[200:]) == {columns[0], 0}, "a whole stroke, and no half of one"
+    assert columns[0] in (told[-1], told[-1] + 1)

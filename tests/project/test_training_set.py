@@ -9,6 +9,7 @@ import mrcfile
 import numpy as np
 import pytest
 
+from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.head_library import HOME_VARIABLE
 from napari_hydrapicker.picks import Picks
@@ -177,3 +178,34 @@ def test_a_project_has_a_library_of_its_own(session: Session, tmp_path: Path) ->
     assert users.folder == tmp_path / "home" / "heads"
     session.close()
     assert head_libraries(session) == [users]
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_what_lies_where_the_user_painted_is_neither_positive_nor_negative(
+    session: Session, complete: bool
+) -> None:
+    a = session.records[0].id
+    ids = session.labels(a).id
+    session.delete(a, ids[:1])  # at (10, 200)
+    session.move(a, ids[1:2], [[33.0, 93.0]])
+    session.add(a, [[44.0, 111.0]])
+    if complete:
+        session.set_status(a, Status.COMPLETE)
+    (before,) = corrected_micrographs(session)
+    assert (len(before.yx), len(before.negative_yx)) == (2, 1)
+    left_out = np.zeros((120, 250), np.bool_)
+    left_out[:40, 80:220] = True  # all but the one at (44, 111)
+    session.set_mask(a, EditedMask.from_left_out(left_out, (120, 250)))
+    (found,) = corrected_micrographs(session)
+    assert found.yx == ((44.0, 111.0),)
+    assert found.negative_yx == ()
+    assert found.micrograph.mask == session.record(a).mask
+    session.set_mask(a, None)
+    assert corrected_micrographs(session) == (before,)
+
+
+def test_a_micrograph_corrected_only_where_the_user_painted_teaches_nothing(session: Session) -> None:
+    b = session.records[1].id
+    session.add(b, [[44.0, 111.0]])
+    session.set_mask(b, EditedMask.from_left_out(np.ones((120, 250), np.bool_), (120, 250)))
+    assert corrected_micrographs(session) == ()

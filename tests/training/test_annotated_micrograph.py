@@ -93,3 +93,19 @@ def test_marks_turn_with_the_image(prepared: Prepared) -> None:
     np.testing.assert_allclose(turned.marks.negative_yx, [[159 - 20, 10]])
     assert turned.image[59, 30] == made.image[30, 100]
     assert not turned.marks.complete
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_where_nothing_is_usable_marks_count_neither_way(prepared: Prepared, complete: bool) -> None:
+    """The mask leaves out columns 280 and on, of 320: the network sees noise there."""
+    inside, outside = (60.0, 200.0), (60.0, 300.0)
+    made = CorrectedMicrograph.from_prepared(
+        "m", prepared, [inside, outside], [(90, 300), (90, 40)], complete
+    )
+    np.testing.assert_allclose(made.marks.yx, [[30, 100]])
+    np.testing.assert_allclose(made.marks.negative_yx, [[45, 20]])
+    found = made.marks.assignment((12, 20), 8)
+    # Cells are centred on 3.5 + 8 i: all from column 144 on, and no particle's, are in the area.
+    assert bool(found.ignore[:, 18:].all())
+    assert not bool(found.positive[:, 17:].any())
+    assert bool(found.positive[3, 12])

@@ -15,9 +15,10 @@ from napari_hydrapicker.hydra.head_record import HeadRecord
 from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import body_hash
+from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress
-from napari_hydrapicker.training.finetune import Example, finetune, split
+from napari_hydrapicker.training.finetune import Example, _corrected, finetune, split
 
 NONE = np.empty((0, 2))
 QUICK = FewShotParameters(steps=2, batch_size=1, crop_wpx=64, validate_every=1, memory_bytes=0)
@@ -127,3 +128,27 @@ def test_a_micrograph_that_vanishes_later_does_not_cost_the_head(
     _, record = finetune(model, Metadata(), examples[:1], 42, "mine", QUICK, report=report)
     assert [use.name for use in record.micrographs] == ["m0"]
     assert not examples[0].micrograph.path.exists()
+
+
+def test_what_the_user_painted_is_neither_positive_nor_negative(examples: list[Example]) -> None:
+    """All that is marked on the right of a micrograph of 160 x 240, and the background there."""
+    one = replace(
+        examples[0], yx=np.array([[40.0, 60.0], [100.0, 200.0]]), negative_yx=np.array([[50.0, 190.0]])
+    )
+    left_out = np.zeros((160, 240), np.bool_)
+    left_out[:, 150:] = True
+    own = replace(
+        one, micrograph=replace(one.micrograph, mask=EditedMask.from_left_out(left_out, (160, 240)))
+    )
+    made, plain = (_corrected(example, 42.0, 0.0) for example in (own, one))
+    assert made.image.shape == (160, 240)
+    assert made.marks.yx.tolist() == [[40, 60]]
+    assert made.marks.negative_yx.tolist() == []
+    found, before = (example.marks.assignment((20, 30), 8) for example in (made, plain))
+    assert bool(found.ignore[:, 20:].all())
+    assert not bool(found.positive[:, 19:].any())
+    assert bool(before.positive[:, 20:].any())
+    assert not bool(before.ignore[3:16, 20:27].any()), "without it all of it counts"
+    assert not np.isclose(made.image[:, 155:], plain.image[:, 155:]).mean() > 0.1, (
+        "the network sees noise there"
+    )

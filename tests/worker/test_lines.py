@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec, PickParameters
 from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
 from napari_hydrapicker.worker.messages import (
@@ -52,25 +53,27 @@ networks = st.one_of(
 consensus = st.builds(
     ConsensusSpec, members=st.lists(networks).map(tuple), imported=st.none() | path, votes=st.integers(1, 3)
 )
+masks = st.builds(EditedMask, st.tuples(number, number), number, text)
+micrographs = st.builds(MicrographRef, number, text, number, length, text, st.none() | masks)
 points = st.lists(st.tuples(length, length)).map(tuple)
 training = st.builds(Training, number, text, number, number, length, st.none() | length, st.none() | length)
 trained = st.builds(Trained, number, text, length, length, st.booleans(), number, length)
 made = st.builds(Made, number, text, st.none() | length, st.none() | length, number, number, length)
 messages = st.one_of(
     st.builds(
-        PickRequest, number, st.lists(st.builds(MicrographRef, number, text, number, length)).map(tuple),
-        parameters, networks | consensus, text, st.booleans(),
+        PickRequest, number, st.lists(micrographs).map(tuple), parameters, networks | consensus, text,
+        st.booleans(),
     ),
     st.builds(
         MakeRequest, number, text,
-        st.lists(st.builds(MicrographRef, number, text, number, length)).map(tuple),
+        st.lists(micrographs).map(tuple),
         length, st.none() | number, number, text, st.lists(text).map(tuple), text, text,
     ),
     st.builds(
         TrainRequest, number, text,
         st.lists(
             st.builds(
-                CorrectedRef, st.builds(MicrographRef, number, text, number, length), points, points,
+                CorrectedRef, micrographs, points, points,
                 st.booleans(),
             )
         ).map(tuple),
@@ -140,3 +143,15 @@ def test_integers_count_as_lengths_and_come_back_as_floats() -> None:
 def test_noise_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError, match="not a message"):
         from_line(line)
+
+
+def test_a_request_that_a_version_without_masks_wrote_is_read() -> None:
+    request = MakeRequest(
+        1, "mine", (MicrographRef(7, "a.mrc", 0, 1.5),), 180.0, 30, 2, "cpu", ("lib",), "work", "note"
+    )
+    line = to_line(request)
+    before = line.replace(b', "mask": null', b"")
+    assert before != line
+    assert from_line(before) == request
+    with pytest.raises(ValueError, match="not a message"):
+        from_line(line.replace(b', "frame": 0', b""))

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.cgan import weights as generator_file
+from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.head_record import HeadRecord
 from napari_hydrapicker.hydra.weights import bundled_path
 from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.cgan import CGanPicker
 from napari_hydrapicker.picking.head_library import HeadLibrary
@@ -33,6 +35,7 @@ from napari_hydrapicker.training.few_shot import FewShotParameters
 from napari_hydrapicker.worker import cgan_training as making
 from napari_hydrapicker.worker import server as worker_module
 from napari_hydrapicker.worker import status_file as unfinished
+from napari_hydrapicker.worker import training as training_module
 from napari_hydrapicker.worker.messages import (
     Broken,
     Estimated,
@@ -49,6 +52,7 @@ from napari_hydrapicker.worker.messages import (
     Training,
     TrainRequest,
     from_line,
+    to_line,
 )
 from napari_hydrapicker.worker.picking import pick_one
 from napari_hydrapicker.worker.server import Cancelled, Worker
@@ -362,3 +366,50 @@ def test_a_contrast_that_is_stated_is_taken(request_of: Make) -> None:
         assert isinstance(picked, Picked)
         numbers[contrast] = sum(score > 0.5 for score in picked.score)
     assert numbers["auto"] == numbers["dark"] > 3 * max(1, numbers["light"])
+
+
+@pytest.mark.parametrize("picker", ["hydra", "cgan"])
+def test_what_the_user_painted_is_left_out(
+    request_of: Make, simulated: tuple[Path, Sample], picker: str
+) -> None:
+    """The right of a micrograph of 480 x 640; through the pipe, as the window sends it."""
+    request = request_of(1, picker=picker)
+    left_out = np.zeros((480, 640), np.bool_)
+    left_out[:, 400:] = True
+    mask = EditedMask.from_left_out(left_out, (480, 640))
+    own = tuple(replace(one, mask=mask) for one in request.micrographs)
+    sent = from_line(to_line(replace(request, micrographs=own)))
+    assert isinstance(sent, PickRequest)
+    everywhere, heeded, unheeded = (
+        np.array(_answers(one)[1].yx)  # type: ignore[union-attr]
+        for one in (request, sent, replace(sent, use_mask=False))
+    )
+    assert (everywhere[:, 1] > 400).sum() >= 3
+    assert heeded[:, 1].max() < 401
+    assert (unheeded[:, 1] > 400).sum() >= 3
+    # What lies apart from it is found all the same.
+    apart = everywhere[everywhere[:, 1] < 300]
+    gaps = np.linalg.norm(apart[:, None] - heeded[None], axis=-1).min(axis=1)
+    assert np.mean(gaps < 6) > 0.7
+
+
+def test_what_the_user_painted_goes_along_into_a_training(
+    train_request: TrainRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = EditedMask.from_left_out(np.ones((480, 640), np.bool_), (480, 640))
+    (one,) = train_request.micrographs
+    request = replace(
+        train_request, micrographs=(replace(one, micrograph=replace(one.micrograph, mask=mask)),)
+    )
+    seen: list[object] = []
+
+    def caught(
+        _model: object, _meta: object, examples: list[finetune_module.Example], *_: object, **__: object
+    ) -> None:
+        seen.extend(example.micrograph.mask for example in examples)
+        raise ParameterError("that is enough")
+
+    monkeypatch.setattr(training_module, "finetune", caught)
+    with pytest.raises(ParameterError, match="enough"):
+        training_module.train(request, lambda _: None)
+    assert seen == [mask]

@@ -29,6 +29,7 @@ from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.imaging.masks import usable_mask
 from napari_hydrapicker.imaging.normalise import Cleaner, flatten, normalise
 from napari_hydrapicker.imaging.rescale import MAX_WORKING_PIXELS, Shape, rescale, to_px, to_wpx
+from napari_hydrapicker.io.edited_mask import EditedMask
 
 CANVAS_DIAMETER_CPX = 20
 """Particle diameter on the canvas, canvas pixels, where it is known."""
@@ -128,6 +129,7 @@ def to_canvas(
     *,
     use_mask: bool = True,
     diameter_cpx: float = CANVAS_DIAMETER_CPX,
+    edited: EditedMask | None = None,
 ) -> Canvas:
     """Bring a micrograph's pixels to the canvas (the paper's section 2.1).
 
@@ -141,9 +143,12 @@ def to_canvas(
     diameter_px : float, optional
         The particle's long diameter, micrograph pixels; without it the longer side becomes 512 pixels.
     use_mask : bool
-        Whether to look for areas that cannot hold particles (`masks.usable_mask`).
+        Whether to leave out areas that cannot hold particles: `edited`, or else what `masks.usable_mask`
+        finds.
     diameter_cpx : float
         What the diameter becomes on the canvas, canvas pixels.
+    edited : EditedMask, optional
+        What the user wants left out on it.
 
     Raises
     ------
@@ -157,7 +162,10 @@ def to_canvas(
     rows, cols = pixels.shape
     shape = canvas_shape((rows, cols), diameter_px, diameter_cpx)
     image = rescale(pixels, shape, Cleaner.estimate(pixels))
-    mask = usable_mask(image, diameter_cpx) if use_mask else np.ones(shape, np.bool_)
+    if not use_mask:
+        mask = np.ones(shape, np.bool_)
+    else:
+        mask = usable_mask(image, diameter_cpx) if edited is None else edited.usable_on(shape)
     image = normalise(flatten(image, _FLATTEN_CPX, mask), mask)
     image[~mask] = 0
     return Canvas(equalise(image), mask, (rows, cols))

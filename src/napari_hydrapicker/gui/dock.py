@@ -21,6 +21,7 @@ from napari_hydrapicker.gui.controllers.train_jobs import TrainJobs
 from napari_hydrapicker.gui.controllers.training import TrainingLink
 from napari_hydrapicker.gui.layers.canvas import Canvas
 from napari_hydrapicker.gui.layers.layer_images import PassingProject
+from napari_hydrapicker.gui.layers.mask_layer import Brush
 from napari_hydrapicker.gui.layers.plugin_layers import PluginLayers
 from napari_hydrapicker.gui.layers.tools import Tool, Tools
 from napari_hydrapicker.gui.preferences import preferred_low_pass, preferred_settings
@@ -65,7 +66,9 @@ class HydraPickerWidget(QWidget):
         self.micrographs = MicrographsSection(self.session, self.recent, self.opener.image_names)
         self.view = ViewSection(preferred_low_pass())
         self.pick = PickSection(self.session, self.jobs, self.recent)
-        self.mask_link = MaskLink(self.session, self.canvas, self.layers, self.tasks, self.pick, self)
+        self.mask_link = MaskLink(
+            napari_viewer, self.session, self.canvas, self.layers, self.tools, self.tasks, self.pick, self
+        )
         self.import_link = ImportLink(self.session, self.tasks, self.recent, self.pick, self)
         self.correct = CorrectSection()
         self.training = TrainJobs(self.session, self)
@@ -122,6 +125,7 @@ class HydraPickerWidget(QWidget):
         self._closed = True
         unbind_keys(self.viewer, self._actions())
         self.jobs.stop()  # its process dies while the layers are removed
+        self.mask_link.close()
         self.layers.close()  # all leave together
         self.tools.close()
         self.training_link.close()
@@ -129,21 +133,26 @@ class HydraPickerWidget(QWidget):
         self._end()
 
     def _actions(self) -> dict[str, Callable[[], object]]:
-        do = self.commands
+        do, mask = self.commands, self.mask_link
         return {
             keys.PREVIOUS: lambda: do.step(-1),
             keys.NEXT: lambda: do.step(1),
             keys.PICK: lambda: do.pick("this"),
             keys.BROWSE: lambda: self.tools.choose(Tool.BROWSE),
-            keys.ADD: lambda: self.tools.choose(Tool.ADD),
+            keys.ADD: self._of_mask(lambda: mask.use(Brush.PAINT), lambda: self.tools.choose(Tool.ADD)),
             keys.MOVE: lambda: self.tools.choose(Tool.MOVE),
-            keys.ERASE: lambda: self.tools.choose(Tool.ERASE),
+            keys.ERASE: self._of_mask(lambda: mask.use(Brush.ERASE), lambda: self.tools.choose(Tool.ERASE)),
             keys.COMPLETE: self._toggle_complete,
             keys.ORIGINAL: self.view.toggle_original,
-            keys.UNDO: do.undo,
-            keys.REDO: do.redo,
+            keys.MASK: mask.toggle,
+            keys.UNDO: self._of_mask(mask.undo, do.undo),
+            keys.REDO: self._of_mask(mask.redo, do.redo),
             keys.HELP: self._show_keys,
         }
+
+    def _of_mask(self, on_mask: Callable[[], object], else_do: Callable[[], object]) -> Callable[[], object]:
+        """Return what does the one thing while the mask is painted on, and the other else."""
+        return lambda: on_mask() if self.mask_link.editing else else_do()
 
     def _lay_out(self) -> None:
         correcting = (self.correct, self.train, self.make)
@@ -154,7 +163,8 @@ class HydraPickerWidget(QWidget):
 
     def _connect(self) -> None:
         links = (self.training_link, self.make_link, self.import_link)
-        sources = (self.opener, self.micrographs, self.pick, self.export, self.canvas, self.tools, *links)
+        parts = (self.opener, self.micrographs, self.pick, self.export, self.canvas, self.tools)
+        sources = (*parts, self.mask_link, *links)
         for source in sources:
             source.problem.connect(warn)
         for link in links:
@@ -180,8 +190,8 @@ class HydraPickerWidget(QWidget):
         self.canvas.set_filter(self.view.filter)
         self.pick.pick_requested.connect(do.pick)
         self.correct.tool_chosen.connect(self.tools.choose)
-        self.correct.undo_requested.connect(do.undo)
-        self.correct.redo_requested.connect(do.redo)
+        self.correct.undo_requested.connect(self._of_mask(self.mask_link.undo, do.undo))
+        self.correct.redo_requested.connect(self._of_mask(self.mask_link.redo, do.redo))
         self.correct.complete_toggled.connect(lambda _: self._toggle_complete())
         self.correct.gallery_wanted.connect(self.gallery_link.set_active)
         self.tools.tool_changed.connect(self.correct.show_tool)

@@ -70,7 +70,8 @@ def prepare(
     pixel_size_angstrom : float, optional
         Takes precedence over the micrograph's own pixel size.
     use_mask : bool
-        Whether to look for unusable areas (`masks.usable_mask`); without, the mask is True everywhere.
+        Whether to leave out unusable areas: those that the user has painted (`Micrograph.mask`), or else
+        those that are found (`masks.usable_mask`). Without, the mask is True everywhere.
     light : bool
         Particles are light on dark: the contrast is turned over.
 
@@ -85,7 +86,8 @@ def prepare(
     try:
         shape_wpx = working_shape(micrograph.shape, pixel_size, diameter_angstrom)
         _check_room(micrograph.shape, pixel_size, diameter_angstrom)
-        image, mask = prepare_pixels(micrograph.pixels(), shape_wpx, use_mask, light)
+        usable = None if micrograph.mask is None else micrograph.mask.usable_on(shape_wpx)
+        image, mask = prepare_pixels(micrograph.pixels(), shape_wpx, use_mask, light, usable)
     except (MicrographError, ParameterError) as error:
         if str(micrograph.path) in str(error):
             raise
@@ -103,9 +105,15 @@ def _check_room(shape: tuple[int, int], pixel_size_angstrom: float, diameter_ang
 
 
 def prepare_pixels(
-    pixels: NDArray[Any], shape_wpx: tuple[int, int], use_mask: bool = True, light: bool = False
+    pixels: NDArray[Any],
+    shape_wpx: tuple[int, int],
+    use_mask: bool = True,
+    light: bool = False,
+    usable: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Bring an image (H, W) to the working scale, as `prepare` does with a file's.
+
+    `usable`, shape `shape_wpx`, takes the place of the mask that would be found.
 
     Returns
     -------
@@ -118,13 +126,15 @@ def prepare_pixels(
         If the image has no contrast.
     """
     image = rescale(pixels, shape_wpx, Cleaner.estimate(pixels))
-    return flatten_and_normalise(-image if light else image, use_mask)
+    return flatten_and_normalise(-image if light else image, use_mask, usable)
 
 
 def flatten_and_normalise(
-    image_w: NDArray[np.float32], use_mask: bool = True
+    image_w: NDArray[np.float32], use_mask: bool = True, usable: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Find the usable part of an image (H, W) at the working scale, and bring that to mean 0 and deviation 1.
+
+    `usable` (H, W), if it is known already, takes the place of what would be found.
 
     Returns
     -------
@@ -138,7 +148,9 @@ def flatten_and_normalise(
         If the image has no contrast.
     """
     mask = np.ones(image_w.shape, np.bool_)
-    if use_mask:
+    if use_mask and usable is not None:
+        mask = usable
+    elif use_mask:
         mask = usable_mask(image_w)
         mask &= ~contaminants(image_w, mask)
     return normalise(flatten(image_w, mask=mask), mask), mask

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.io import mrc, raster, tiff
+from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.image_info import FileInfo, MicrographWarning
 from napari_hydrapicker.io.names import distinct_names, micrograph_stem
 
@@ -47,6 +48,8 @@ class Micrograph:
     folder : str
         As many of its folders as tell it from other micrographs of its file name: part of its name; "" for
         none.
+    mask : EditedMask or None
+        What the user wants left out on it; None: whoever prepares it looks for that.
     """
 
     path: Path
@@ -55,6 +58,7 @@ class Micrograph:
     frame: int = 0
     n_frames: int = 1
     folder: str = ""
+    mask: EditedMask | None = None
 
     @property
     def name(self) -> str:

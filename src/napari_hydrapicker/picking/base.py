@@ -63,7 +63,7 @@ class Picker(Protocol):
         Parameters
         ----------
         micrograph : Micrograph
-            What to pick, with its pixel size.
+            What to pick, with its pixel size, and what the user has painted as left out on it.
         parameters : PickParameters
             How to look at it.
         floor : float

@@ -92,8 +92,9 @@ class CGanPicker:
         length_px = diameter_on(micrograph, p.diameter_angstrom)
         try:
             canvas = to_canvas(
-                micrograph.pixels(), length_px, use_mask=p.use_mask, diameter_cpx=self.metadata.diameter_cpx
-            )
+                micrograph.pixels(), length_px, use_mask=p.use_mask, diameter_cpx=self.metadata.diameter_cpx,
+                edited=micrograph.mask,
+            )  # fmt: skip
         except (MicrographError, ParameterError) as error:
             if str(micrograph.path) in str(error):
                 raise

@@ -171,6 +171,9 @@ class JointPicker:
         for name, picker in self.pickers.items():
             found = picker.pick_micrograph(micrograph, parameters)
             lists[name] = found.above(picker.threshold)
+        # What the user has painted holds for imported picks too.
+        if parameters.use_mask and micrograph.mask is not None:
+            lists = {name: one.select(micrograph.mask.is_usable(one.yx)) for name, one in lists.items()}
         try:
             joined = consensus(lists, JOIN_DIAMETERS * parameters.diameter_angstrom / pixel_size)
         except ParameterError as error:

@@ -41,6 +41,16 @@ class ProjectLock:
 APPLICATION_ID = 0x48506963
 VERSION = 1
 
+# Of the micrographs whose mask the user has painted. It is made with the first of them and needs no version
+# of its own: a project of a version before gets it when it is wanted, and that version leaves it alone.
+MASK_TABLE = """
+CREATE TABLE IF NOT EXISTS mask (
+    micrograph_id INTEGER PRIMARY KEY REFERENCES micrograph (id),
+    block_px INTEGER NOT NULL,
+    bits TEXT NOT NULL
+)
+"""
+
 TABLES = """
 CREATE TABLE micrograph (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -60,9 +60,9 @@ def background_micrographs(session: Session) -> tuple[MicrographRef, ...]:
         If there are none of known pixel size.
     """
     known = [
-        MicrographRef(r.id, str(r.path), r.frame, r.pixel_size_angstrom)
+        reference
         for r in session.records
-        if r.pixel_size_angstrom is not None and r.status is not Status.EXCLUDED
+        if (reference := r.reference()) is not None and r.status is not Status.EXCLUDED
     ]
     if not known:
         raise ParameterError(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
+from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import distinct_names
 from napari_hydrapicker.project import database as schema
@@ -83,7 +84,8 @@ class Project(Database):
         """
         with self._reading():
             rows = self._db.execute(f"SELECT {_COLUMNS} FROM micrograph").fetchall()
-            records = [self._record(row) for row in rows]
+            masks = self._masks()
+            records = [self._record(row, masks.get(row[0])) for row in rows]
             names = distinct_names([record.micrograph().full_name for record in records])
             named = [replace(record, name=name) for record, name in zip(records, names, strict=True)]
             return sorted(named, key=lambda record: _natural(record.name))
@@ -130,6 +132,16 @@ class Project(Database):
                 "UPDATE micrograph SET pixel_size_angstrom = ? WHERE id = ?",
                 [(float(angstrom), number) for number in micrograph_ids],
             )
+
+    def set_mask(self, micrograph_id: int, mask: EditedMask | None) -> None:
+        """Keep what the user wants left out on a micrograph; None for what is found."""
+        with self._writing() as db:
+            db.execute(schema.MASK_TABLE)
+            if mask is None:
+                db.execute("DELETE FROM mask WHERE micrograph_id = ?", (micrograph_id,))
+            else:
+                values = (micrograph_id, mask.block_px, mask.bits)
+                db.execute("INSERT OR REPLACE INTO mask VALUES (?, ?, ?)", values)
 
     def repoint(self, old: Path, new: Path) -> int:
         """Look in `new` for the missing micrographs that lay in `old`; returns how many were found."""
@@ -189,11 +201,23 @@ class Project(Database):
         with self._reading():
             return edit_log.edits(self._db, micrograph_id)
 
-    def _record(self, row: tuple[Any, ...]) -> MicrographRecord:
+    def _masks(self) -> dict[int, tuple[int, str]]:
+        """Return blocks and bitmaps of the masks that were painted, by micrograph."""
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'mask'").fetchone():
+            return {}
+        return {
+            number: (int(block), str(bits))
+            for number, block, bits in self._db.execute("SELECT micrograph_id, block_px, bits FROM mask")
+        }
+
+    def _record(self, row: tuple[Any, ...], mask: tuple[int, str] | None) -> MicrographRecord:
         number, path, name, rows, cols, pixel_size, frame, n_frames, status = row
         place = (self.path.parent / path).absolute()
+        edited = None if mask is None else EditedMask((rows, cols), *mask)
+        if edited is not None:
+            edited.left_out()  # damage is told now, not in the midst of work
         return MicrographRecord(
-            number, place, name, (rows, cols), pixel_size, frame, n_frames, Status(status)
+            number, place, name, (rows, cols), pixel_size, frame, n_frames, Status(status), edited
         )
 
     def _stored(self, path: Path) -> str:

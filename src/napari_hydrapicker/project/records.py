@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import Micrograph
 
 
@@ -44,6 +45,8 @@ class MicrographRecord:
         Which image of a stack of how many.
     status : Status
         How far the user is with it.
+    mask : EditedMask or None
+        What the user wants left out on it; None where that is to be found.
     """
 
     id: int
@@ -54,11 +57,21 @@ class MicrographRecord:
     frame: int
     n_frames: int
     status: Status
+    mask: EditedMask | None = None
 
     def micrograph(self) -> Micrograph:
         """Return it as a micrograph to be read, of the same name."""
         folder = self.name.rpartition("/")[0]
-        return Micrograph(self.path, self.shape, self.pixel_size_angstrom, self.frame, self.n_frames, folder)
+        return Micrograph(
+            self.path, self.shape, self.pixel_size_angstrom, self.frame, self.n_frames, folder, self.mask
+        )
+
+    def reference(self) -> MicrographRef | None:
+        """Return what the worker opens it by; None without a pixel size."""
+        if self.pixel_size_angstrom is None:
+            return None
+        folder = self.name.rpartition("/")[0]
+        return MicrographRef(self.id, str(self.path), self.frame, self.pixel_size_angstrom, folder, self.mask)
 
     @property
     def missing(self) -> bool:
@@ -70,7 +83,8 @@ class MicrographRecord:
 class MicrographRef:
     """A micrograph to be picked: frame `frame`, from 0, of the file at `path`.
 
-    `folder` stands before its name where the window has another one of that name.
+    `folder` stands before its name where the window has another one of that name. What the user wants left
+    out on it is in `mask`, None where that is to be found.
     """
 
     id: int
@@ -78,6 +92,7 @@ class MicrographRef:
     frame: int
     pixel_size_angstrom: float
     folder: str = ""
+    mask: EditedMask | None = None
 
 
 @dataclass(frozen=True)

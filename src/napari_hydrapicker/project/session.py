@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from psygnal import Signal
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
+from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.edits import EditKind, far_from
 from napari_hydrapicker.project.labels import Labels, is_shown
@@ -128,6 +129,11 @@ class Session(EditedProject):
             self._change_record(number, pixel_size_angstrom=float(angstrom))
         if self.current in micrograph_ids:
             self.settings_changed.emit(frozenset({"diameter_angstrom"}))
+
+    def set_mask(self, micrograph_id: int, mask: EditedMask | None) -> None:
+        """Take what the user wants left out on a micrograph, in picking and training; None: it is found."""
+        self.project.set_mask(micrograph_id, mask)
+        self._change_record(micrograph_id, mask=mask)
 
     def diameter_px(self, micrograph_id: int) -> float | None:
         """Return the particle's diameter on a micrograph, pixels; None if the pixel size is unknown."""

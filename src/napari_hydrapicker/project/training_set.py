@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from napari_hydrapicker.picking.head_library import HeadLibrary, user_library
 from napari_hydrapicker.picks import Source
-from napari_hydrapicker.project.records import CorrectedRef, MicrographRef, Status
+from napari_hydrapicker.project.records import CorrectedRef, Status
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.training.split import Marked, held_out
 
@@ -33,22 +33,24 @@ def corrected_micrographs(session: Session) -> tuple[CorrectedRef, ...]:
 
     On complete ones every pick that is shown is a particle, and all else is background. On others only what
     the user added or moved is one, and only what was deleted is none; those without such marks are left
-    out, as are those of unknown pixel size.
+    out, as are those of unknown pixel size. What lies where the user has painted that it be left out is
+    neither.
     """
     found = []
     for record in session.records:
         complete = record.status is Status.COMPLETE
-        if record.pixel_size_angstrom is None or not (complete or record.status is Status.CORRECTED):
+        reference = record.reference()
+        if reference is None or not (complete or record.status is Status.CORRECTED):
             continue
         labels = session.labels(record.id)
         kept = session.shown(record.id) if complete else np.isin(labels.source, _MARKED) & ~labels.deleted
-        if not (complete or kept.any() or labels.deleted.any()):
+        deleted = labels.deleted
+        if record.mask is not None:
+            usable = record.mask.is_usable(labels.yx)
+            kept, deleted = kept & usable, deleted & usable
+        if not (complete or kept.any() or deleted.any()):
             continue
-        folder = record.micrograph().folder
-        reference = MicrographRef(
-            record.id, str(record.path), record.frame, record.pixel_size_angstrom, folder
-        )
-        particles, rejected = _points(labels.yx[kept]), _points(labels.yx[labels.deleted])
+        particles, rejected = _points(labels.yx[kept]), _points(labels.yx[deleted])
         found.append(CorrectedRef(reference, particles, rejected, complete))
     return tuple(found)
 

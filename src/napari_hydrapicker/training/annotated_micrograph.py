@@ -90,7 +90,8 @@ class CorrectedMicrograph:
         prepared
             The micrograph at the working scale.
         yx_px, negative_yx_px
-            Particles (N, 2) and deleted picks (M, 2), (row, column) in micrograph pixels.
+            Particles (N, 2) and deleted picks (M, 2), (row, column) in micrograph pixels. Those where
+            nothing is usable count neither way: the network sees noise in their place.
         complete
             Whether all particles are marked.
         whiten
@@ -98,8 +99,8 @@ class CorrectedMicrograph:
         """
         image = network_input(prepared.image, prepared.mask, whiten)
         marks = Marks(
-            prepared.to_wpx(_points(yx_px)),
-            prepared.to_wpx(_points(negative_yx_px)),
+            _usable(prepared, yx_px),
+            _usable(prepared, negative_yx_px),
             masked_points(_without_border(prepared.mask)),
             complete,
         )
@@ -128,8 +129,11 @@ def _without_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return inner
 
 
-def _points(yx: ArrayLike) -> NDArray[np.float64]:
-    return np.asarray(yx, np.float64).reshape(-1, 2)
+def _usable(prepared: Prepared, yx_px: ArrayLike) -> NDArray[np.float64]:
+    """Return those of some places (N, 2), micrograph pixels, that are usable, in working pixels."""
+    yx = prepared.to_wpx(yx_px)
+    rows, cols = np.clip(np.rint(yx).astype(np.intp), 0, np.array(prepared.mask.shape) - 1).T
+    return np.asarray(yx[prepared.mask[rows, cols]])
 
 
 def _near(cells: torch.Tensor, yx: NDArray[np.float64], reach: float) -> torch.Tensor:

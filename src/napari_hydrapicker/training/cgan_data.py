@@ -155,7 +155,8 @@ def particle_free(
     """
     found = []
     for one in micrographs:
-        canvas = to_canvas(one.pixels(), diameter_on(one, diameter_angstrom, pixel_size_angstrom))
+        length_px = diameter_on(one, diameter_angstrom, pixel_size_angstrom)
+        canvas = to_canvas(one.pixels(), length_px, edited=one.mask)
         patches = free_patches(canvas)
         if patches:
             found.append(patches)

@@ -129,8 +129,9 @@ def _particle_free(request: MakeRequest, progress: _Progress) -> tuple[list[list
     for done, reference in enumerate(request.micrographs):
         progress.tell("backgrounds", done, total)
         try:
-            pixels = open_reference(reference).pixels()
-            canvas = to_canvas(pixels, request.diameter_angstrom / reference.pixel_size_angstrom)
+            micrograph = open_reference(reference)
+            length_px = request.diameter_angstrom / reference.pixel_size_angstrom
+            canvas = to_canvas(micrograph.pixels(), length_px, edited=micrograph.mask)
         except MicrographError as error:
             problems.append(error)
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec, PickParameters
 from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
 
@@ -227,9 +228,21 @@ Message = (
 _TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Message)}
 _MODELS: tuple[type[BaseModel], ...] = (PickParameters, HydraSpec, CGanSpec, ConsensusSpec)
 _HINTS: dict[type[Any], dict[str, Any]] = {
-    kind: get_type_hints(kind) for kind in (*_TYPES.values(), MicrographRef, CorrectedRef)
+    kind: get_type_hints(kind) for kind in (*_TYPES.values(), MicrographRef, CorrectedRef, EditedMask)
 }
 _HINTS |= {kind: {name: get_type_hints(kind)[name] for name in kind.model_fields} for kind in _MODELS}
+_NEEDED = {
+    kind: {
+        name
+        for name in hints
+        if (
+            kind.model_fields[name].is_required()
+            if issubclass(kind, BaseModel)
+            else next(one for one in fields(kind) if one.name == name).default is MISSING
+        )
+    }
+    for kind, hints in _HINTS.items()
+}
 
 
 def to_line(message: Message) -> bytes:
@@ -237,8 +250,8 @@ def to_line(message: Message) -> bytes:
 
     Not by pydantic, which refuses the lone surrogates that stand for bytes of a path that are not UTF-8.
     """
-    fields = {"type": type(message).__name__, **vars(message)}
-    return json.dumps(fields, default=_plain).encode("ascii") + b"\n"
+    values = {"type": type(message).__name__, **vars(message)}
+    return json.dumps(values, default=_plain).encode("ascii") + b"\n"
 
 
 def _plain(value: object) -> object:
@@ -254,8 +267,8 @@ def from_line(line: bytes) -> Message:
         If it is no message: something else has written into the pipe, or it was cut.
     """
     try:
-        fields = json.loads(line)
-        message: Message = _made(_TYPES[fields.pop("type")], fields)
+        values = json.loads(line)
+        message: Message = _made(_TYPES[values.pop("type")], values)
     except (
         KeyError, TypeError, ValueError, AttributeError, RecursionError, ParameterError
     ) as error:  # fmt: skip
@@ -263,12 +276,15 @@ def from_line(line: bytes) -> Message:
     return message
 
 
-def _made(kind: type[Any], fields: dict[str, Any]) -> Any:
-    """Make a dataclass or model from the fields of a JSON object, which must be just its own."""
+def _made(kind: type[Any], values: dict[str, Any]) -> Any:
+    """Make a dataclass or model from the values of a JSON object, which must be just its own.
+
+    Those that have a default may be missing: a request that waits in a file was written by a version before.
+    """
     hints = _HINTS[kind]
-    if fields.keys() != hints.keys():
-        raise TypeError(f"{kind.__name__} has fields {list(hints)}, not {list(fields)}")
-    return kind(**{name: _typed(fields[name], hint) for name, hint in hints.items()})
+    if not _NEEDED[kind] <= values.keys() <= hints.keys():
+        raise TypeError(f"{kind.__name__} has fields {list(hints)}, not {list(values)}")
+    return kind(**{name: _typed(value, hints[name]) for name, value in values.items()})
 
 
 def _typed(value: Any, hint: Any) -> Any:

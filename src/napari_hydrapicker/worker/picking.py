@@ -120,7 +120,7 @@ def open_reference(reference: MicrographRef) -> Micrograph:
         frames = open_micrographs(reference.path)
     if not 0 <= reference.frame < len(frames):
         raise MicrographError(f"{reference.path}: has no frame {reference.frame + 1} any more")
-    found = replace(frames[reference.frame], folder=reference.folder)
+    found = replace(frames[reference.frame], folder=reference.folder, mask=reference.mask)
     return found.with_pixel_size(reference.pixel_size_angstrom)
 
 

@@ -20,7 +20,7 @@ def test_keys_are_bound_and_given_back() -> None:
 def test_no_key_is_one_of_naparis_own() -> None:
     from napari.utils.shortcuts import default_shortcuts
 
-    ours = {keys.PREVIOUS, keys.NEXT, keys.PICK, keys.ERASE, keys.COMPLETE, keys.ORIGINAL}
+    ours = {keys.PREVIOUS, keys.NEXT, keys.PICK, keys.ERASE, keys.COMPLETE, keys.ORIGINAL, keys.MASK}
     # Layers of other kinds are not active while picks are corrected.
     others = ("label", "shape", "polygon", "polyline", "ellipse", "vertex", "brush", "path")
     theirs = {

@@ -10,7 +10,6 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_hydrapicker.errors import HydraPickerError
-from napari_hydrapicker.gui.controllers import mask as mask_link
 from napari_hydrapicker.gui.layers import image_layer
 from napari_hydrapicker.gui.layers.layer_images import (
     LayerImage,
@@ -37,7 +36,7 @@ _MICROGRAPHS = "micrographs"
 _LOOKED_INTO = 50  # files of a folder without micrographs
 Found = tuple[list[Micrograph], list[str]]
 
-OWN_IMAGES = (image_layer.NAME, mask_link.NAME)
+OWN_IMAGES = (image_layer.NAME,)
 
 
 class Opener(QObject):

@@ -15,7 +15,6 @@ from napari_hydrapicker.gui.controllers.jobs import Jobs
 from napari_hydrapicker.picking.parameters import HydraSpec
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.generators import generator_file
-from napari_hydrapicker.project.records import MicrographRef
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.training_set import head_libraries
 from napari_hydrapicker.worker.messages import (
@@ -92,11 +91,7 @@ class PickJobs(Jobs):
             for r in records
             if r.pixel_size_angstrom is None
         ]
-        references = tuple(
-            MicrographRef(r.id, str(r.path), r.frame, r.pixel_size_angstrom)
-            for r in records
-            if r.pixel_size_angstrom is not None
-        )
+        references = tuple(one for r in records if (one := r.reference()) is not None)
         self._job += 1
         self._total, self._done, self._began = len(references), 0, time.monotonic()
         self._failed = False

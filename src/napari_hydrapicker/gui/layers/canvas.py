@@ -71,6 +71,8 @@ class Canvas(QObject):
 
     Signals
     -------
+    coming (int)
+        The micrograph with this number is about to be shown: what lies on the one before is to leave.
     shown (int)
         The micrograph with this number is on the canvas, picks and all.
     emptied ()
@@ -81,6 +83,7 @@ class Canvas(QObject):
         Something that the user should read.
     """
 
+    coming = Signal(int)
     shown = Signal(int)
     emptied = Signal()
     settled = Signal(int)
@@ -192,6 +195,8 @@ class Canvas(QObject):
     def _show_image(self, number: int, display: DisplayImage) -> None:
         if number != self._session.current:
             return
+        if number != self._on_canvas:
+            self.coming.emit(number)
         first = not self._image.is_in_viewer
         other_shape = self._display is None or self._display.extent_px != display.extent_px
         self._display = display

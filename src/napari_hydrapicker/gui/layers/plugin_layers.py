@@ -40,6 +40,11 @@ class Place(IntEnum):
 class PluginLayers(QObject):
     """Which layers the plugin needs in a viewer, one a place.
 
+    Attributes
+    ----------
+    primary : Place
+        The layer that is worked on: it becomes the active one after an action of the dock's.
+
     Signals
     -------
     came_back ()
@@ -52,6 +57,7 @@ class PluginLayers(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._layers: dict[Place, Layer] = {}
+        self.primary = Place.PICKS
         self._active: Layer | None = None  # one of ours that was active when the user deleted it
         self._index: int | None = None  # where the micrograph was last
         self._changing = self._lost = False

@@ -31,6 +31,12 @@ from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.session import Session
 
 _SHOW_MASK = "Show what is left out"
+_PAINT_HINT = (
+    "Paint over what is to be left out. E is the eraser, 2 the brush again; [ and ] make them smaller and "
+    "wider. Hold the space bar to move about. Ctrl+Z undoes, M ends. It holds when you pick again, and when "
+    "a head is trained."
+)
+_NOT_IN_USE = "Picking does not heed it now: tick \u201cLeave out carbon, bad ice and blank areas\u201d."
 _DEVICES = {"auto": "automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
 
 
@@ -45,6 +51,10 @@ class PickSection(Section):
         Picks are to be brought in from a "file" or a "folder".
     import_cancelled ()
         The import that is being prepared is not wanted.
+    edit_mask_toggled (bool)
+        What is left out is to be painted on, or no longer.
+    find_mask_requested ()
+        What is left out is to be found, in place of what was painted.
     offer_taken (Path)
         The picks that were offered are wanted.
     problem (str)
@@ -54,6 +64,8 @@ class PickSection(Section):
     pick_requested = Signal(str)
     import_requested = Signal(str)
     import_cancelled = Signal()
+    edit_mask_toggled = Signal(bool)
+    find_mask_requested = Signal()
     offer_taken = Signal(object)
     problem = Signal(str)
 
@@ -109,9 +121,23 @@ class PickSection(Section):
         self.trouble.setText(in_window_words(text))
         self.trouble.setVisible(bool(text))
 
-    def say_left_out(self, share: float | None) -> None:
-        """Say how much of the micrograph is left out; None where it is not shown."""
-        self.show_mask.setText(_SHOW_MASK if share is None else f"{_SHOW_MASK}: {share:.0%} of this one")
+    def say_left_out(self, share: float | None, edited: bool = False) -> None:
+        """Say how much of the micrograph is left out, and whether that is painted; None for unknown."""
+        known = [] if share is None else [f"{share:.0%} of this one"]
+        known += ["painted"] if edited else []
+        self.show_mask.setText(f"{_SHOW_MASK}: {', '.join(known)}" if known else _SHOW_MASK)
+        self.find_mask.setEnabled(edited)
+
+    def show_mask_editing(self, on: bool) -> None:
+        """Show whether what is left out is being painted on, and how that is done."""
+        self.edit_mask.setChecked(on)
+        self._editing_mask = on
+        self._show_mask_hint()
+
+    def _show_mask_hint(self) -> None:
+        in_use = self._session.settings.use_mask
+        self.mask_hint.setText(_PAINT_HINT if in_use else f"{_PAINT_HINT} {_NOT_IN_USE}")
+        self.mask_hint.setVisible(self._editing_mask)
 
     def show_threshold(self) -> None:
         """Show the threshold for the scores of the current micrograph's picks, and whose they are."""
@@ -129,6 +155,7 @@ class PickSection(Section):
             show_value(self.border, -1 if settings.border_angstrom is None else settings.border_angstrom)
         if "use_mask" in names:
             self.mask.setChecked(settings.use_mask)
+            self._show_mask_hint()
         if "contrast" in names:
             self.contrast.setCurrentIndex(self.contrast.findData(settings.contrast))
         if "quality" in names:
@@ -203,8 +230,30 @@ class PickSection(Section):
         self.mask = QCheckBox("Leave out carbon, bad ice and blank areas")
         self.add(self.mask)
         self.show_mask = QCheckBox(_SHOW_MASK)
-        self.show_mask.setToolTip("Mark on the micrograph what is left out at this diameter")
+        self.show_mask.setToolTip(
+            "Mark on the micrograph what is left out at this diameter, or as you painted it"
+        )
         self.add(self.show_mask)
+        self._build_mask_editing()
+
+    def _build_mask_editing(self) -> None:
+        self._editing_mask = False
+        self.edit_mask: QPushButton = button(
+            "Paint on it",
+            "Correct what is left out on this micrograph with a brush and an eraser (key M)",
+            lambda: self.edit_mask_toggled.emit(self.edit_mask.isChecked()),
+            checkable=True,
+        )
+        self.find_mask = button(
+            "Find again",
+            "Leave out what is found on this micrograph by itself, not what you painted",
+            self.find_mask_requested.emit,
+        )
+        self.find_mask.setEnabled(False)
+        self.add(row([self.edit_mask, self.find_mask]))
+        self.mask_hint = WrappedLabel(_PAINT_HINT)
+        self.mask_hint.setVisible(False)
+        self.add(self.mask_hint)
 
     def _connect(self) -> None:
         self.slider.value_changed.connect(self._set_threshold)

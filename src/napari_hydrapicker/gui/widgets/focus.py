@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_hydrapicker.gui.layers.plugin_layers import Place, PluginLayers, canvas_of
+from napari_hydrapicker.gui.layers.plugin_layers import PluginLayers, canvas_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -51,7 +51,8 @@ class Focus(QObject):
     viewer
         Its canvas has the focus after every action.
     layers
-        After an action the picks are the active layer: a layer of the user's own has other keys.
+        After an action the layer that is worked on is the active one: a layer of the user's own has other
+        keys.
     """
 
     def __init__(self, top: QWidget, viewer: Viewer, layers: PluginLayers) -> None:
@@ -68,7 +69,7 @@ class Focus(QObject):
             canvas.setFocus()
 
     def _on_action(self) -> None:
-        self._layers.activate(Place.PICKS)
+        self._layers.activate(self._layers.primary)
         self.give_back()
 
     def eventFilter(self, watched: Any, event: Any) -> bool:

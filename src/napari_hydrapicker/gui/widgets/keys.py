@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 # Free in napari for the viewer, for points and for images.
-PREVIOUS, NEXT, PICK, ERASE, COMPLETE, ORIGINAL = ",", ".", "G", "E", "Q", "H"
+PREVIOUS, NEXT, PICK, ERASE, COMPLETE, ORIGINAL, MASK = ",", ".", "G", "E", "Q", "H", "M"
 UNDO, REDO, HELP = "Control-Z", "Control-Shift-Z", "F1"
 ADD, MOVE, BROWSE = "2", "3", "4"  # as napari has them for points
 
@@ -20,6 +20,7 @@ MEANING = {
     BROWSE: "browse: move about and zoom", ADD: "add picks", MOVE: "select and move picks",
     ERASE: "erase picks", "Delete": "delete the picks that are selected", UNDO: "undo", REDO: "redo",
     COMPLETE: "mark as complete, or take that back", ORIGINAL: "the original, or the filtered micrograph",
+    MASK: "paint on what is left out, or end that; meanwhile 2 paints, E erases, [ and ] change the brush",
     HELP: "this list", "Escape": "leave a field: back to the micrograph",
 }  # fmt: skip
 
