@@ -12,15 +12,15 @@ from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.edits import EditKind
 from napari_hydrapicker.project.labels import Labels
-from napari_hydrapicker.project.open_project import EditedProject, plain_status
+from napari_hydrapicker.project.open_project import OpenProject, plain_status
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.records import Status
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[EditedProject]:
+def opened(tmp_path: Path) -> Iterator[OpenProject]:
     """One micrograph, with three picks of a picker."""
-    made = EditedProject()
+    made = OpenProject()
     made._project = Project.create(tmp_path / "p.hydrapicker")
     made.add_micrographs([Micrograph(tmp_path / "a.mrc", (120, 250), 2.0)])
     picks = Picks(np.array([[10.0, 200.0], [30.0, 90.0], [70.0, 50.0]]), np.array([0.9, 0.6, 0.2]))
@@ -29,7 +29,7 @@ def opened(tmp_path: Path) -> Iterator[EditedProject]:
     made.project.close()
 
 
-def test_what_changes_nothing_is_no_step_to_undo(opened: EditedProject) -> None:
+def test_what_changes_nothing_is_no_step_to_undo(opened: OpenProject) -> None:
     number = opened.records[0].id
     ids = opened.labels(number).id
     heard: list[int] = []
@@ -49,7 +49,7 @@ def test_what_changes_nothing_is_no_step_to_undo(opened: EditedProject) -> None:
 
 
 def test_an_edit_and_its_status_are_written_together(
-    opened: EditedProject, monkeypatch: pytest.MonkeyPatch
+    opened: OpenProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = opened.records[0].id
     before = opened.labels(number)
@@ -72,7 +72,7 @@ def test_an_edit_and_its_status_are_written_together(
     assert opened.project.micrographs()[0].status is Status.CORRECTED
 
 
-def test_the_word_of_the_user_outlasts_edits(opened: EditedProject) -> None:
+def test_the_word_of_the_user_outlasts_edits(opened: OpenProject) -> None:
     number = opened.records[0].id
     opened.project.set_status(number, Status.COMPLETE)
     opened._read_records()
@@ -80,7 +80,7 @@ def test_the_word_of_the_user_outlasts_edits(opened: EditedProject) -> None:
     assert opened.record(number).status is opened.project.micrographs()[0].status is Status.COMPLETE
 
 
-def test_picks_speak_for_a_status(opened: EditedProject) -> None:
+def test_picks_speak_for_a_status(opened: OpenProject) -> None:
     labels = opened.labels(opened.records[0].id)
     assert plain_status(Labels.empty()) is Status.NEW
     assert plain_status(labels) is Status.PICKED

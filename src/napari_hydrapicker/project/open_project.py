@@ -15,15 +15,30 @@ from psygnal import Signal
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.project import edits as corrections
-from napari_hydrapicker.project.edits import Edit, EditKind, Replayed, Scoring, is_edited, new_picks
+from napari_hydrapicker.project.edits import (
+    Edit,
+    EditKind,
+    Replayed,
+    Scoring,
+    added,
+    deleted,
+    is_edited,
+    moved,
+    new_picks,
+    restored,
+)
 from napari_hydrapicker.project.labels import Labels, ScoreTable
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.records import MicrographRecord, Status
 
+_PICKER = "picker/"  # and a micrograph's number: the setting that says who made its scores
+_FROZEN = "frozen_thresholds"
+
 
 class OpenProject:
-    """A project that may be open, and where the user is in it.
+    """A project that may be open, where the user is in it, and its picks, which can be changed.
+
+    A change is in the file before anybody is told of it.
 
     Signals
     -------
@@ -33,16 +48,27 @@ class OpenProject:
         Status, pixel size or picks of the micrograph with this number.
     current_changed ()
         Another micrograph is shown, or none.
+    labels_changed (int)
+        Picks of this micrograph.
     """
 
     micrographs_changed = Signal()
     micrograph_changed = Signal(int)
     current_changed = Signal()
+    labels_changed = Signal(int)
 
     def __init__(self) -> None:
         self._project: Project | None = None
         self._records: dict[int, MicrographRecord] = {}
         self.current: int | None = None
+        self._labels: dict[int, Labels] = {}
+        self._pickers: dict[int, str] = {}
+        self._frozen: dict[int, float] = {}  # the thresholds that complete micrographs keep
+        # A micrograph of the import that was the last thing done, or undone, in this window.
+        self._import_to_undo: int | None = None
+        self._import_to_redo: int | None = None
+        self._times_picked: Counter[int] = Counter()
+        self.counts = ScoreTable()
 
     @property
     def project(self) -> Project:
@@ -122,33 +148,6 @@ class OpenProject:
         self._records[number] = replace(self._records[number], **changes)
         self.micrograph_changed.emit(number)
 
-
-_FROZEN = "frozen_thresholds"
-_PICKER = "picker/"  # and a micrograph's number: the setting that says who made its scores
-
-
-class EditedProject(OpenProject):
-    """A project whose picks can be changed; a change is in the file before anybody is told of it.
-
-    Signals
-    -------
-    labels_changed (int)
-        Picks of this micrograph.
-    """
-
-    labels_changed = Signal(int)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._labels: dict[int, Labels] = {}
-        self._pickers: dict[int, str] = {}
-        self._frozen: dict[int, float] = {}  # the thresholds that complete micrographs keep
-        # A micrograph of the import that was the last thing done, or undone, in this window.
-        self._import_to_undo: int | None = None
-        self._import_to_redo: int | None = None
-        self._times_picked: Counter[int] = Counter()
-        self.counts = ScoreTable()
-
     def picker_of(self, micrograph_id: int) -> str:
         """Return who made the scores of a micrograph's picks (`PickSettings.picker_key`); "" if unknown."""
         return self._pickers.get(micrograph_id, "")
@@ -172,22 +171,22 @@ class EditedProject(OpenProject):
     def _add(self, micrograph_id: int, yx: NDArray[np.float64], covered: Labels) -> NDArray[np.int64]:
         """Add picks (N, 2) by hand, in place of those that they cover; returns their numbers (N,)."""
         ids = self.project.new_ids(len(yx))
-        self._commit(corrections.added(micrograph_id, ids, yx, covered))
+        self._commit(added(micrograph_id, ids, yx, covered))
         return ids
 
     def _move(self, micrograph_id: int, ids: ArrayLike, yx: NDArray[np.float64], covered: Labels) -> None:
         """Move picks to other centres (N, 2), in the order of `ids` (N,), in place of those covered there."""
         # Labels come by rising number, whatever order they are asked for in.
         places = yx[np.argsort(np.atleast_1d(ids), kind="stable")]
-        self._commit(corrections.moved(micrograph_id, self.labels(micrograph_id).rows(ids), places, covered))
+        self._commit(moved(micrograph_id, self.labels(micrograph_id).rows(ids), places, covered))
 
     def delete(self, micrograph_id: int, ids: ArrayLike) -> None:
         """Delete picks: they become hard negatives, and can be restored."""
-        self._commit(corrections.deleted(micrograph_id, self.labels(micrograph_id).rows(ids)))
+        self._commit(deleted(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
     def restore(self, micrograph_id: int, ids: ArrayLike) -> None:
         """Take deleted picks back."""
-        self._commit(corrections.restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
+        self._commit(restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
     def undo(self, micrograph_id: int | None) -> Replayed:
         """Undo a micrograph's last edit; directly after an import that one, whatever the micrograph."""

@@ -18,7 +18,7 @@ from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.edits import EditKind, far_from
 from napari_hydrapicker.project.labels import Labels, is_shown
-from napari_hydrapicker.project.open_project import EditedProject, plain_status
+from napari_hydrapicker.project.open_project import OpenProject, plain_status
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.settings import PickSettings
@@ -28,7 +28,7 @@ _SAME = 1 / 4  # of the diameter: centres nearer than this are of one particle
 _UNKNOWN_DIAMETER = 1 / 25  # of the shorter side, where the pixel size is unknown
 
 
-class Session(EditedProject):
+class Session(OpenProject):
     """An open project with its picks and settings, as the widgets show it.
 
     Parameters
