@@ -184,7 +184,9 @@ def focus(user: Hostile) -> None:
     driver, dock, session = user.driver, user.dock, user.session
     QApplication.setActiveWindow(driver.window)
     fields = {
-        "Diameter": dock.micrographs.diameter, "Distance": dock.pick.distance, "Border": dock.pick.border,
+        "Diameter": dock.micrographs.diameter,
+        "Distance": dock.pick.parameters.field("min_distance_angstrom"),
+        "Border": dock.pick.parameters.field("border_angstrom"),
         "Confidence": dock.pick.slider.field, "Picker": dock.pick.picker, "Head": dock.pick.head,
         "Device": dock.pick.device, "the status filter": dock.micrographs.table.status,
     }  # fmt: skip

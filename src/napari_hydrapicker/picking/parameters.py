@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from napari_hydrapicker.errors import ParameterError
 
@@ -18,6 +18,8 @@ Quality = Literal["fast", "best"]
 NetworkKind = Literal["hydra", "cgan"]
 
 _LARGEST_ANGSTROM = 5000.0
+_LENGTH: dict[str, JsonValue] = {"unit": "Å", "step": 5}
+CONTRASTS: dict[str, JsonValue] = {"auto": "automatic", "dark": "dark particles", "light": "light particles"}
 
 
 class Checked(BaseModel):
@@ -60,11 +62,11 @@ class PickParameters(Checked):
     )
     border_angstrom: float | None = Field(
         default=None, ge=0, le=_LARGEST_ANGSTROM, title="Border",
-        description="Leave out picks this near to the edge",
+        description="Leave out picks this near to the edge", json_schema_extra=_LENGTH,
     )  # fmt: skip
     min_distance_angstrom: float | None = Field(
         default=None, ge=0, le=_LARGEST_ANGSTROM, title="Distance",
-        description="Least distance between two picks",
+        description="Least distance between two picks", json_schema_extra=_LENGTH,
     )  # fmt: skip
     use_mask: bool = Field(
         default=True, title="Mask", description="Leave out carbon, bad ice and blank areas"

@@ -285,7 +285,7 @@ def test_the_hint_says_when_picking_does_not_heed_it(blank: Any, wait: Wait) -> 
     begin(blank, wait)
     assert not blank.pick.mask_hint.isHidden()
     assert "Picking does not heed it" not in blank.pick.mask_hint.text()
-    blank.pick.mask.setChecked(False)
+    blank.pick.parameters.field("use_mask").setChecked(False)
     assert "Picking does not heed it now" in blank.pick.mask_hint.text()
     blank.mask_link.end()
     assert blank.pick.mask_hint.isHidden()

@@ -21,16 +21,29 @@ Wait = Callable[..., None]
 
 def test_fields_and_settings_follow_one_another(dock: Any) -> None:
     section, session = dock.pick, dock.session
-    section.distance.setValue(90)
-    section.border.setValue(0)
-    section.mask.setChecked(False)
+    distance, border, mask = map(
+        section.parameters.field, ("min_distance_angstrom", "border_angstrom", "use_mask")
+    )
+    distance.setValue(90)
+    border.setValue(0)
+    mask.setChecked(False)
     settings = session.settings
     assert (settings.min_distance_angstrom, settings.border_angstrom, settings.use_mask) == (90, 0, False)
     session.update(min_distance_angstrom=None, border_angstrom=None, use_mask=True, threshold=0.25)
     assert section.slider.title.text() == "Confidence of HydraPicker"
-    assert (section.distance.text(), section.border.text()) == ("automatic", "automatic")
-    assert section.mask.isChecked()
+    assert (distance.text(), border.text()) == ("automatic", "automatic")
+    assert mask.isChecked()
     assert section.slider.value == 0.25
+
+
+def test_what_is_rarely_changed_folds_away_and_opens_for_the_brush(dock: Any) -> None:
+    section = dock.pick
+    assert not section.advanced.is_open
+    section.show_mask_editing(True)
+    assert section.advanced.is_open, "its hint is in there"
+    contrast = section.parameters.field("contrast")
+    contrast.setCurrentIndex(contrast.findText("light particles"))
+    assert dock.session.settings.contrast == "light"
 
 
 def test_the_picker_is_chosen_and_has_no_heads_if_it_is_cgan(dock: Any) -> None:

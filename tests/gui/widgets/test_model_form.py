@@ -40,7 +40,7 @@ def test_a_field_is_a_row_with_its_label_tip_range_and_unit(made: Made) -> None:
     holder, form, _ = made
     assert list(form.widgets) == ["border", "tilt", "contrast", "masked"], "what has no title is not shown"
     labels = [one.text() for one in holder.findChildren(QLabel)]
-    assert [one for one in labels if one] == ["Border", "Tilt", "Contrast"]
+    assert labels == ["Border", "Tilt", "Contrast"]
     border = form.widgets["border"].native
     assert (border.toolTip(), border.suffix(), border.maximum()) == ("Left out at the edge", " Å", 500)
     assert (form.widgets["tilt"].native.minimum(), form.widgets["tilt"].native.decimals()) == (0.5, 2)

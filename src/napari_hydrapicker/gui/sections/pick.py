@@ -14,21 +14,21 @@ from napari_hydrapicker.gui.controllers.picking import PickJobs
 from napari_hydrapicker.gui.sections.section import Section
 from napari_hydrapicker.gui.widgets.import_question import ImportQuestion
 from napari_hydrapicker.gui.widgets.live_progress import LiveProgress
+from napari_hydrapicker.gui.widgets.model_form import ModelForm
 from napari_hydrapicker.gui.widgets.parts import (
     MiddleLabel,
     WrappedLabel,
     button,
     choice,
     in_window_words,
-    length,
     row,
-    show_value,
 )
 from napari_hydrapicker.gui.widgets.picker_choices import PickerChoices, devices, picker_name
 from napari_hydrapicker.gui.widgets.score_slider import ScoreSlider
 from napari_hydrapicker.picking.model_files import check_file
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.project.settings import PickSettings
 
 _SHOW_MASK = "Show what is left out"
 _PAINT_HINT = (
@@ -132,6 +132,8 @@ class PickSection(Section):
         """Show whether what is left out is being painted on, and how that is done."""
         self.edit_mask.setChecked(on)
         self._editing_mask = on
+        if on:
+            self.advanced.set_open(True)  # the hint is in there
         self._show_mask_hint()
 
     def _show_mask_hint(self) -> None:
@@ -149,17 +151,11 @@ class PickSection(Section):
         settings = self._session.settings
         if names & {"threshold", "picker", "head", "generator", "weights"}:
             self.show_threshold()
-        if "min_distance_angstrom" in names:
-            show_value(self.distance, settings.min_distance_angstrom or 0)
-        if "border_angstrom" in names:
-            show_value(self.border, -1 if settings.border_angstrom is None else settings.border_angstrom)
+        self.parameters.show(
+            {name: getattr(settings, name) for name in names & self.parameters.widgets.keys()}
+        )
         if "use_mask" in names:
-            self.mask.setChecked(settings.use_mask)
             self._show_mask_hint()
-        if "contrast" in names:
-            self.contrast.setCurrentIndex(self.contrast.findData(settings.contrast))
-        if "quality" in names:
-            self.quality.setCurrentIndex(self.quality.findData(settings.quality))
         if "device" in names:
             self._show_device(settings.device)
         if names & {"picker", "head", "generator", "joined", "imported", "votes"}:
@@ -205,7 +201,9 @@ class PickSection(Section):
         self.choices = PickerChoices(recent)
         self.add(self.choices)
         self.picker, self.head = self.choices.picker, self.choices.head
-        form = self.choices.form
+        self.advanced = Section("Advanced", open=False)
+        self.add(self.advanced)
+        form = self.advanced.form()
         self.device = choice("Where to compute; auto takes a GPU if there is one")
         for name in devices():
             self.device.addItem(_DEVICES[name], name)
@@ -213,27 +211,14 @@ class PickSection(Section):
         self.device_name = MiddleLabel("not started yet")
         self.device_name.setToolTip("What the network runs on, known from the first picking on")
         form.addRow("Runs on", self.device_name)
-        self.distance = length(0, 5000, 5, 0, "Least distance between two picks", unset="automatic")
-        form.addRow("Distance", self.distance)
-        self.border = length(-1, 5000, 5, 0, "Leave out picks this near to the edge", unset="automatic")
-        form.addRow("Border", self.border)
-        self.contrast = choice("Whether particles are darker or lighter than the background")
-        for text, value in (("automatic", "auto"), ("dark particles", "dark"), ("light particles", "light")):
-            self.contrast.addItem(text, value)
-        form.addRow("Contrast", self.contrast)
-        self.quality = choice(
-            "Best: HydraPicker's mean over flips and quarter turns, at eight times the cost"
+        self.parameters = ModelForm(
+            form, [PickSettings], lambda name, value: self._update(**{name: value}), ["diameter_angstrom"]
         )
-        for text, value in (("fast", "fast"), ("best", "best")):
-            self.quality.addItem(text, value)
-        form.addRow("Quality", self.quality)
-        self.mask = QCheckBox("Leave out carbon, bad ice and blank areas")
-        self.add(self.mask)
         self.show_mask = QCheckBox(_SHOW_MASK)
         self.show_mask.setToolTip(
             "Mark on the micrograph what is left out at this diameter, or as you painted it"
         )
-        self.add(self.show_mask)
+        form.addRow(self.show_mask)
         self._build_mask_editing()
 
     def _build_mask_editing(self) -> None:
@@ -250,21 +235,16 @@ class PickSection(Section):
             self.find_mask_requested.emit,
         )
         self.find_mask.setEnabled(False)
-        self.add(row([self.edit_mask, self.find_mask]))
+        self.advanced.add(row([self.edit_mask, self.find_mask]))
         self.mask_hint = WrappedLabel(_PAINT_HINT)
         self.mask_hint.setVisible(False)
-        self.add(self.mask_hint)
+        self.advanced.add(self.mask_hint)
 
     def _connect(self) -> None:
         self.slider.value_changed.connect(self._set_threshold)
-        self.distance.valueChanged.connect(lambda v: self._update(min_distance_angstrom=v or None))
-        self.border.valueChanged.connect(lambda v: self._update(border_angstrom=None if v < 0 else v))
-        self.mask.toggled.connect(lambda on: self._update(use_mask=on))
         self.choices.changed.connect(lambda changes: self._update(**changes))
         self.choices.generator_file_chosen.connect(self._take_file)
         self.device.activated.connect(lambda _: self._update(device=self.device.currentData()))
-        self.contrast.activated.connect(lambda _: self._update(contrast=self.contrast.currentData()))
-        self.quality.activated.connect(lambda _: self._update(quality=self.quality.currentData()))
         self.progress.cancelled.connect(self._jobs.cancel)
         self._jobs.started.connect(self._on_started)
         self._jobs.advanced.connect(self.progress.set_progress)

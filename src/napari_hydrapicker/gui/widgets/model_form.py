@@ -51,8 +51,15 @@ class ModelForm:
             if field.title is None or name in without:
                 continue  # what has no title is not for the window
             self.widgets[name] = widget = self._widget(name, field)
-            form.addRow("" if isinstance(widget, CheckBox) else field.title, widget.native)
+            if isinstance(widget, CheckBox):
+                form.addRow(widget.native)  # its text is all
+            else:
+                form.addRow(field.title, widget.native)
             widget.changed.connect(lambda value, name=name: changed(name, self._value(name, value)))
+
+    def field(self, name: str) -> Any:
+        """Return the Qt widget of a field."""
+        return self.widgets[name].native
 
     def show(self, values: Mapping[str, Any]) -> None:
         """Show the values of fields, by name; nobody is called."""
