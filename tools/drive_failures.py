@@ -25,7 +25,7 @@ from window_driver import Driver, check, wait
 from napari_hydrapicker.picking.head_library import user_library
 
 TRAINER = ("napari_hydrapicker.training.head_trainer", "detection_loss")
-ONE_MICROGRAPH = ("napari_hydrapicker.picking.hydra", "answer")
+ONE_MICROGRAPH = ("napari_hydrapicker.picking.hydra", "predict")
 WORKER = ("napari_hydrapicker.worker.server", "pick_one")
 
 

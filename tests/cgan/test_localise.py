@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from napari_hydrapicker.cgan.localise import LocaliseParameters, localise
+from napari_hydrapicker.cgan.localise import LocaliseParameters, find_blobs
 from napari_hydrapicker.cgan.synthesis import synthesise_pair
 from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.errors import ParameterError
@@ -31,7 +31,7 @@ def marked(image: np.ndarray, middles: Marks, side: int = SIDE, strength: float 
 
 
 def found(output: np.ndarray, image: np.ndarray, **parameters: object) -> np.ndarray:
-    yx, scores = localise(image, output, LocaliseParameters(**parameters))  # type: ignore[arg-type]
+    yx, scores = find_blobs(image, output, LocaliseParameters(**parameters))  # type: ignore[arg-type]
     assert yx.dtype == np.float64
     assert scores.shape == (len(yx),)
     return yx[np.lexsort(yx.T[::-1])]
@@ -40,7 +40,7 @@ def found(output: np.ndarray, image: np.ndarray, **parameters: object) -> np.nda
 def test_marks_on_a_non_square_image_come_back_where_they_are() -> None:
     middles = [(10, 100), (30, 20), (65, 115), (70, 60)]
     image = noise()
-    yx, scores = localise(image, marked(image, middles))
+    yx, scores = find_blobs(image, marked(image, middles))
     np.testing.assert_allclose(yx[np.lexsort(yx.T[::-1])], middles, atol=1e-6)
     np.testing.assert_allclose(scores, 1, atol=1e-6)
 
@@ -49,11 +49,11 @@ def test_marks_on_a_non_square_image_come_back_where_they_are() -> None:
 @pytest.mark.parametrize("split", [False, True])
 def test_an_image_without_marks_has_no_picks(level: float, split: bool) -> None:
     image = np.full(SHAPE, level, np.float32)
-    yx, scores = localise(image, image, LocaliseParameters(split=split))
+    yx, scores = find_blobs(image, image, LocaliseParameters(split=split))
     assert yx.shape == (0, 2)
     assert scores.shape == (0,)
     # An output brighter than the input is no mark either.
-    assert len(localise(image, np.ones(SHAPE, np.float32))[0]) == 0
+    assert len(find_blobs(image, np.ones(SHAPE, np.float32))[0]) == 0
 
 
 APART: Marks = [(15, 15), (15, 60), (15, 110), (65, 15)]
@@ -164,7 +164,7 @@ def test_the_score_is_the_share_of_brightness_taken_away() -> None:
     image[:, 65:] *= 0.6  # a dark particle's mark is no worse than a bright one's
     output = marked(image, [(20, 20), (20, 100)], strength=1.0)
     output = marked(output, [(60, 20), (60, 100)], strength=0.75)
-    yx, scores = localise(image, output, LocaliseParameters(threshold=0.01))
+    yx, scores = find_blobs(image, output, LocaliseParameters(threshold=0.01))
     strong = yx[:, 0] < 40
     np.testing.assert_allclose(scores[strong], 1, atol=1e-5)
     np.testing.assert_allclose(scores[~strong], 0.75, atol=1e-5)
@@ -196,7 +196,7 @@ def test_a_region_of_many_marks_is_contamination_and_not_divided() -> None:
 def test_the_truth_of_a_pair_gives_its_centres(rows: int, cols: int, seed: int, split: bool) -> None:
     parameters = SynthesisParameters(coverage=(0.3, 0.6))
     pair = synthesise_pair(noise((rows, cols), seed), np.random.default_rng(seed), parameters)
-    yx, scores = localise(pair.image, pair.truth, LocaliseParameters(split=split, marker_cpx=SIDE))
+    yx, scores = find_blobs(pair.image, pair.truth, LocaliseParameters(split=split, marker_cpx=SIDE))
     inside = pair.yx[((pair.yx >= 5) & (pair.yx <= np.array([rows, cols]) - 6)).all(1)]
     for centre in inside:
         assert np.abs(yx - centre).max(1).min() < 1e-4
@@ -210,7 +210,7 @@ def test_the_truth_of_a_pair_gives_its_centres(rows: int, cols: int, seed: int, 
 def test_images_that_do_not_fit_are_refused(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     image, output = (np.ones(shape, np.float32) for shape in shapes)
     with pytest.raises(ParameterError, match="shape"):
-        localise(image, output)
+        find_blobs(image, output)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_hydrapicker.cgan.networks import Generator
-from napari_hydrapicker.cgan.predict import DARKENED, ONCE, marked
+from napari_hydrapicker.cgan.predict import DARKENED, ONCE, predict_masks
 from napari_hydrapicker.cgan.preprocess import FLOOR
 
 SHAPE = (40, 70)
@@ -39,17 +39,17 @@ def test_once_is_the_generator_s_output() -> None:
     torch.manual_seed(0)
     made = Generator(2).eval()
     image = np.random.default_rng(0).uniform(FLOOR, 1, SHAPE).astype(np.float32)
-    assert marked(made, image, ONCE) == pytest.approx(image, abs=1e-6), "it has learnt nothing"
+    assert predict_masks(made, image, ONCE) == pytest.approx(image, abs=1e-6), "it has learnt nothing"
     torch.nn.init.normal_(made.last.weight, 0, 0.3)
     with torch.inference_mode():
         output = made(torch.from_numpy(image)[None, None])[0, 0].numpy()
     assert (output < image - 0.1).any()
-    assert marked(made, image, ONCE) == pytest.approx(np.clip(output, 0, image), abs=1e-6)
+    assert predict_masks(made, image, ONCE) == pytest.approx(np.clip(output, 0, image), abs=1e-6)
 
 
 def test_what_only_the_darker_copy_shows_is_half_as_strong() -> None:
     image = canvas()
-    done = marked(Below(0.45), image, (0.0, 0.1))  # type: ignore[arg-type]
+    done = predict_masks(Below(0.45), image, (0.0, 0.1))  # type: ignore[arg-type]
     left = done / image
     assert left[5, [10, 20, 30, 50]] == pytest.approx([0.5, 1, 0, 0])
     assert done.dtype == np.float32
@@ -58,7 +58,7 @@ def test_what_only_the_darker_copy_shows_is_half_as_strong() -> None:
 
 def test_no_copy_is_darker_than_a_canvas_can_be() -> None:
     rule = Below(0.0)
-    marked(rule, canvas())  # type: ignore[arg-type]
+    predict_masks(rule, canvas())  # type: ignore[arg-type]
     assert [float(copy.min()) for copy in rule.seen] == pytest.approx([FLOOR] * len(DARKENED))
     assert [float(copy.max()) for copy in rule.seen] == pytest.approx([0.6 - less for less in DARKENED])
 
@@ -66,6 +66,6 @@ def test_no_copy_is_darker_than_a_canvas_can_be() -> None:
 def test_pixels_darker_than_a_canvas_are_left_alone() -> None:
     image = canvas()
     image[:, 50] = 0.0
-    done = marked(Below(0.1), image)  # type: ignore[arg-type]
+    done = predict_masks(Below(0.1), image)  # type: ignore[arg-type]
     assert np.isfinite(done).all()
     assert done == pytest.approx(image)

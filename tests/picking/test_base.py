@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.base import check_lengths, doubt, inside, usable
+from napari_hydrapicker.picking.base import check_lengths, doubt, usable, within_border
 from napari_hydrapicker.picks import Picks
 
 SHAPE = (60, 100)
@@ -26,7 +26,7 @@ SHAPE = (60, 100)
     ],
 )
 def test_centres_inside_of_a_border(yx: tuple[float, float], border: float, expected: bool) -> None:
-    assert inside(np.array([yx]), SHAPE, border).tolist() == [expected]
+    assert within_border(np.array([yx]), SHAPE, border).tolist() == [expected]
 
 
 def test_places_under_a_mask() -> None:
@@ -44,7 +44,7 @@ def test_places_off_the_mask_follow_its_edge() -> None:
 
 def test_no_centres() -> None:
     nothing = np.empty((0, 2))
-    assert inside(nothing, SHAPE, 3.0).shape == usable(nothing, np.ones(SHAPE, bool)).shape == (0,)
+    assert within_border(nothing, SHAPE, 3.0).shape == usable(nothing, np.ones(SHAPE, bool)).shape == (0,)
 
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan")])

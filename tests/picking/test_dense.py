@@ -63,8 +63,8 @@ def test_spans_own_every_cell_once_and_keep_their_margin(length: int, tile: int)
 def test_tiles_give_the_answer_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense, "precision", lambda device: nullcontext())
     model, pixels = compact(), image(272, 432)
-    whole, none = dense.answer(model, pixels, "generic")
-    tiled, tile = dense.answer(model, pixels, "generic", tile_wpx=256)
+    whole, none = dense.predict(model, pixels, "generic")
+    tiled, tile = dense.predict(model, pixels, "generic", tile_wpx=256)
     assert whole.shape == (1, 3, 34, 54)
     assert (none, tile) == (None, 256)
     assert whole[0, 0].std() > 0
@@ -72,7 +72,7 @@ def test_tiles_give_the_answer_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_large_images_are_tiled_from_the_start() -> None:
-    raw, tile = dense.answer(Hungry(2048**2), image(2064, 2064), "generic")  # type: ignore[arg-type]
+    raw, tile = dense.predict(Hungry(2048**2), image(2064, 2064), "generic")  # type: ignore[arg-type]
     assert tile == dense.MAX_TILE_WPX
     assert raw.shape == (1, 3, 258, 258)
 
@@ -80,19 +80,19 @@ def test_large_images_are_tiled_from_the_start() -> None:
 @pytest.mark.parametrize("message", ["CUDA out of memory. Tried", "DefaultCPUAllocator: not enough memory"])
 def test_tiles_shrink_until_they_fit(message: str) -> None:
     pixels = image(640, 1040)
-    raw, tile = dense.answer(Hungry(300 * 300, message), pixels, "generic")  # type: ignore[arg-type]
+    raw, tile = dense.predict(Hungry(300 * 300, message), pixels, "generic")  # type: ignore[arg-type]
     assert tile == 256
     assert np.array_equal(raw[0, 0].numpy(), pixels[::8, ::8])
 
 
 def test_too_little_memory_for_the_smallest_tile() -> None:
     with pytest.raises(OutOfMemoryError, match="256"):
-        dense.answer(Hungry(1000), image(320, 480), "generic")  # type: ignore[arg-type]
+        dense.predict(Hungry(1000), image(320, 480), "generic")  # type: ignore[arg-type]
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
     with pytest.raises(RuntimeError, match="shapes differ"):
-        dense.answer(Hungry(1000, "shapes differ"), image(320, 480), "generic")  # type: ignore[arg-type]
+        dense.predict(Hungry(1000, "shapes differ"), image(320, 480), "generic")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("tile", [0, -256, 128, 300])
@@ -106,6 +106,6 @@ def test_the_head_asked_for_answers() -> None:
     model, pixels = HydraPicker(Architecture(channels=4, groups=4)).eval(), image(48, 80)
     with torch.no_grad():
         model.add_head("other").output.bias.fill_(3)
-    answers = [dense.answer(model, pixels, head)[0] for head in ("generic", "other", "generic")]
+    answers = [dense.predict(model, pixels, head)[0] for head in ("generic", "other", "generic")]
     assert torch.equal(answers[0], answers[2])
     assert float(answers[1].mean()) > float(answers[0].mean()) + 2

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_hydrapicker.picking.hydra import Answer, averaged_over_turns
+from napari_hydrapicker.picking.hydra import Prediction, averaged_over_turns
 
 
-def darkness(image: np.ndarray) -> Answer:
+def darkness(image: np.ndarray) -> Prediction:
     """A "network" whose logit is a cell's darkness, and whose centre is that darkness' centre."""
     cells = np.stack(np.meshgrid(*(7.5 + 8 * np.arange(n // 8) for n in image.shape), indexing="ij"), axis=-1)
     dark = np.clip(-np.pad(image, 16).astype(float), 0, None)
@@ -35,7 +35,7 @@ def test_what_does_not_depend_on_the_turn_stays() -> None:
 def test_a_constant_offset_is_taken_out(shift: tuple[float, float]) -> None:
     image = np.random.default_rng(1).normal(size=(64, 112)).astype(np.float32)
 
-    def shifted(one: np.ndarray) -> Answer:
+    def shifted(one: np.ndarray) -> Prediction:
         logits, centres = darkness(one)
         return logits, centres + shift
 
@@ -47,7 +47,7 @@ def test_every_turn_is_asked_once_and_the_mean_taken() -> None:
     image = np.arange(48 * 80, dtype=np.float32).reshape(48, 80)
     seen = []
 
-    def counted(one: np.ndarray) -> Answer:
+    def counted(one: np.ndarray) -> Prediction:
         seen.append((one.shape, float(one[0, 0])))
         logits, centres = darkness(one)
         return logits + len(seen), centres

@@ -20,12 +20,12 @@ def _status(project: Project, number: int) -> Status:
 
 def test_what_belongs_together_is_written_together(project: Project) -> None:
     number = project.micrographs()[0].id
-    with pytest.raises(KeyError), project.together():
+    with pytest.raises(KeyError), project.transaction():
         project.set_status(number, Status.COMPLETE)
         project.set_setting("threshold", 0.5)
         raise KeyError
     assert (_status(project, number), project.setting("threshold", None)) == (Status.NEW, None)
-    with project.together():
+    with project.transaction():
         project.set_status(number, Status.COMPLETE)
         project.set_setting("threshold", 0.5)
     assert (_status(project, number), project.setting("threshold", None)) == (Status.COMPLETE, 0.5)
@@ -46,7 +46,7 @@ def test_a_full_disk_is_told_and_spoils_nothing(project: Project) -> None:
 
 def test_together_is_refused_where_nothing_may_be_written(project: Project) -> None:
     second = Project.open(project.path)
-    with pytest.raises(ProjectError, match="read-only"), second.together():
+    with pytest.raises(ProjectError, match="read-only"), second.transaction():
         pytest.fail("not reached")
     second.close()
     second.close()

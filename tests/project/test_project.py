@@ -213,7 +213,7 @@ def test_missing_micrographs_can_be_repointed(project: Project, tmp_path: Path) 
     for name in ("m1.mrc", "m2.mrc"):
         (tmp_path / name).rename(elsewhere / name)
     assert [r.missing for r in project.micrographs()] == [True, True, False]
-    assert project.repoint(tmp_path, elsewhere) == 2
+    assert project.relocate(tmp_path, elsewhere) == 2
     assert not any(r.missing for r in project.micrographs())
 
 
@@ -223,7 +223,7 @@ def test_what_was_added_from_its_new_folder_is_not_found_twice(project: Project,
     for name in ("m1.mrc", "m2.mrc"):
         (tmp_path / name).rename(elsewhere / name)
     project.add_micrographs([Micrograph(elsewhere / "m1.mrc", (300, 470), 1.5)])
-    assert project.repoint(tmp_path, elsewhere) == 1
+    assert project.relocate(tmp_path, elsewhere) == 1
 
 
 def test_a_pixel_size_must_be_positive(project: Project) -> None:
@@ -316,7 +316,7 @@ def test_a_painted_mask_stays_with_a_micrograph_that_moved(
     project.set_mask(first.id, upper_right())
     (tmp_path / "elsewhere").mkdir()
     first.path.rename(tmp_path / "elsewhere" / first.path.name)
-    assert project.repoint(tmp_path, tmp_path / "elsewhere") == 1
+    assert project.relocate(tmp_path, tmp_path / "elsewhere") == 1
     moved = reopened().micrographs()[0]
     assert (moved.path.parent.name, moved.mask) == ("elsewhere", upper_right())
 

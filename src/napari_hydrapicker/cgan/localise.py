@@ -61,7 +61,7 @@ class LocaliseParameters:
             raise ParameterError(f"marker {self.marker_cpx}: give at least 1 pixel")
 
 
-def localise(
+def find_blobs(
     image: NDArray[np.float32],
     output: NDArray[np.float32],
     parameters: LocaliseParameters | None = None,

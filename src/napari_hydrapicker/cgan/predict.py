@@ -20,7 +20,7 @@ DARKENED = (0.0, 0.15)
 """How much darker the copies are, grey levels of 0..1."""
 
 
-def marked(
+def predict_masks(
     generator: Generator, image: NDArray[np.float32], darker: Sequence[float] = DARKENED
 ) -> NDArray[np.float32]:
     """Mark a canvas.

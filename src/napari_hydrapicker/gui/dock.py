@@ -9,16 +9,16 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QMessageBox, QVBoxLayout, QWidget
 
 from napari_hydrapicker.gui.controllers.commands import Commands
-from napari_hydrapicker.gui.controllers.gallery import GalleryLink
-from napari_hydrapicker.gui.controllers.importing import ImportLink
+from napari_hydrapicker.gui.controllers.gallery import GalleryController
+from napari_hydrapicker.gui.controllers.importing import ImportController
 from napari_hydrapicker.gui.controllers.jobs import Jobs
-from napari_hydrapicker.gui.controllers.making import MakeJobs, MakeLink
-from napari_hydrapicker.gui.controllers.mask import MaskLink
+from napari_hydrapicker.gui.controllers.making import MakeController, MakeJobs
+from napari_hydrapicker.gui.controllers.mask import MaskController
 from napari_hydrapicker.gui.controllers.opening import Opener
 from napari_hydrapicker.gui.controllers.picking import PickJobs
 from napari_hydrapicker.gui.controllers.summary import Figures
 from napari_hydrapicker.gui.controllers.train_jobs import TrainJobs
-from napari_hydrapicker.gui.controllers.training import TrainingLink
+from napari_hydrapicker.gui.controllers.training import TrainingController
 from napari_hydrapicker.gui.layers.canvas import Canvas
 from napari_hydrapicker.gui.layers.layer_images import PassingProject
 from napari_hydrapicker.gui.layers.mask_layer import Brush
@@ -66,25 +66,27 @@ class HydraPickerWidget(QWidget):
         self.micrographs = MicrographsSection(self.session, self.recent, self.opener.image_names)
         self.view = ViewSection(preferred_low_pass())
         self.pick = PickSection(self.session, self.jobs, self.recent)
-        self.mask_link = MaskLink(
+        self.mask_controller = MaskController(
             napari_viewer, self.session, self.canvas, self.layers, self.tools, self.tasks, self.pick, self
         )
-        self.import_link = ImportLink(self.session, self.tasks, self.recent, self.pick, self)
+        self.import_controller = ImportController(self.session, self.tasks, self.recent, self.pick, self)
         self.correct = CorrectSection()
         self.training = TrainJobs(self.session, self)
         self.train = TrainSection(self.training)
         self.making = MakeJobs(self.session, self)
         self.make = MakeSection()
-        self.make_link = MakeLink(self.session, self.making, self.make, self.pick, self)
+        self.make_controller = MakeController(self.session, self.making, self.make, self.pick, self)
         self.export = ExportSection(self._export_items, self.tasks, self.session, self.recent)
-        self.gallery_link = GalleryLink(self.session, self.canvas, self.correct.gallery, self.tasks, self)
+        self.gallery_controller = GalleryController(
+            self.session, self.canvas, self.correct.gallery, self.tasks, self
+        )
         self.commands = Commands(
             self.session, self.canvas, self.jobs, self.micrographs.table, self.opener.open_layer, self
         )
         self.figures = Figures(
             self.session, self.micrographs, self.view, self.pick, self.correct, self.export, self
         )
-        self.training_link = TrainingLink(
+        self.training_controller = TrainingController(
             self.layers, self.session, self.canvas, self.training, self.train, self.pick, self.micrographs,
             self,
         )  # fmt: skip
@@ -125,15 +127,15 @@ class HydraPickerWidget(QWidget):
         self._closed = True
         unbind_keys(self.viewer, self._actions())
         self.jobs.stop()  # its process dies while the layers are removed
-        self.mask_link.close()
+        self.mask_controller.close()
         self.layers.close()  # all leave together
         self.tools.close()
-        self.training_link.close()
+        self.training_controller.close()
         self.canvas.clear()
         self._end()
 
     def _actions(self) -> dict[str, Callable[[], object]]:
-        do, mask = self.commands, self.mask_link
+        do, mask = self.commands, self.mask_controller
         return {
             keys.PREVIOUS: lambda: do.step(-1),
             keys.NEXT: lambda: do.step(1),
@@ -152,7 +154,7 @@ class HydraPickerWidget(QWidget):
 
     def _of_mask(self, on_mask: Callable[[], object], else_do: Callable[[], object]) -> Callable[[], object]:
         """Return what does the one thing while the mask is painted on, and the other else."""
-        return lambda: on_mask() if self.mask_link.editing else else_do()
+        return lambda: on_mask() if self.mask_controller.editing else else_do()
 
     def _lay_out(self) -> None:
         correcting = (self.correct, self.train, self.make)
@@ -162,9 +164,9 @@ class HydraPickerWidget(QWidget):
         self.setMinimumWidth(350)
 
     def _connect(self) -> None:
-        links = (self.training_link, self.make_link, self.import_link)
+        links = (self.training_controller, self.make_controller, self.import_controller)
         parts = (self.opener, self.micrographs, self.pick, self.export, self.canvas, self.tools)
-        sources = (*parts, self.mask_link, *links)
+        sources = (*parts, self.mask_controller, *links)
         for source in sources:
             source.problem.connect(warn)
         for link in links:
@@ -173,7 +175,7 @@ class HydraPickerWidget(QWidget):
         self.export.done.connect(inform)
         self.micrographs.open_requested.connect(self.opener.ask)
         self.micrographs.layer_requested.connect(self.opener.open_layer)
-        self.opener.picks_found.connect(self.import_link.take)
+        self.opener.picks_found.connect(self.import_controller.take)
         self.opener.layer_opened.connect(self._on_layer_opened)
         self.micrographs.reopen_requested.connect(lambda path: self.opener.open([path]))
         self.micrographs.measure_requested.connect(lambda: self.tools.choose(Tool.MEASURE))
@@ -181,7 +183,7 @@ class HydraPickerWidget(QWidget):
         self.micrographs.exclude_requested.connect(do.toggle_excluded)
         self.micrographs.estimate_requested.connect(do.estimate)
         self.jobs.estimated.connect(do.estimated)
-        do.import_replayed.connect(self.import_link.note)
+        do.import_replayed.connect(self.import_controller.note)
         self.micrographs.step_requested.connect(do.step)
         self.micrographs.keys_requested.connect(self._show_keys)
         self.layers.came_back.connect(self._on_came_back)
@@ -190,10 +192,10 @@ class HydraPickerWidget(QWidget):
         self.canvas.set_filter(self.view.filter)
         self.pick.pick_requested.connect(do.pick)
         self.correct.tool_chosen.connect(self.tools.choose)
-        self.correct.undo_requested.connect(self._of_mask(self.mask_link.undo, do.undo))
-        self.correct.redo_requested.connect(self._of_mask(self.mask_link.redo, do.redo))
+        self.correct.undo_requested.connect(self._of_mask(self.mask_controller.undo, do.undo))
+        self.correct.redo_requested.connect(self._of_mask(self.mask_controller.redo, do.redo))
         self.correct.complete_toggled.connect(lambda _: self._toggle_complete())
-        self.correct.gallery_wanted.connect(self.gallery_link.set_active)
+        self.correct.gallery_wanted.connect(self.gallery_controller.set_active)
         self.tools.tool_changed.connect(self.correct.show_tool)
         self.tools.measured.connect(do.measured)
         self.canvas.settled.connect(lambda _: self.figures.show())

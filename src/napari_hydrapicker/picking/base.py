@@ -13,11 +13,11 @@ from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picks import Picks
 
-SUPPRESSION_WPX = 7.0
+NMS_DISTANCE_WPX = 7.0
 """Least distance of two picks by default, working pixels: a third of the diameter."""
 
 
-def suppress(yx: ArrayLike, score: ArrayLike, distance: float = SUPPRESSION_WPX) -> NDArray[np.intp]:
+def nms(yx: ArrayLike, score: ArrayLike, distance: float = NMS_DISTANCE_WPX) -> NDArray[np.intp]:
     """Keep the best of picks that lie at most `distance` apart, greedily by falling score.
 
     Parameters
@@ -44,7 +44,7 @@ def suppress(yx: ArrayLike, score: ArrayLike, distance: float = SUPPRESSION_WPX)
 
 
 DOUBTFUL = 0.5  # doubt from which on picks are not to be trusted
-FLOOR = 0.01  # candidates of a lower probability are never listed
+MIN_SCORE = 0.01  # candidates of a lower probability are never listed
 
 
 class Picker(Protocol):
@@ -56,7 +56,7 @@ class Picker(Protocol):
         ...
 
     def pick_micrograph(
-        self, micrograph: Micrograph, parameters: PickParameters, floor: float = FLOOR
+        self, micrograph: Micrograph, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:
         """Read and pick a micrograph.
 
@@ -111,7 +111,9 @@ def check_lengths(border_px: float, min_distance: float) -> None:
         raise ParameterError(f"the least distance must be 0 or more, not {min_distance:g}")
 
 
-def inside(yx_px: NDArray[np.float64], shape_px: tuple[int, int], border_px: float) -> NDArray[np.bool_]:
+def within_border(
+    yx_px: NDArray[np.float64], shape_px: tuple[int, int], border_px: float
+) -> NDArray[np.bool_]:
     """Whether centres (N, 2) lie in the image; with a border, at least that far from its outermost pixels."""
     least = border_px if border_px > 0 else -0.5
     last = np.array(shape_px) - 1

@@ -11,20 +11,20 @@ import torch
 from numpy.typing import NDArray
 
 from napari_hydrapicker.cgan import weights as generator_file
-from napari_hydrapicker.cgan.localise import localise
+from napari_hydrapicker.cgan.localise import find_blobs
 from napari_hydrapicker.cgan.networks import Generator
-from napari_hydrapicker.cgan.predict import DARKENED, ONCE, contrast, marked, probability
+from napari_hydrapicker.cgan.predict import DARKENED, ONCE, contrast, predict_masks, probability
 from napari_hydrapicker.cgan.preprocess import Canvas, to_canvas
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, ParameterError
 from napari_hydrapicker.hydra.device import choose_device, is_out_of_memory
 from napari_hydrapicker.imaging.rescale import diameter_on, pixel_angstrom
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.base import FLOOR, check_lengths, inside, suppress, usable
+from napari_hydrapicker.picking.base import MIN_SCORE, check_lengths, nms, usable, within_border
 from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picks import Picks
 
-SUPPRESSION_DIAMETERS = 1 / 3
+NMS_DIAMETERS = 1 / 3
 """Least distance of two picks by default, in particle diameters; as for the other picker."""
 
 
@@ -84,7 +84,7 @@ class CGanPicker:
         return self.metadata.threshold
 
     def pick_micrograph(
-        self, micrograph: Micrograph, parameters: PickParameters, floor: float = FLOOR
+        self, micrograph: Micrograph, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:
         """Read and pick a micrograph: see `Picker.pick_micrograph`."""
         p = parameters
@@ -107,22 +107,22 @@ class CGanPicker:
         canvas: Canvas,
         diameter_px: float,
         border_px: float = 0.0,
-        floor: float = FLOOR,
+        floor: float = MIN_SCORE,
         min_distance_px: float | None = None,
     ) -> Picks:
         """Pick a micrograph on the canvas; as `pick_micrograph`, with lengths in micrograph pixels."""
         if min_distance_px is None:
-            min_distance_px = SUPPRESSION_DIAMETERS * diameter_px
+            min_distance_px = NMS_DIAMETERS * diameter_px
         check_lengths(border_px, min_distance_px)
         meta = self.metadata
-        yx_cpx, strength = localise(canvas.image, self.mark(canvas.image), meta.localisation(self.split))
+        yx_cpx, strength = find_blobs(canvas.image, self.mark(canvas.image), meta.localisation(self.split))
         contrasts = contrast(canvas.image, canvas.mask, yx_cpx, meta.diameter_cpx)
         score = probability(strength, contrasts, meta.calibration)
         yx_px = canvas.to_px(yx_cpx)
-        keep = (score >= floor) & inside(yx_px, canvas.shape_px, border_px)
+        keep = (score >= floor) & within_border(yx_px, canvas.shape_px, border_px)
         keep[keep] &= usable(yx_cpx[keep], canvas.mask)
         yx_px, score = yx_px[keep], score[keep]
-        best = suppress(yx_px, score, min_distance_px)
+        best = nms(yx_px, score, min_distance_px)
         return Picks(yx_px[best], score[best].astype(np.float32), diameter_px=diameter_px)
 
     def mark(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -134,7 +134,7 @@ class CGanPicker:
             If the canvas is too large for the device.
         """
         try:
-            return marked(self.generator, image, DARKENED if self.split else ONCE)
+            return predict_masks(self.generator, image, DARKENED if self.split else ONCE)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

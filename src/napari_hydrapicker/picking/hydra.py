@@ -27,7 +27,14 @@ from napari_hydrapicker.imaging.normalise import pad_with_noise
 from napari_hydrapicker.imaging.prepare import Prepared, prepare
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.base import FLOOR, SUPPRESSION_WPX, check_lengths, inside, suppress, usable
+from napari_hydrapicker.picking.base import (
+    MIN_SCORE,
+    NMS_DISTANCE_WPX,
+    check_lengths,
+    nms,
+    usable,
+    within_border,
+)
 from napari_hydrapicker.picking.head_library import SUFFIX, HeadLibrary, find, user_library
 from napari_hydrapicker.picking.parameters import Contrast, PickParameters, Quality
 from napari_hydrapicker.picks import Picks
@@ -80,7 +87,7 @@ def check_tile(tile_wpx: int | None) -> None:
         )
 
 
-def answer(
+def predict(
     model: HydraPicker, image: NDArray[np.float32], head: str, tile_wpx: int | None = None
 ) -> tuple[Tensor, int | None]:
     """Raw dense answer of a head, whole or in tiles; tiles are halved for as long as memory is short.
@@ -154,13 +161,15 @@ def _forward(model: HydraPicker, image: NDArray[np.float32], head: str) -> Tenso
         return raw.float().cpu()
 
 
-Answer = tuple[NDArray[np.float64], NDArray[np.float64]]
+Prediction = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Logits ``(h, w)`` and centres ``(h, w, 2)`` in working pixels, of the cells of an image."""
 
 
 def averaged_over_turns(
-    predict: Callable[[NDArray[np.float32]], Answer], image: NDArray[np.float32], first: Answer | None = None
-) -> Answer:
+    predict: Callable[[NDArray[np.float32]], Prediction],
+    image: NDArray[np.float32],
+    first: Prediction | None = None,
+) -> Prediction:
     """Mean of the answers for all turns of an image, as those of the image itself.
 
     Parameters
@@ -192,7 +201,7 @@ def averaged_over_turns(
     return made
 
 
-def _turned_back(answer: Answer, shape: tuple[int, ...], which: int) -> Answer:
+def _turned_back(answer: Prediction, shape: tuple[int, ...], which: int) -> Prediction:
     """Undo `turns.turn` on all cells but the last row and column, among which it exchanges the places."""
     logits, centres = (part[:-1, :-1] for part in answer)
     for axis in (0, 1):
@@ -313,14 +322,14 @@ class HydraNetPicker:
         return thresholds.get(self.head, thresholds.get(GENERIC, DEFAULT_THRESHOLD))
 
     def pick_micrograph(
-        self, micrograph: Micrograph, parameters: PickParameters, floor: float = FLOOR
+        self, micrograph: Micrograph, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:
         """Read and pick a micrograph, in tiles if memory is short: see `Picker.pick_micrograph`."""
         p = parameters
         light = self.contrast == "light"
         prepared = prepare(micrograph, p.diameter_angstrom, use_mask=p.use_mask, light=light)
         pixel_size = prepared.pixel_size_angstrom
-        distance_wpx = SUPPRESSION_WPX
+        distance_wpx = NMS_DISTANCE_WPX
         if p.min_distance_angstrom is not None:
             distance_wpx = p.min_distance_angstrom * DIAMETER_WPX / p.diameter_angstrom
         return self.pick(
@@ -332,8 +341,8 @@ class HydraNetPicker:
         prepared: Prepared,
         diameter_px: float | None = None,
         border_px: float = 0.0,
-        floor: float = FLOOR,
-        min_distance_wpx: float = SUPPRESSION_WPX,
+        floor: float = MIN_SCORE,
+        min_distance_wpx: float = NMS_DISTANCE_WPX,
     ) -> Picks:
         """Pick a prepared micrograph; as `pick_micrograph`, with lengths in micrograph pixels.
 
@@ -343,10 +352,10 @@ class HydraNetPicker:
         logit, yx_wpx = self._candidates(prepared)
         probability = self._probability(logit)
         yx_px = prepared.to_px(yx_wpx)
-        keep = (probability >= floor) & inside(yx_px, prepared.shape_px, border_px)
+        keep = (probability >= floor) & within_border(yx_px, prepared.shape_px, border_px)
         keep[keep] &= usable(yx_wpx[keep], prepared.mask)
         logit, yx_wpx, yx_px, probability = logit[keep], yx_wpx[keep], yx_px[keep], probability[keep]
-        best = suppress(yx_wpx, logit, min_distance_wpx)
+        best = nms(yx_wpx, logit, min_distance_wpx)
         if diameter_px is None:
             diameter_px = DIAMETER_WPX * prepared.shape_px[0] / prepared.shape_wpx[0]
         return Picks(yx_px[best], probability[best].astype(np.float32), diameter_px=diameter_px)
@@ -355,13 +364,13 @@ class HydraNetPicker:
         """Logits (N,) and centres (N, 2) in working pixels of all cells."""
         image = network_input(prepared.image, prepared.mask, self._whiten)
         padded, offset = pad_with_noise(image, multiple=16, margin_wpx=0)
-        logits, centres = self._answer(padded)
+        logits, centres = self._predict(padded)
         if self.quality == "best":
-            logits, centres = averaged_over_turns(self._answer, padded, (logits, centres))
+            logits, centres = averaged_over_turns(self._predict, padded, (logits, centres))
         return logits.reshape(-1), centres.reshape(-1, 2) - offset
 
-    def _answer(self, image: NDArray[np.float32]) -> Answer:
-        raw, self._fitting_tile = answer(self.model, image, self.head, self._fitting_tile)
+    def _predict(self, image: NDArray[np.float32]) -> Prediction:
+        raw, self._fitting_tile = predict(self.model, image, self.head, self._fitting_tile)
         logits, centres = decode(raw, STRIDE_WPX)
         return logits[0].numpy().astype(np.float64), centres[0].numpy().astype(np.float64)
 

@@ -15,7 +15,7 @@ from napari_hydrapicker.imaging.rescale import pixel_angstrom
 from napari_hydrapicker.io.coordinates.folder import Key, LeftOutWarning, read_folder
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import NameFinder, micrograph_path
-from napari_hydrapicker.picking.base import FLOOR, Picker
+from napari_hydrapicker.picking.base import MIN_SCORE, Picker
 from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, are_probabilities, consensus
 from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picks import Picks
@@ -158,7 +158,7 @@ class JointPicker:
         return 0.0
 
     def pick_micrograph(
-        self, micrograph: Micrograph, parameters: PickParameters, floor: float = FLOOR
+        self, micrograph: Micrograph, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:
         """Pick a micrograph with each picker and join what they find: see `Picker.pick_micrograph`.
 

@@ -210,7 +210,7 @@ class Database:
             db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """Make changes that belong together: all of them are in the file afterwards, or none.
 
         Raises

@@ -110,9 +110,9 @@ class OpenProject:
             self.set_current(next(iter(self._records)))
         return added
 
-    def repoint(self, old: Path, new: Path) -> int:
+    def relocate(self, old: Path, new: Path) -> int:
         """Look for missing micrographs in another folder; returns how many were found."""
-        found = self.project.repoint(old, new)
+        found = self.project.relocate(old, new)
         self._read_records()
         self.current_changed.emit()
         return found
@@ -223,7 +223,7 @@ class OpenProject:
             What complete micrographs keep from now on, if their scores were another's before.
         """
         edits = []
-        with self.project.together():
+        with self.project.transaction():
             ids = self.project.new_ids(sum(len(picks) for picks, _ in new.values()))
             for number, (picks, distance_px) in new.items():
                 own, ids = ids[: len(picks)], ids[len(picks) :]
@@ -245,7 +245,7 @@ class OpenProject:
     def _commit(self, edit: Edit) -> None:
         if edit.before.equals(edit.after):
             return  # nothing to undo later on
-        with self.project.together():
+        with self.project.transaction():
             self.project.commit(edit)
             statuses = self._write_rest([edit])
         self._take_in([edit], statuses)
@@ -253,7 +253,7 @@ class OpenProject:
     def _replay(self, micrograph_id: int | None, step: Callable[[int], Replayed]) -> Replayed:
         if micrograph_id is None:
             return Replayed()
-        with self.project.together():
+        with self.project.transaction():
             done = step(micrograph_id)
             statuses = self._write_rest(done.edits)
         if done:

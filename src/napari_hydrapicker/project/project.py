@@ -143,7 +143,7 @@ class Project(Database):
                 values = (micrograph_id, mask.block_px, mask.bits)
                 db.execute("INSERT OR REPLACE INTO mask VALUES (?, ?, ?)", values)
 
-    def repoint(self, old: Path, new: Path) -> int:
+    def relocate(self, old: Path, new: Path) -> int:
         """Look in `new` for the missing micrographs that lay in `old`; returns how many were found."""
         moved = [
             (self._stored(Path(new) / record.path.name), record.id)

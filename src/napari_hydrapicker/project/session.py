@@ -100,7 +100,7 @@ class Session(OpenProject):
         frozen = {number: value for number, value in self._frozen.items() if number != micrograph_id}
         if status is Status.COMPLETE:
             frozen[micrograph_id] = self.settings.threshold_of(self.picker_of(micrograph_id))
-        with self.project.together():
+        with self.project.transaction():
             self.project.set_status(micrograph_id, status)
             self._write_frozen(frozen)
         self._frozen = frozen

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from napari_hydrapicker.cgan.localise import LocaliseParameters, localise
+from napari_hydrapicker.cgan.localise import LocaliseParameters, find_blobs
 from napari_hydrapicker.cgan.networks import Generator
-from napari_hydrapicker.cgan.predict import Calibration, contrast, marked
+from napari_hydrapicker.cgan.predict import Calibration, contrast, predict_masks
 from napari_hydrapicker.cgan.preprocess import CANVAS_DIAMETER_CPX, Canvas, to_canvas
 from napari_hydrapicker.cgan.synthesis import Pair
 from napari_hydrapicker.evaluation.matching import Criterion, match
@@ -98,7 +98,7 @@ def find(generator: Generator, known: Iterable[Known], how: LocaliseParameters) 
     strengths, contrasts, truths, particles = [np.empty(0)], [np.empty(0)], [np.empty(0, np.bool_)], 0
     for one in known:
         image, mask = one.canvas.image, one.canvas.mask
-        yx, strength = localise(image, marked(generator, image), how)
+        yx, strength = find_blobs(image, predict_masks(generator, image), how)
         truth = match(yx, strength, one.yx, CANVAS_DIAMETER_CPX, Criterion.QUARTER).is_true
         rows, cols = np.clip(np.rint(yx).astype(np.intp), 0, np.array(mask.shape) - 1).T
         counts = truth | (mask[rows, cols] & ~_near(yx, one.ignore_yx))

@@ -17,7 +17,7 @@ from napari_hydrapicker.hydra.device import precision
 from napari_hydrapicker.hydra.losses import DetectionLoss, detection_loss
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
 from napari_hydrapicker.training.sources import Crop, Source
-from napari_hydrapicker.training.validation import DENSE_STRIDE, distance_to, read_answer
+from napari_hydrapicker.training.validation import DENSE_STRIDE, decode_picks, distance_to
 
 MAX_GRADIENT = 5.0  # longer gradients of the detection losses are cut to this norm
 SURE_LOGIT = 0.0  # a probability of about 0.7, once calibrated
@@ -87,7 +87,7 @@ def sparing_unlabelled(model: HydraPicker, images: Tensor, crops: Sequence[Crop]
         raw = model(images.contiguous(memory_format=torch.channels_last)).float().cpu()
     spared = []
     for answer, crop in zip(raw.split(1), crops, strict=True):
-        centres, _ = read_answer(answer, crop.image.shape, crop.yx, np.empty((0, 2)), floor=SURE_LOGIT)
+        centres, _ = decode_picks(answer, crop.image.shape, crop.yx, np.empty((0, 2)), floor=SURE_LOGIT)
         unlabelled = centres[distance_to(centres, crop.yx) > BOX_WPX / 2]
         spared.append(crop if crop.complete else crop.ignoring(unlabelled))
     return spared

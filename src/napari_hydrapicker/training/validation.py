@@ -19,24 +19,24 @@ from napari_hydrapicker.hydra.anchors import BOX_WPX, decode
 from napari_hydrapicker.hydra.device import precision
 from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
-from napari_hydrapicker.picking.base import SUPPRESSION_WPX, suppress
+from napari_hydrapicker.picking.base import NMS_DISTANCE_WPX, nms
 from napari_hydrapicker.training.features import Window
 from napari_hydrapicker.training.sources import Crop
 
 DENSE_STRIDE = 8
 PRIOR_PICKS = 10
-FLOOR = -7.0  # logits below it are not candidates
+MIN_LOGIT = -7.0  # logits below it are not candidates
 
 
 def candidates(
-    model: HydraPicker, crop: Crop, distance_wpx: float = SUPPRESSION_WPX, floor: float = FLOOR
+    model: HydraPicker, crop: Crop, distance_wpx: float = NMS_DISTANCE_WPX, floor: float = MIN_LOGIT
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pick a crop: centres (N, 2) in working pixels and logits (N,), duplicates suppressed."""
-    raw = dense_answer(model, crop.image)
-    return read_answer(raw, crop.image.shape, crop.yx, crop.ignore_yx, distance_wpx, floor)
+    raw = predict_dense(model, crop.image)
+    return decode_picks(raw, crop.image.shape, crop.yx, crop.ignore_yx, distance_wpx, floor)
 
 
-def dense_answer(model: HydraPicker, image: NDArray[np.float32], head: str = GENERIC) -> Tensor:
+def predict_dense(model: HydraPicker, image: NDArray[np.float32], head: str = GENERIC) -> Tensor:
     """Raw dense answer (1, 3, h, w) of a head, float32 on the CPU, for an image (H, W)."""
     device = next(model.parameters()).device
     batch = torch.from_numpy(image)[None, None].to(device)
@@ -46,13 +46,13 @@ def dense_answer(model: HydraPicker, image: NDArray[np.float32], head: str = GEN
         return raw.float().cpu()
 
 
-def read_answer(
+def decode_picks(
     raw: Tensor,
     shape: tuple[int, ...],
     yx: NDArray[np.float64],
     ignore_yx: NDArray[np.float64],
-    distance_wpx: float = SUPPRESSION_WPX,
-    floor: float = FLOOR,
+    distance_wpx: float = NMS_DISTANCE_WPX,
+    floor: float = MIN_LOGIT,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Picks in a dense answer (1, 3, h, w) for an image of `shape`: centres (N, 2) and logits (N,).
 
@@ -67,7 +67,7 @@ def read_answer(
         gap, near = distance_to(centres, ignore_yx), distance_to(centres, yx)
         counted = (gap > BOX_WPX / 2) | (near < gap)
         scores, centres = scores[counted], centres[counted]
-    kept = suppress(centres, scores, distance_wpx)
+    kept = nms(centres, scores, distance_wpx)
     return centres[kept], scores[kept]
 
 
@@ -230,7 +230,7 @@ def score_tiles(head: Head, windows: Sequence[Window]) -> list[HeadScores]:
         with torch.inference_mode(), precision(device):
             features = window.features[None].to(device).contiguous(memory_format=torch.channels_last)
             raw = head.dense(features).float()
-        centres, scores = read_answer(raw, window.shape, marks.yx, marks.unusable_yx)
+        centres, scores = decode_picks(raw, window.shape, marks.yx, marks.unusable_yx)
         if not marks.complete:
             near = np.minimum(distance_to(centres, marks.yx), distance_to(centres, marks.negative_yx))
             centres, scores = centres[near <= BOX_WPX / 2], scores[near <= BOX_WPX / 2]
@@ -296,7 +296,7 @@ def score_heads(model: HydraPicker, crops: Sequence[Crop], heads: Sequence[str])
             features = model.features(image.contiguous(memory_format=torch.channels_last))
             answers = {name: model.head(name).dense(features).float() for name in heads}
         for name, raw in answers.items():
-            centres, logits = read_answer(raw, crop.image.shape, crop.yx, crop.ignore_yx)
+            centres, logits = decode_picks(raw, crop.image.shape, crop.yx, crop.ignore_yx)
             matched = match(centres, logits, crop.yx, BOX_WPX, Criterion.IOU)
             found[name].append(HeadScores(logits, matched.is_true, len(crop.yx)))
     return {name: together(scores) for name, scores in found.items()}

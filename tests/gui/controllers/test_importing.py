@@ -27,7 +27,7 @@ PICKS = Picks(np.array([[100.0, 500.0], [300.0, 200.0]]), np.array([0.9, 0.3]))
 def told(dock: Any) -> list[str]:
     """What was said of imports."""
     texts: list[str] = []
-    for signal in (dock.import_link.told, dock.import_link.problem, dock.tasks.failed):
+    for signal in (dock.import_controller.told, dock.import_controller.problem, dock.tasks.failed):
         signal.disconnect()
         signal.connect(texts.append)
     return texts
@@ -82,13 +82,13 @@ def test_without_micrographs_there_is_nothing_to_import_to(
     dock: Any, told: list[str], tmp_path: Path
 ) -> None:
     dock.session.close()
-    dock.import_link.take(tmp_path / "picks.csv")
+    dock.import_controller.take(tmp_path / "picks.csv")
     assert "open a folder" in told[0]
 
 
 def test_a_file_that_cannot_be_read_is_said(dock: Any, told: list[str], tmp_path: Path, wait: Wait) -> None:
     (tmp_path / "picks.csv").write_text("not,a\ntable,of,picks\n")
-    dock.import_link.take(tmp_path / "picks.csv")
+    dock.import_controller.take(tmp_path / "picks.csv")
     wait(lambda: bool(told))
     assert "picks.csv" in told[0]
     assert "picks.csv" in dock.pick.trouble.text()
@@ -108,7 +108,7 @@ def asked(
     }
     formats.write(upside_down, tmp_path / "picks.csv", "csv")
     dock.pick.set_open(False)
-    dock.import_link.take(tmp_path / "picks.csv")
+    dock.import_controller.take(tmp_path / "picks.csv")
     assert dock.pick.question.isHidden()
     assert "Reading picks.csv" in dock.pick.trouble.text()
     wait(lambda: not dock.pick.question.isHidden())
@@ -161,7 +161,7 @@ def test_positions_that_are_not_wanted_are_asked_about_again(
     assert dock.session.total() == 0
     assert dock.pick.question.isHidden()
     assert "Nothing imported" in told[-1]
-    dock.import_link.take(tmp_path / "picks.csv")
+    dock.import_controller.take(tmp_path / "picks.csv")
     wait(lambda: not dock.pick.question.isHidden())
 
 
@@ -254,7 +254,7 @@ def test_images_are_looked_at_in_the_background(
 
     monkeypatch.setattr(importing, "check_frame", watched)
     formats.write({"m0": samples[0].picks, "m1": samples[1].picks}, tmp_path / "picks.csv", "csv")
-    dock.import_link.take(tmp_path / "picks.csv")
+    dock.import_controller.take(tmp_path / "picks.csv")
     wait(lambda: bool(told))
     assert "imported on 2 micrographs" in told[0], "they fit, and nothing is asked"
     assert len(threads) == 1
@@ -296,7 +296,7 @@ def test_an_import_shows_its_progress_and_can_be_cancelled(
 ) -> None:
     formats.write({"m0": PICKS}, tmp_path / "picks.csv", "csv")
     assert dock.pick.import_progress.isHidden()
-    dock.import_link.take(tmp_path / "picks.csv")
+    dock.import_controller.take(tmp_path / "picks.csv")
     assert not dock.pick.import_progress.isHidden()
     wait(lambda: dock.pick.import_progress.bar.format() == "2 of 5")
     dock.pick.import_progress.cancel.click()
@@ -306,7 +306,7 @@ def test_an_import_shows_its_progress_and_can_be_cancelled(
     wait(lambda: slow.ended == ["Stopped"])
     assert dock.session.total() == 0
     slow.gate.set()
-    dock.import_link.take(tmp_path / "picks.csv")
+    dock.import_controller.take(tmp_path / "picks.csv")
     wait(lambda: len(told) == 2)
     assert told[1].startswith("2 picks imported")
 
@@ -315,7 +315,7 @@ def test_closing_does_not_wait_for_an_import(
     dock: Any, told: list[str], slow: Slow, tmp_path: Path, wait: Wait
 ) -> None:
     formats.write({"m0": PICKS}, tmp_path / "picks.csv", "csv")
-    dock.import_link.take(tmp_path / "picks.csv")
+    dock.import_controller.take(tmp_path / "picks.csv")
     wait(lambda: bool(slow.begun))
     dock.close_session()
     wait(lambda: slow.ended == ["Stopped"])
@@ -327,7 +327,7 @@ def test_another_project_ends_the_import_into_the_one_before(
 ) -> None:
     for name in ("one", "two"):
         formats.write({"m0": PICKS}, tmp_path / f"{name}.csv", "csv")
-        dock.import_link.take(tmp_path / f"{name}.csv")
+        dock.import_controller.take(tmp_path / f"{name}.csv")
     wait(lambda: bool(slow.begun))
     dock.session.close()
     wait(lambda: slow.ended == ["Stopped"])
@@ -340,7 +340,7 @@ def test_what_was_imported_into_another_project_is_no_longer_said(
     dock: Any, told: list[str], tmp_path: Path, wait: Wait
 ) -> None:
     formats.write({"m0": PICKS}, tmp_path / "picks.csv", "csv")
-    dock.import_link.take(tmp_path / "picks.csv")
+    dock.import_controller.take(tmp_path / "picks.csv")
     wait(lambda: bool(told))
     assert "imported" in dock.pick.trouble.text()
     dock.session.close()
@@ -352,9 +352,9 @@ def test_a_second_import_comes_after_the_first(
 ) -> None:
     for i, name in enumerate(("one", "two")):
         formats.write({f"m{i}": PICKS}, tmp_path / f"{name}.csv", "csv")
-        dock.import_link.take(tmp_path / f"{name}.csv")
-    dock.import_link.take(tmp_path / "two.csv")
-    dock.import_link.take(tmp_path / "one.csv")
+        dock.import_controller.take(tmp_path / f"{name}.csv")
+    dock.import_controller.take(tmp_path / "two.csv")
+    dock.import_controller.take(tmp_path / "one.csv")
     assert told == [
         *["two.csv is imported next: one.csv is being read"] * 2,
         "one.csv is not imported twice: one.csv is being read",

@@ -29,8 +29,8 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def told(dock: Any) -> list[str]:
     """What the user reads."""
     texts: list[str] = []
-    dock.make_link.problem.connect(texts.append)
-    dock.make_link.told.connect(texts.append)
+    dock.make_controller.problem.connect(texts.append)
+    dock.make_controller.told.connect(texts.append)
     dock.pick.problem.connect(texts.append)
     return texts
 

@@ -84,7 +84,7 @@ def painted(shape: tuple[int, int], rows: slice, cols: slice) -> EditedMask:
 
 def begin(dock: Any, wait: Wait) -> Any:
     """Paint on the current micrograph's mask; returns the layer."""
-    dock.mask_link.edit()
+    dock.mask_controller.edit()
     wait(lambda: NAME in dock.viewer.layers and str(dock.viewer.layers[NAME].mode) == "paint")
     return dock.viewer.layers[NAME]
 
@@ -116,9 +116,9 @@ def test_a_stroke_is_in_the_project_and_what_was_found_with_it(blank: Any, wait:
     with closing(Project.open(blank.session.project.path)) as other:
         assert {r.id: r.mask for r in other.micrographs()}[blank.session.current] == mask
     assert blank.pick.show_mask.text().endswith(", painted")
-    blank.mask_link.undo()
+    blank.mask_controller.undo()
     np.testing.assert_array_equal(mask_of(blank).left_out(), found)  # type: ignore[union-attr]
-    blank.mask_link.redo()
+    blank.mask_controller.redo()
     assert mask_of(blank) == mask
 
 
@@ -133,7 +133,7 @@ def test_it_is_found_again_when_the_user_wants_it_and_that_can_be_undone(blank: 
     wait(lambda: np.array_equal(layer.data, found))
     assert mask_of(blank) is None, "what is found is not painted"
     assert not blank.pick.find_mask.isEnabled()
-    blank.mask_link.undo()
+    blank.mask_controller.undo()
     assert mask_of(blank) == mask
 
 
@@ -142,7 +142,7 @@ def test_what_was_painted_holds_at_every_diameter(blank: Any, wait: Wait) -> Non
     paint(layer, slice(40, 90), slice(500, 620))
     mask, shown = mask_of(blank), layer.data.copy()
     blank.session.update(diameter_angstrom=250.0)
-    wait(lambda: not blank.tasks.busy and not blank.mask_link._settle.isActive())
+    wait(lambda: not blank.tasks.busy and not blank.mask_controller._settle.isActive())
     assert mask_of(blank) == mask
     np.testing.assert_array_equal(layer.data, shown)
 
@@ -170,7 +170,7 @@ def test_each_micrograph_has_its_own_and_nothing_is_painted_on_while_one_is_foun
     session.set_current(first)
     wait(lambda: layer.editable and bool(layer.data.any()))
     np.testing.assert_array_equal(layer.data != 0, mask.left_out())  # type: ignore[union-attr]
-    blank.mask_link.undo()
+    blank.mask_controller.undo()
     assert (session.record(first).mask, mask_of(blank)) == (mask, mask), (
         "strokes of before are no longer undone"
     )
@@ -201,21 +201,21 @@ def test_the_layer_of_a_binned_micrograph_lies_on_its_pixels(dock: Any, wait: Wa
 def test_tools_of_the_picks_end_it_and_other_actions_do_not(blank: Any, wait: Wait) -> None:
     layer = begin(blank, wait)
     blank.correct.undo.click()  # the strokes' undo meanwhile
-    assert blank.mask_link.editing
+    assert blank.mask_controller.editing
     assert blank.viewer.layers.selection.active is layer
     blank.tools.choose(Tool.ADD)
-    assert not blank.mask_link.editing
+    assert not blank.mask_controller.editing
     assert not blank.pick.edit_mask.isChecked()
     assert str(layer.mode) == "pan_zoom"
     assert blank.viewer.layers.selection.active.name == "HydraPicker picks"
     layer = begin(blank, wait)
     assert blank.tools.tool is Tool.BROWSE, "a stroke must not add picks"
     blank.viewer.add_image(np.ones((9, 70)), name="of my own")
-    wait(lambda: not blank.mask_link.editing)
+    wait(lambda: not blank.mask_controller.editing)
     assert blank.viewer.layers.selection.active.name == "of my own"
     layer = begin(blank, wait)
     blank.pick.show_mask.setChecked(False)
-    assert not blank.mask_link.editing
+    assert not blank.mask_controller.editing
     assert NAME not in blank.viewer.layers
 
 
@@ -225,9 +225,9 @@ def test_a_deleted_layer_comes_back_under_the_brush(blank: Any, wait: Wait) -> N
     before = mask_of(blank)
     for _ in range(2):
         blank.viewer.layers.remove(NAME)
-        wait(lambda: NAME in blank.viewer.layers and not blank.mask_link._begin_anew.isActive())
+        wait(lambda: NAME in blank.viewer.layers and not blank.mask_controller._begin_anew.isActive())
     QTest.qWait(150)
-    assert blank.mask_link.editing
+    assert blank.mask_controller.editing
     assert blank.viewer.layers.selection.active is layer
     assert (str(layer.mode), mask_of(blank)) == ("paint", before)
     blank.viewer.layers.clear()
@@ -244,7 +244,7 @@ def test_a_layer_that_was_moved_would_be_painted_elsewhere(blank: Any, wait: Wai
 
 def test_what_cannot_be_painted_on_is_said(blank: Any, wait: Wait) -> None:
     heard: list[str] = []
-    blank.mask_link.problem.connect(heard.append)
+    blank.mask_controller.problem.connect(heard.append)
     session = blank.session
     session._change_record(session.current, pixel_size_angstrom=None)
     blank.pick.edit_mask.click()
@@ -264,7 +264,7 @@ def test_a_stroke_that_cannot_be_written_is_taken_back(
     blank: Any, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
-    blank.mask_link.problem.connect(heard.append)
+    blank.mask_controller.problem.connect(heard.append)
     layer = begin(blank, wait)
     found = layer.data.copy()
 
@@ -287,7 +287,7 @@ def test_the_hint_says_when_picking_does_not_heed_it(blank: Any, wait: Wait) -> 
     assert "Picking does not heed it" not in blank.pick.mask_hint.text()
     blank.pick.parameters.field("use_mask").setChecked(False)
     assert "Picking does not heed it now" in blank.pick.mask_hint.text()
-    blank.mask_link.end()
+    blank.mask_controller.end()
     assert blank.pick.mask_hint.isHidden()
 
 
@@ -332,7 +332,7 @@ def test_with_mouse_and_keys(picked: Any, hand: Any, wait: Wait) -> None:
     hand.key(Qt.Key.Key_2)
     assert str(layer.mode) == "paint"
     hand.key(Qt.Key.Key_M)
-    assert not picked.mask_link.editing
+    assert not picked.mask_controller.editing
     assert viewer.layers.selection.active.name == "HydraPicker picks"
     assert session.labels(session.current).equals(labels), "no pick was added, moved or erased"
     assert len(viewer.layers) == 3

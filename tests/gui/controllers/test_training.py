@@ -57,7 +57,7 @@ def test_corrections_are_counted_as_they_are_made(picked: Any, wait: Wait) -> No
 def test_a_training_is_asked_for_with_both_libraries(picked: Any, tmp_path: Path) -> None:
     asked: list[tuple[str, list[Path]]] = []
     picked.training.train = lambda name, folders: asked.append((name, folders))
-    picked.training_link.train("mine")
+    picked.training_controller.train("mine")
     ((name, folders),) = asked
     assert name == "mine"
     assert [one.parent.name for one in folders] == [picked.session.project.path.parent.name, "home"]
@@ -71,7 +71,7 @@ def test_the_networks_own_heads_are_offered_first(picked: Any, tmp_path: Path) -
     picked.session.update(weights=str(tmp_path / "net.safetensors"))
     assert heads(picked) == ["generic", "virus", "mine"]
     said: list[str] = []
-    picked.training_link.problem.connect(said.append)
+    picked.training_controller.problem.connect(said.append)
     picked.session.update(weights=str(tmp_path / "gone.safetensors"))
     assert "gone.safetensors: cannot be read" in said[0]
 
@@ -79,10 +79,10 @@ def test_the_networks_own_heads_are_offered_first(picked: Any, tmp_path: Path) -
 def test_a_name_that_is_taken_is_refused(picked: Any, tmp_path: Path) -> None:
     keep(tmp_path / "home" / "heads", "mine")
     told: list[str] = []
-    picked.training_link.problem.disconnect()
-    picked.training_link.problem.connect(told.append)
+    picked.training_controller.problem.disconnect()
+    picked.training_controller.problem.connect(told.append)
     picked.training.train = lambda *_: pytest.fail("it must not train")
-    picked.training_link.train("mine")
+    picked.training_controller.train("mine")
     assert "already" in told[0]
     assert picked.train.result.text() == told[0]
     assert not picked.train.result.isHidden()
@@ -121,8 +121,8 @@ def test_a_head_taken_by_hand_is_no_longer_called_unused(picked: Any, tmp_path: 
 
 def test_a_head_found_on_reopening_is_told_and_listed_but_not_used(picked: Any, tmp_path: Path) -> None:
     told: list[str] = []
-    picked.training_link.told.disconnect()
-    picked.training_link.told.connect(told.append)
+    picked.training_controller.told.disconnect()
+    picked.training_controller.told.connect(told.append)
     keep(tmp_path / "home" / "heads", "mine")
     picked.training.found.emit(Trained(1, "mine", 0.7, 0.8, True, 100, 60.0))
     assert heads(picked) == [*head_names(), "mine"]
@@ -138,11 +138,11 @@ def test_a_head_found_on_reopening_is_told_and_listed_but_not_used(picked: Any, 
 
 def test_a_training_that_is_refused_is_said(picked: Any) -> None:
     told: list[str] = []
-    picked.training_link.problem.disconnect()
-    picked.training_link.problem.connect(told.append)
+    picked.training_controller.problem.disconnect()
+    picked.training_controller.problem.connect(told.append)
     other = NoteFile.beside(picked.session.project.path)
     other.hold()
-    picked.training_link.train("mine")
+    picked.training_controller.train("mine")
     other.release()
     assert told[0].startswith("Head 'mine' was not trained: a training of this project is under way")
     assert not picked.training.running
@@ -152,7 +152,7 @@ def test_picks_of_before_can_be_switched_on_and_off(picked: Any, tmp_path: Path,
     keep(tmp_path / "home" / "heads", "mine")
     number, other = picked.session.current, picked.session.records[1].id
     picked.session.put_picks(other, Picks(np.array([[90.0, 90.0]]), np.array([0.9])))
-    picked.training_link.take("mine")
+    picked.training_controller.take("mine")
     assert NAME not in picked.viewer.layers  # nothing has changed yet
     picks = Picks(np.array([[110.0, 300.0], [20.0, 620.0]]), np.array([0.95, 0.8]))
     picked.session.put_picks(number, picks)
@@ -191,7 +191,7 @@ def test_heads_chosen_by_hand_are_compared_too(picked: Any, wait: Wait) -> None:
     picked.pick.show_heads(["generic", "mine"], "generic")
     picked.pick.head.setCurrentText("mine")
     picked.session.put_picks(other, Picks(np.array([[20.0, 320.0]]), np.array([0.9])))
-    picked.training_link.go_on()
+    picked.training_controller.go_on()
     assert picked.session.current == other != here
     assert picked.train.suggestion.text().endswith("100% of the picks are of one of the two heads only")
     wait(lambda: picked.train.comparison.text().startswith("Picks here 2 before, 1 now"))
@@ -200,13 +200,13 @@ def test_heads_chosen_by_hand_are_compared_too(picked: Any, wait: Wait) -> None:
 def test_the_next_micrograph_is_the_least_certain(picked: Any) -> None:
     _, second, third = (record.id for record in picked.session.records)
     told: list[str] = []
-    picked.training_link.problem.disconnect()
-    picked.training_link.problem.connect(told.append)
-    picked.training_link.go_on()
+    picked.training_controller.problem.disconnect()
+    picked.training_controller.problem.connect(told.append)
+    picked.training_controller.go_on()
     assert len(told) == 1
     for number, score in ((second, 0.99), (third, 0.55)):
         picked.session.put_picks(number, Picks(np.array([[100.0, 300.0]]), np.array([score])))
-    picked.training_link.go_on()
+    picked.training_controller.go_on()
     assert picked.session.current == third
     assert picked.train.suggestion.text().startswith("m2: about 45 wrong or missing picks in 100")
 
@@ -216,11 +216,11 @@ def test_a_step_that_the_project_cannot_note_is_said(picked: Any, monkeypatch: p
         raise ProjectError("p.hydrapicker: cannot be written")
 
     told: list[str] = []
-    picked.training_link.problem.disconnect()
-    picked.training_link.problem.connect(told.append)
+    picked.training_controller.problem.disconnect()
+    picked.training_controller.problem.connect(told.append)
     picked.session.put_picks(picked.session.records[1].id, Picks(np.array([[9.0, 9.0]]), np.array([0.6])))
     monkeypatch.setattr(picked.session, "set_current", refuse)
-    picked.training_link.go_on()
+    picked.training_controller.go_on()
     assert told == ["p.hydrapicker: cannot be written"]
 
 
@@ -228,12 +228,12 @@ def test_a_library_that_cannot_be_read_is_said(
     picked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    picked.training_link.problem.disconnect()
-    picked.training_link.problem.connect(told.append)
+    picked.training_controller.problem.disconnect()
+    picked.training_controller.problem.connect(told.append)
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "in-the-way"))
     (tmp_path / "in-the-way").mkdir()
     (tmp_path / "in-the-way" / "heads").write_text("a file")
-    picked.training_link.train("mine")
+    picked.training_controller.train("mine")
     picked.session.update(head="mine")
     assert len(told) == 2
     assert all("in-the-way" in text and "cannot be read" in text for text in told)

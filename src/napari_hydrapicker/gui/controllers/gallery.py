@@ -19,7 +19,7 @@ _BOX = 1.4  # side of a crop over the diameter
 _SETTLE_MS = 150
 
 
-class GalleryLink(QObject):
+class GalleryController(QObject):
     """Cuts the crops of the shown and of the rejected picks, in the background, while the gallery is open."""
 
     def __init__(

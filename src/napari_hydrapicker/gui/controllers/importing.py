@@ -26,7 +26,7 @@ _PURPOSE = "import"
 _TASK = "import"
 
 
-class ImportLink(QObject):
+class ImportController(QObject):
     """Asks what to import and, in doubt, how; reads it in the background, and says what came of it.
 
     Signals

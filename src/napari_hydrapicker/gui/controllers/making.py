@@ -93,7 +93,7 @@ class MakeJobs(LastingJobs):
         return f"Picker {self.name!r} was not made: {problem}{advice}"
 
 
-class MakeLink(QObject):
+class MakeController(QObject):
     """Starts trainings of cGAN pickers and offers what came of them.
 
     Signals

@@ -30,7 +30,7 @@ _BRUSH_DIAMETERS = 2  # what is left out is wider than particles
 _LOOK_MS = 100  # after another layer has become active: that may be for a moment only
 
 
-class MaskLink(QObject):
+class MaskController(QObject):
     """The mask of the micrograph on the canvas, found in the background or painted by the user.
 
     Attributes

@@ -74,7 +74,7 @@ class Opener(QObject):
             self._attempt(lambda: self._use(Project.open(Path(names[0]))))
         elif len(names) == 1 and self._lost_in(Path(names[0])):
             old = self._lost()[0].parent
-            self._attempt(lambda: self._session.repoint(old, Path(names[0])))
+            self._attempt(lambda: self._session.relocate(old, Path(names[0])))
         else:
             self._tasks.run(
                 "open",

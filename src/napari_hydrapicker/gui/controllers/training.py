@@ -30,7 +30,7 @@ from napari_hydrapicker.worker.messages import Trained
 _COUNT_MS = 250  # corrections are counted at this pace
 
 
-class TrainingLink(QObject):
+class TrainingController(QObject):
     """Starts trainings, offers heads, and keeps what the head before had picked.
 
     Signals
