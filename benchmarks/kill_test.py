@@ -152,7 +152,7 @@ def _difference(path: Path, last: Said, tally: Tally) -> str | None:
         return None
     tally.unsaid += 1
     # One commit can lie between the last word and the kill: an edit, or an edit undone or redone.
-    latest = edits[-1:] if more == 1 else [edit for edit in edits if edit.kind.by_hand][-_UNDONE_AT_MOST:]
+    latest = edits[-1:] if more == 1 else [edit for edit in edits if edit.kind.undoable][-_UNDONE_AT_MOST:]
     back = [way for edit in latest for way in (edit, edit.inverse())]
     if more in (0, 1) and any(_digest(way.apply(labels)) == last["labels"] for way in back):
         return None

@@ -263,7 +263,8 @@ def check_frame(
         looks.append(_Look(_name_of(image), _Pyramid(pixels), picks, readings))
         for level in range(1, _LEVELS):
             looks[-1].add(level)
-    if not all(_is_sure(one, given) for one in (looks, *_tellable(looks))):
+    alone = [[look] for look in looks if look.n_picks >= MIN_PICKS]
+    if not all(_is_sure(some, given) for some in (looks, *alone)):
         for look in looks:
             tell(len(chosen), len(chosen))
             look.add(0)
@@ -339,11 +340,6 @@ def _is_sure(looks: Sequence[_Look], given: Reading) -> bool:
         return False
     second = max((fits[one].t for one in (*_possible(looks, fits), given) if one != best), default=0.0)
     return fits[best].t >= max(_SURE_T, _SURE_TIMES * second)
-
-
-def _tellable(looks: Sequence[_Look]) -> list[list[_Look]]:
-    """Those that can be judged by themselves, one by one."""
-    return [[look] for look in looks if look.n_picks >= MIN_PICKS]
 
 
 def _possible(looks: Sequence[_Look], fits: Mapping[Reading, Fit]) -> list[Reading]:
