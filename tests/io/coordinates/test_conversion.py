@@ -115,7 +115,7 @@ def test_names_are_those_that_relion_knows(tmp_path: Path) -> None:
     write_picks({"a": PICKS["a"]}, project / "p.star", "star-particles", micrograph)
     assert "Motion/a.mrc" in (project / "p.star").read_text()
     write_picks({"a": PICKS["a"]}, project / "q.star", "star-particles", in_memory("a"))
-    assert " a.mrc" in (project / "q.star").read_text()
+    assert "\na.mrc " in (project / "q.star").read_text()
 
 
 def test_a_conversion_changes_what_it_is_told_to(stars: Path, tmp_path: Path) -> None:

@@ -280,7 +280,7 @@ def convert(
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     star = write_picks(Picks([[120.0, 30.0]], diameter_px=40), f"{folder}/grid1_0001.star")[0]
-    ...     convert(star, f"{folder}/grid1_0001.box")[0].read_text().split()
+    ...     convert(star, f"{folder}/grid1_0001.box", box_px=40)[0].read_text().split()
     ['10', '100', '40', '40']
     """
     if threshold is not None and not math.isfinite(threshold):
