@@ -315,7 +315,19 @@ def open_with_problems(path: str | Path) -> tuple[list[Micrograph], tuple[str, .
 
 
 def open_micrograph(path: str | Path, pixel_size_angstrom: float | None = None) -> Micrograph:
-    """Open a file that holds one micrograph; a pixel size given here overrides the file's.
+    """Open a file that holds one micrograph. Only its header is read; pixels are when they are needed.
+
+    Parameters
+    ----------
+    path : path
+        MRC, TIFF, PNG or JPEG, recognised by content; MRC may be compressed.
+    pixel_size_angstrom : float, optional
+        Angstrom per pixel: takes precedence over what the file states.
+
+    Returns
+    -------
+    Micrograph
+        With its shape and pixel size; `Micrograph.pixels` reads it.
 
     Raises
     ------
