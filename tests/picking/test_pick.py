@@ -17,11 +17,11 @@ from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.picking.model_files import HOME_VARIABLE
 from napari_hydrapicker.picking.pick import Network, PickingWarning, load_network, pick
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.simulation.sample import SimulatedMicrograph, simulate
+from napari_hydrapicker.simulation.sample import Sample, simulate
 
 
 @pytest.fixture(scope="module")
-def made() -> SimulatedMicrograph:
+def made() -> Sample:
     return simulate(shape=(360, 600), seed=1)
 
 
@@ -34,9 +34,7 @@ def same(first: Picks, second: Picks) -> bool:
     return np.array_equal(first.yx, second.yx) and np.array_equal(first.score, second.score)
 
 
-def test_whatever_holds_the_pixels_has_the_same_picks(
-    made: SimulatedMicrograph, network: Network, tmp_path: Path
-) -> None:
+def test_whatever_holds_the_pixels_has_the_same_picks(made: Sample, network: Network, tmp_path: Path) -> None:
     with mrcfile.new(tmp_path / "a.mrc") as file:
         file.set_data(made.image)
         file.voxel_size = 3.0
@@ -54,7 +52,7 @@ def test_whatever_holds_the_pixels_has_the_same_picks(
         assert not same(picks, pick(source, 180, 4.0, network=network)), "the pixel size that is given counts"
 
 
-def test_a_network_is_loaded_where_none_is_given(made: SimulatedMicrograph, network: Network) -> None:
+def test_a_network_is_loaded_where_none_is_given(made: Sample, network: Network) -> None:
     assert same(
         pick(made.micrograph, 180, network=network),
         pick(made.image, 180, 3.0, picker="hydra", head="generic", device="cpu"),
@@ -63,7 +61,7 @@ def test_a_network_is_loaded_where_none_is_given(made: SimulatedMicrograph, netw
     assert evaluate(marked, made.picks, 180, made.micrograph).f1 > 0.5
 
 
-def test_all_candidates_are_what_evaluation_wants(made: SimulatedMicrograph, network: Network) -> None:
+def test_all_candidates_are_what_evaluation_wants(made: Sample, network: Network) -> None:
     picks = pick(made.micrograph, 180, network=network, threshold=0, border_angstrom=0)
     assert evaluate(picks, made.picks, 180, made.micrograph).ap > 0.8
     few = pick(made.micrograph, 180, network=network, threshold=0.9, border_angstrom=0)
@@ -73,7 +71,7 @@ def test_all_candidates_are_what_evaluation_wants(made: SimulatedMicrograph, net
     assert ((inner.yx >= 80) & (inner.yx <= np.array([279, 519]))).all()
 
 
-def test_light_particles_are_noticed(made: SimulatedMicrograph, network: Network) -> None:
+def test_light_particles_are_noticed(made: Sample, network: Network) -> None:
     turned = Micrograph.from_array(-made.image, 3.0, "stain")
     with pytest.warns(PickingWarning, match="stain: the particles seem to be light"):
         found = pick(turned, 180, network=network)
@@ -84,7 +82,7 @@ def test_light_particles_are_noticed(made: SimulatedMicrograph, network: Network
     np.testing.assert_allclose(found.yx, pick(made.micrograph, 180, network=network).yx, atol=1)
 
 
-def test_the_best_quality_is_another_answer(made: SimulatedMicrograph, network: Network) -> None:
+def test_the_best_quality_is_another_answer(made: Sample, network: Network) -> None:
     quick, best = (
         pick(made.micrograph, 180, network=network, contrast="dark", quality=one) for one in ("fast", "best")
     )
@@ -127,13 +125,13 @@ def test_the_mask_can_be_left_out(network: Network) -> None:
         ({"micrograph": "nowhere.mrc"}, r"^nowhere\.mrc: cannot be read"),
     ],
 )
-def test_what_is_wrong_is_named(given: dict[str, Any], complaint: str, made: SimulatedMicrograph) -> None:
+def test_what_is_wrong_is_named(given: dict[str, Any], complaint: str, made: Sample) -> None:
     usual = {"micrograph": made.image, "diameter_angstrom": 180, "pixel_size_angstrom": 3.0, "device": "cpu"}
     with pytest.raises(HydraPickerError, match=complaint):
         pick(**{**usual, **given})
 
 
-def test_a_loaded_network_is_not_chosen_again(made: SimulatedMicrograph, network: Network) -> None:
+def test_a_loaded_network_is_not_chosen_again(made: Sample, network: Network) -> None:
     for name, value in {"picker": "hydra", "head": "generic", "device": "cpu", "weights": "a.st"}.items():
         with pytest.raises(ParameterError, match=f"^{name}: the network is loaded already"):
             pick(made.micrograph, 180, network=network, **{name: value})  # type: ignore[arg-type]

@@ -27,13 +27,11 @@ _LAST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True, eq=False)
-class SimulatedMicrograph:
+class Sample:
     """A simulated micrograph and what is on it.
 
     Attributes
     ----------
-    name : str
-        The molecule's.
     image : ndarray of float32, shape (H, W)
         The pixels; particles are dark.
     picks : Picks
@@ -42,13 +40,15 @@ class SimulatedMicrograph:
         Angstrom per pixel.
     diameter_angstrom : float
         Longest diameter of the molecule.
+    name : str
+        The molecule's.
     """
 
-    name: str
     image: NDArray[np.float32]
     picks: Picks
     pixel_size_angstrom: float
     diameter_angstrom: float
+    name: str = "simulated"
 
     @property
     def micrograph(self) -> Micrograph:
@@ -67,7 +67,7 @@ def simulate(
     dose_per_square_angstrom: float | None = None,
     random_conditions: bool = False,
     seed: int = 1,
-) -> SimulatedMicrograph:
+) -> Sample:
     """Simulate a micrograph with exactly known particle positions.
 
     Parameters
@@ -131,7 +131,7 @@ def simulate(
     return _simulated(cloud, shape, pixel_size_angstrom, replace(conditions, **chosen), seed)
 
 
-def sample_micrograph(seed: int = 1, shape: tuple[int, int] = (960, 1280)) -> SimulatedMicrograph:
+def sample_micrograph(seed: int = 1, shape: tuple[int, int] = (960, 1280)) -> Sample:
     """Simulate a micrograph of a procedural complex 180 Angstrom across, at 3 A/px."""
     cloud = procedural_complex(seed, _INVENTED_ANGSTROM)
     return _simulated(
@@ -145,7 +145,7 @@ def _simulated(
     pixel_size_angstrom: float,
     conditions: Conditions,
     seed: int,
-) -> SimulatedMicrograph:
+) -> Sample:
     species = make_species(cloud, _VIEWS, seed)
     made = simulation.simulate(species, shape, pixel_size_angstrom, conditions, seed)
     picks = Picks(
@@ -153,6 +153,4 @@ def _simulated(
         source=np.full(len(made.yx), Source.IMPORTED, np.int8),
         diameter_px=species.diameter_angstrom / pixel_size_angstrom,
     )
-    return SimulatedMicrograph(
-        cloud.name, made.image.numpy(), picks, pixel_size_angstrom, species.diameter_angstrom
-    )
+    return Sample(made.image.numpy(), picks, pixel_size_angstrom, species.diameter_angstrom, cloud.name)
