@@ -61,4 +61,4 @@ def check_positive(**values: float | None) -> None:
         except (TypeError, ValueError):
             good = False
         if not good:
-            raise ParameterError(f"{name}: {value!r} is not a positive number")
+            raise ParameterError(f"`{name}`: {value!r} is not a positive number")

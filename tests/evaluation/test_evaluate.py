@@ -58,18 +58,18 @@ def test_the_border_is_ignored() -> None:
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"diameter_angstrom": 0}, "diameter_angstrom: 0"),
-        ({"pixel_size_angstrom": -1.0}, "pixel_size_angstrom: -1"),
-        ({}, "pixel_size_angstrom: that of micrograph is not known"),
-        ({"micrographs": micrograph("a", None)}, "pixel_size_angstrom: that of a is not known"),
-        ({"micrographs": [micrograph("a"), micrograph("b")]}, "micrographs: 2 for the picks of one"),
-        ({"border_angstrom": float("nan")}, "border_angstrom: nan"),
-        ({"border_angstrom": 10, "pixel_size_angstrom": 3}, "border_angstrom: needs the micrographs"),
-        ({"truth": {"a": TRUTH}}, "truth: give it as the picks"),
-        ({"picks": {"b": PICKS}, "truth": {"a": TRUTH}}, "truth: no micrograph has both .* of b, .* of a"),
+        ({"diameter_angstrom": 0}, "`diameter_angstrom`: 0"),
+        ({"pixel_size_angstrom": -1.0}, "`pixel_size_angstrom`: -1"),
+        ({}, "`pixel_size_angstrom`: that of micrograph is not known"),
+        ({"micrographs": micrograph("a", None)}, "`pixel_size_angstrom`: that of a is not known"),
+        ({"micrographs": [micrograph("a"), micrograph("b")]}, "`micrographs`: 2 for the picks of one"),
+        ({"border_angstrom": float("nan")}, "`border_angstrom`: nan"),
+        ({"border_angstrom": 10, "pixel_size_angstrom": 3}, "`border_angstrom`: needs the micrographs"),
+        ({"truth": {"a": TRUTH}}, "`truth`: give it as the picks"),
+        ({"picks": {"b": PICKS}, "truth": {"a": TRUTH}}, "`truth`: no micrograph has both .* of b, .* of a"),
         (
             {"picks": {"b": PICKS}, "truth": {"b": TRUTH}, "micrographs": micrograph("a")},
-            "micrographs: none of them could be b",
+            "`micrographs`: none of them could be b",
         ),
     ],
 )

@@ -33,8 +33,8 @@ def test_an_array_is_a_micrograph() -> None:
         (np.zeros((0, 40)), "a", "0 x 40 pixels"),
         (np.zeros((1, 70_000), np.int8), "a", "1 x 70000 pixels"),
         ("text", "a", "shape"),
-        (np.zeros((30, 40)), "", "name: ''"),
-        (np.zeros((30, 40)), "a/b", "name: 'a/b'"),
+        (np.zeros((30, 40)), "", "`name`: ''"),
+        (np.zeros((30, 40)), "a/b", "`name`: 'a/b'"),
     ],
 )
 def test_what_no_micrograph_can_be_made_of(image: object, named: str, complaint: str) -> None:
@@ -115,5 +115,5 @@ def test_what_is_taken_for_a_micrograph(tmp_path: Path) -> None:
     assert as_micrograph(opened, 2.5).pixel_size_angstrom == 2.5
     np.testing.assert_array_equal(as_micrograph(image.tolist()).pixels(), image)
     for wrong in (0, -1.0, float("nan"), "big", True):
-        with pytest.raises(ParameterError, match=r"^pixel_size_angstrom: .* is not a positive number"):
+        with pytest.raises(ParameterError, match=r"^`pixel_size_angstrom`: .* is not a positive number"):
             as_micrograph(image, wrong)  # type: ignore[arg-type]

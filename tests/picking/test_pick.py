@@ -107,19 +107,19 @@ def test_the_mask_can_be_left_out(network: Network) -> None:
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"diameter_angstrom": 0}, "^diameter_angstrom: 0 is not a positive number"),
-        ({"diameter_angstrom": "180 A"}, "^diameter_angstrom: '180 A'"),
-        ({"pixel_size_angstrom": None}, "^pixel_size_angstrom: array does not state it"),
-        ({"pixel_size_angstrom": float("nan")}, "^pixel_size_angstrom: nan"),
-        ({"threshold": 50}, "^threshold: 50 is not a number from 0 to 1"),
-        ({"border_angstrom": -1}, "^border_angstrom: -1"),
-        ({"contrast": "grey"}, "^contrast: 'grey' is not one of auto, dark, light"),
-        ({"quality": "good"}, "^quality: 'good'"),
-        ({"picker": "topaz"}, "^picker: 'topaz' is not one of hydra, cgan"),
+        ({"diameter_angstrom": 0}, "^`diameter_angstrom`: 0 is not a positive number"),
+        ({"diameter_angstrom": "180 A"}, "^`diameter_angstrom`: '180 A'"),
+        ({"pixel_size_angstrom": None}, "^`pixel_size_angstrom`: array does not state it"),
+        ({"pixel_size_angstrom": float("nan")}, "^`pixel_size_angstrom`: nan"),
+        ({"threshold": 50}, "^`threshold`: 50 is not a number from 0 to 1"),
+        ({"border_angstrom": -1}, "^`border_angstrom`: -1"),
+        ({"contrast": "grey"}, "^`contrast`: 'grey' is not one of auto, dark, light"),
+        ({"quality": "good"}, "^`quality`: 'good'"),
+        ({"picker": "topaz"}, "^`picker`: 'topaz' is not one of hydra, cgan"),
         ({"head": "unknown"}, "no head called 'unknown'"),
-        ({"picker": "cgan", "head": "generic"}, "^head: the cGAN picker has none"),
-        ({"picker": "cgan", "contrast": "light"}, "^contrast: 'light' is not for the cGAN picker"),
-        ({"picker": "cgan", "quality": "best"}, "^quality: 'best' is not for the cGAN picker"),
+        ({"picker": "cgan", "head": "generic"}, "^`head`: the cGAN picker has none"),
+        ({"picker": "cgan", "contrast": "light"}, "^`contrast`: 'light' is not for the cGAN picker"),
+        ({"picker": "cgan", "quality": "best"}, "^`quality`: 'best' is not for the cGAN picker"),
         ({"micrograph": np.zeros((3, 40, 60))}, r"array: an array of shape \(3, 40, 60\)"),
         ({"micrograph": np.zeros((400, 600))}, "array: .*contrast"),
         ({"micrograph": "nowhere.mrc"}, r"^nowhere\.mrc: cannot be read"),
@@ -133,7 +133,7 @@ def test_what_is_wrong_is_named(given: dict[str, Any], complaint: str, made: Sam
 
 def test_a_loaded_network_is_not_chosen_again(made: Sample, network: Network) -> None:
     for name, value in {"picker": "hydra", "head": "generic", "device": "cpu", "weights": "a.st"}.items():
-        with pytest.raises(ParameterError, match=f"^{name}: the network is loaded already"):
+        with pytest.raises(ParameterError, match=f"^`{name}`: the network is loaded already"):
             pick(made.micrograph, 180, network=network, **{name: value})  # type: ignore[arg-type]
 
 

@@ -70,15 +70,15 @@ def test_a_structure_brings_its_diameter(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"pixel_size_angstrom": 0}, "pixel_size_angstrom: 0"),
-        ({"density": -1.0}, r"density: -1\.0"),
-        ({"defocus_um": "deep"}, "defocus_um: 'deep'"),
-        ({"shape": (20, 320)}, r"shape: \(20, 320\)"),
-        ({"shape": (200,)}, "shape: "),
-        ({"seed": -1}, "seed: -1"),
-        ({"pixel_size_angstrom": 50.0}, "pixel_size_angstrom: procedural-1 is 3.6 pixels across"),
-        ({"pixel_size_angstrom": 0.5}, "pixel_size_angstrom: procedural-1 is 360 pixels across"),
-        ({"structure": "a.pdb", "diameter_angstrom": 100.0}, "diameter_angstrom: a structure has its own"),
+        ({"pixel_size_angstrom": 0}, "`pixel_size_angstrom`: 0"),
+        ({"density": -1.0}, r"`density`: -1\.0"),
+        ({"defocus_um": "deep"}, "`defocus_um`: 'deep'"),
+        ({"shape": (20, 320)}, r"`shape`: \(20, 320\)"),
+        ({"shape": (200,)}, "`shape`: "),
+        ({"seed": -1}, "`seed`: -1"),
+        ({"pixel_size_angstrom": 50.0}, "`pixel_size_angstrom`: procedural-1 is 3.6 pixels across"),
+        ({"pixel_size_angstrom": 0.5}, "`pixel_size_angstrom`: procedural-1 is 360 pixels across"),
+        ({"structure": "a.pdb", "diameter_angstrom": 100.0}, "`diameter_angstrom`: a structure has its own"),
     ],
 )
 def test_wrong_parameters_are_named(given: dict[str, Any], complaint: str) -> None:

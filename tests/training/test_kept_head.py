@@ -75,7 +75,7 @@ def test_a_library_of_ones_own_and_partial_corrections(given: dict[str, Any], tm
     assert head.path == tmp_path / "heads" / "mine.safetensors"
     assert head.record.partial
     assert head.better is None
-    with pytest.raises(ParameterError, match=r"^name: there is a head called 'mine' already"):
+    with pytest.raises(ParameterError, match=r"^`name`: there is a head called 'mine' already"):
         finetune(**options)
     assert finetune(**options, overwrite=True).path == head.path
 
@@ -83,18 +83,18 @@ def test_a_library_of_ones_own_and_partial_corrections(given: dict[str, Any], tm
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"corrected": []}, "^corrected: there are no micrographs"),
-        ({"corrected": [image(1)]}, "^corrected: give pairs"),
-        ({"corrected": [(image(1), particles(1))]}, "^pixel_size_angstrom: array does not state it"),
+        ({"corrected": []}, "^`corrected`: there are no micrographs"),
+        ({"corrected": [image(1)]}, "^`corrected`: give pairs"),
+        ({"corrected": [(image(1), particles(1))]}, "^`pixel_size_angstrom`: array does not state it"),
         (
             {"corrected": [(image(1), particles(1)), (image(2), particles(2))], "pixel_size_angstrom": 2},
-            "^corrected: two micrographs are called array",
+            "^`corrected`: two micrographs are called array",
         ),
         ({"corrected": [("nowhere.mrc", particles(1))]}, "nowhere.mrc: cannot be read"),
-        ({"rejected": [None]}, "^rejected: 1 for 2 micrographs"),
-        ({"diameter_angstrom": -84}, "^diameter_angstrom: -84"),
-        ({"steps": 0}, "^steps: 0"),
-        ({"seed": -1}, "^seed: -1"),
+        ({"rejected": [None]}, "^`rejected`: 1 for 2 micrographs"),
+        ({"diameter_angstrom": -84}, "^`diameter_angstrom`: -84"),
+        ({"steps": 0}, "^`steps`: 0"),
+        ({"seed": -1}, "^`seed`: -1"),
         ({"device": "abacus"}, "abacus"),
         ({"name": "my head"}, "'my head' cannot be the name of a head"),
         ({"name": "generic"}, "'generic' of its own"),

@@ -22,6 +22,7 @@ from napari_hydrapicker.cli.coordinate_reading import (
     warn_of_frame,
 )
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
+from napari_hydrapicker.io import coordinates as formats
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.coordinates.conversion import NamedPicks
@@ -39,8 +40,7 @@ def convert(
         typer.Option(
             "--to",
             metavar="FORMAT",
-            help="star, star-combined, star-particles, box, cbox, topaz, cs, csv or cryoppp; "
-            "by default by OUT's extension.",
+            help=f"One of {', '.join(formats.FORMATS)}; by default by OUT's extension.",
         ),
     ] = None,
     from_: Annotated[
@@ -71,7 +71,6 @@ def convert(
     project, which --micrographs tells: files, folders, patterns, or a list such as micrographs_ctf.star.
     Picks and micrographs are matched by name; what has no partner is skipped and listed.
     """
-    from napari_hydrapicker.io import coordinates as formats
     from napari_hydrapicker.io.coordinates.conversion import NamedPicks
     from napari_hydrapicker.io.coordinates.folder import ShapeIndex, scan_folder
 
@@ -125,7 +124,6 @@ def _read_as(work: NamedPicks, reading: Reading, threshold: float | None) -> Nam
 
 
 def _write(work: NamedPicks, out: Path, to: str | None, *, overwrite: bool, box_px: int | None) -> None:
-    from napari_hydrapicker.io import coordinates as formats
     from napari_hydrapicker.io.coordinates.conversion import format_for
 
     if not work.picks:

@@ -70,15 +70,15 @@ def evaluate(
     """
     check_positive(diameter_angstrom=diameter_angstrom, pixel_size_angstrom=pixel_size_angstrom)
     if not (math.isfinite(border_angstrom) and border_angstrom >= 0):
-        raise ParameterError(f"border_angstrom: {border_angstrom:g} is not 0 or more")
+        raise ParameterError(f"`border_angstrom`: {border_angstrom:g} is not 0 or more")
     known = open_given(micrographs)
     if border_angstrom and not known:
-        raise ParameterError("border_angstrom: needs the micrographs, to know where their edges are")
+        raise ParameterError("`border_angstrom`: needs the micrographs, to know where their edges are")
     if isinstance(picks, Picks) is not isinstance(truth, Picks):
-        raise ParameterError("truth: give it as the picks, of one micrograph or of several by their names")
+        raise ParameterError("`truth`: give it as the picks, of one micrograph or of several by their names")
     if isinstance(picks, Picks) and isinstance(truth, Picks):
         if len(known) > 1:
-            raise ParameterError(f"micrographs: {len(known)} for the picks of one; give that one")
+            raise ParameterError(f"`micrographs`: {len(known)} for the picks of one; give that one")
         name = known[0].name if known else _ONE
         picks, truth = {name: picks}, {name: truth}
     assert isinstance(picks, Mapping)
@@ -87,7 +87,7 @@ def evaluate(
     match.check_unambiguous("picks", "true particles")
     if not match.pairs:
         raise ParameterError(
-            f"truth: no micrograph has both picks and true particles; picks are of {_some(picks)}, true "
+            f"`truth`: no micrograph has both picks and true particles; picks are of {_some(picks)}, true "
             f"particles of {_some(truth)}"
         )
     finder = NameFinder({i: one.full_name for i, one in enumerate(known)})
@@ -96,7 +96,7 @@ def evaluate(
         micrograph = _found(finder, known, theirs) if known else None
         size = pixel_size_angstrom or (micrograph.pixel_size_angstrom if micrograph else None)
         if size is None:
-            raise ParameterError(f"pixel_size_angstrom: that of {theirs} is not known; give it in Angstrom")
+            raise ParameterError(f"`pixel_size_angstrom`: that of {theirs} is not known; give it in Angstrom")
         shape = micrograph.shape if micrograph else _reach(picks[ours], truth[theirs])
         samples.append(
             Sample(theirs, _SET, picks[ours], truth[theirs], shape, size, diameter_angstrom, border_angstrom)
@@ -108,7 +108,7 @@ def _found(finder: NameFinder[int], known: list[Micrograph], name: str) -> Micro
     found = finder.candidates(name)
     if len(found) != 1:
         what = "none" if not found else f"{len(found)}"
-        raise ParameterError(f"micrographs: {what} of them could be {name}")
+        raise ParameterError(f"`micrographs`: {what} of them could be {name}")
     return known[found[0]]
 
 

@@ -110,7 +110,9 @@ class Micrograph:
         """
         check_positive(pixel_size_angstrom=pixel_size_angstrom)
         if not micrograph_stem(name) or "/" in name or "\\" in name:
-            raise ParameterError(f"name: {name!r} cannot name a micrograph; give something like 'grid1_0001'")
+            raise ParameterError(
+                f"`name`: {name!r} cannot name a micrograph; give something like 'grid1_0001'"
+            )
         pixels = np.asarray(image)
         if pixels.ndim != 2:
             raise MicrographError(

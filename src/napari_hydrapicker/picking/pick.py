@@ -73,7 +73,7 @@ def load_network(
     _check_choice("picker", picker, _PICKERS)
     if picker == "cgan":
         if head is not None:
-            raise ParameterError("head: the cGAN picker has none; leave it out")
+            raise ParameterError("`head`: the cGAN picker has none; leave it out")
         from napari_hydrapicker.picking.cgan import CGanPicker
 
         return CGanPicker.load(_generator(weights), device)
@@ -162,17 +162,17 @@ def pick(
     _check_choice("contrast", contrast, _CONTRASTS)
     _check_choice("quality", quality, _QUALITIES)
     if threshold is not None and not 0 <= threshold <= 1:
-        raise ParameterError(f"threshold: {threshold} is not a number from 0 to 1")
+        raise ParameterError(f"`threshold`: {threshold} is not a number from 0 to 1")
     if border_angstrom is not None and not (math.isfinite(border_angstrom) and border_angstrom >= 0):
-        raise ParameterError(f"border_angstrom: {border_angstrom} is not 0 or more")
+        raise ParameterError(f"`border_angstrom`: {border_angstrom} is not 0 or more")
     opened = as_micrograph(micrograph, pixel_size_angstrom)
     if opened.pixel_size_angstrom is None:
-        raise ParameterError(f"pixel_size_angstrom: {opened.path} does not state it; give it in Angstrom")
+        raise ParameterError(f"`pixel_size_angstrom`: {opened.path} does not state it; give it in Angstrom")
     chosen = {"picker": picker, "head": head, "weights": weights, "device": device}
     if network is None:
         network = load_network(picker or "hydra", head, weights, device or "auto")
     elif given := [name for name, value in chosen.items() if value is not None]:
-        raise ParameterError(f"{given[0]}: the network is loaded already; give it to load_network")
+        raise ParameterError(f"`{given[0]}`: the network is loaded already; give it to load_network")
 
     from napari_hydrapicker.picking.hydra import HydraNetPicker
     from napari_hydrapicker.picking.survey import look_first
@@ -185,7 +185,7 @@ def pick(
         network = seen.picker
     elif contrast == "light" or quality == "best":
         name, value = ("contrast", contrast) if contrast == "light" else ("quality", quality)
-        raise ParameterError(f"{name}: {value!r} is not for the cGAN picker; leave it out")
+        raise ParameterError(f"`{name}`: {value!r} is not for the cGAN picker; leave it out")
     found = network.pick_micrograph(
         opened, diameter_angstrom, border_angstrom=border_angstrom, use_mask=use_mask
     )
@@ -194,7 +194,7 @@ def pick(
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ParameterError(f"{name}: {value!r} is not one of {', '.join(choices)}")
+        raise ParameterError(f"`{name}`: {value!r} is not one of {', '.join(choices)}")
 
 
 def _generator(weights: str | os.PathLike[str] | None) -> Path | None:

@@ -109,11 +109,11 @@ def simulate(
     check_positive(pixel_size_angstrom=pixel_size_angstrom, diameter_angstrom=diameter_angstrom, **given)
     low, high = _SIDE_PX
     if len(shape) != 2 or not all(low <= side <= high for side in shape):
-        raise ParameterError(f"shape: {shape} is not (rows, columns), each from {low} to {high}")
+        raise ParameterError(f"`shape`: {shape} is not (rows, columns), each from {low} to {high}")
     if not 0 <= seed <= _LAST_SEED:
-        raise ParameterError(f"seed: {seed} is not a whole number from 0 to {_LAST_SEED}")
+        raise ParameterError(f"`seed`: {seed} is not a whole number from 0 to {_LAST_SEED}")
     if structure is not None and diameter_angstrom is not None:
-        raise ParameterError("diameter_angstrom: a structure has its own diameter; leave one of them out")
+        raise ParameterError("`diameter_angstrom`: a structure has its own diameter; leave one of them out")
     cloud = (
         procedural_complex(seed, diameter_angstrom or _INVENTED_ANGSTROM)
         if structure is None
@@ -122,8 +122,9 @@ def simulate(
     across_px = cloud.diameter_angstrom / pixel_size_angstrom
     if not _LEAST_DIAMETER_PX <= across_px <= min(shape):
         raise ParameterError(
-            f"pixel_size_angstrom: {cloud.name} is {across_px:.3g} pixels across at {pixel_size_angstrom:g} "
-            f"A per pixel; choose one, and a shape, so that it is from {_LEAST_DIAMETER_PX} to {min(shape)}"
+            f"`pixel_size_angstrom`: {cloud.name} is {across_px:.3g} pixels across at "
+            f"{pixel_size_angstrom:g} A per pixel; choose one, and a shape, so that it is from {_LEAST_DIAMETER_PX} "
+            f"to {min(shape)}"
         )
     rng = np.random.default_rng(seed)
     conditions = draw_conditions(rng) if random_conditions else Conditions()

@@ -142,7 +142,7 @@ def finetune(
     """
     check_positive(diameter_angstrom=diameter_angstrom, steps=steps)
     if seed < 0:
-        raise ParameterError(f"seed: {seed} is less than 0")
+        raise ParameterError(f"`seed`: {seed} is less than 0")
     check_head_name(name)
     network = bundled_path() if weights is None else Path(weights)
     check_not_own(name, network)
@@ -154,7 +154,7 @@ def finetune(
     kept = user_library() if library is None else HeadLibrary(Path(library))
     if not overwrite and name in kept.names():
         raise ParameterError(
-            f"name: there is a head called {name!r} already; choose another, or overwrite it"
+            f"`name`: there is a head called {name!r} already; choose another, or overwrite it"
         )
     check_writable(kept)
     model, metadata = load(network, [])
@@ -207,17 +207,17 @@ def _examples(
     pixel_size_angstrom: float | None,
 ) -> list[training.Example]:
     if not corrected:
-        raise ParameterError("corrected: there are no micrographs to train on")
+        raise ParameterError("`corrected`: there are no micrographs to train on")
     if rejected is not None and len(rejected) != len(corrected):
         raise ParameterError(
-            f"rejected: {len(rejected)} for {len(corrected)} micrographs; give None for some"
+            f"`rejected`: {len(rejected)} for {len(corrected)} micrographs; give None for some"
         )
     opened = [_opened(pair, pixel_size_angstrom) for pair in corrected]
     names = [one.name for one, _ in opened]
     if twice := next((name for name in names if names.count(name) > 1), None):
         # One of them might be trained on and the other held out, with the same picks.
         raise ParameterError(
-            f"corrected: two micrographs are called {twice}; leave one out, or name arrays by "
+            f"`corrected`: two micrographs are called {twice}; leave one out, or name arrays by "
             "Micrograph.from_array"
         )
     nothing = Picks(np.empty((0, 2)))
@@ -234,8 +234,10 @@ def _opened(
     pair: tuple[MicrographLike, Picks], pixel_size_angstrom: float | None
 ) -> tuple[Micrograph, Picks]:
     if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[1], Picks)):
-        raise ParameterError("corrected: give pairs of a micrograph and its Picks")
+        raise ParameterError("`corrected`: give pairs of a micrograph and its Picks")
     micrograph = as_micrograph(pair[0], pixel_size_angstrom)
     if micrograph.pixel_size_angstrom is None:
-        raise ParameterError(f"pixel_size_angstrom: {micrograph.path} does not state it; give it in Angstrom")
+        raise ParameterError(
+            f"`pixel_size_angstrom`: {micrograph.path} does not state it; give it in Angstrom"
+        )
     return micrograph, pair[1]

@@ -58,7 +58,7 @@ def test_picks_of_the_micrographs_at_hand(stars: Path) -> None:
     with pytest.warns(LeftOutWarning, match="no micrographs for a: skipped"):
         found = read_picks(stars, [in_memory("b_DW")])
     assert list(found) == ["b_DW"]
-    with pytest.raises(ParameterError, match=r"^micrographs: none of c has the name of picks, .* a, b"):
+    with pytest.raises(ParameterError, match=r"^`micrographs`: none of c has the name of picks, .* a, b"):
         read_picks(stars, in_memory("c"))
     with pytest.raises(MicrographError, match="nowhere"):
         read_picks(stars, stars / "nowhere.mrc")
@@ -120,7 +120,7 @@ def test_names_are_those_that_relion_knows(tmp_path: Path) -> None:
 
 def test_a_conversion_changes_what_it_is_told_to(stars: Path, tmp_path: Path) -> None:
     out = tmp_path / "boxes"
-    with pytest.raises(ParameterError, match=r"^format: give one of "):
+    with pytest.raises(ParameterError, match=r"^`format`: give one of "):
         convert(stars, out)
     written = convert(stars, out, "box", box_px=20, shape=(400, 700), flip_y=True, threshold=0.4)
     assert written == [out / "a.box", out / "b.box"]
@@ -142,12 +142,12 @@ def test_a_damaged_file_is_not_passed_over(stars: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"scale": 0}, "scale: 0 is not a factor"),
-        ({"threshold": float("nan")}, "threshold: nan"),
-        ({"source_format": "docx"}, "format: 'docx' is not one of cs, "),
-        ({"format": "docx"}, "format: give one of .*; 'docx' is not one of them"),
-        ({"format": "box"}, "box_px: box needs a box size in pixels, and a has none"),
-        ({"flip_y": True}, "flip_y: needs the height of a"),
+        ({"scale": 0}, "`scale`: 0 is not a factor"),
+        ({"threshold": float("nan")}, "`threshold`: nan"),
+        ({"source_format": "docx"}, "`format`: 'docx' is not one of cs, "),
+        ({"format": "docx"}, "`format`: give one of .*; 'docx' is not one of them"),
+        ({"format": "box"}, "`box_px`: box needs a box size in pixels, and a has none"),
+        ({"flip_y": True}, "`flip_y`: needs the height of a"),
     ],
 )
 def test_wrong_parameters_are_named(given: dict[str, Any], complaint: str, stars: Path) -> None:
@@ -158,10 +158,10 @@ def test_wrong_parameters_are_named(given: dict[str, Any], complaint: str, stars
 @pytest.mark.parametrize(
     ("picks", "out", "micrographs", "complaint"),
     [
-        ({}, "p.csv", None, "picks: there are none"),
-        (PICKS["b"], "folder", None, "micrographs: files in a folder are named after them"),
-        (PICKS["b"], "p.csv", [in_memory("a"), in_memory("b")], "micrographs: 2 for the picks of one"),
-        (PICKS, "p.csv", [in_memory("a")], "micrographs: none of them is called b"),
+        ({}, "p.csv", None, "`picks`: there are none"),
+        (PICKS["b"], "folder", None, "`micrographs`: files in a folder are named after them"),
+        (PICKS["b"], "p.csv", [in_memory("a"), in_memory("b")], "`micrographs`: 2 for the picks of one"),
+        (PICKS, "p.csv", [in_memory("a")], "`micrographs`: none of them is called b"),
     ],
 )
 def test_what_cannot_be_written(

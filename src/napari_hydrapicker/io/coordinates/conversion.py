@@ -284,7 +284,7 @@ def convert(
     ['10', '100', '40', '40']
     """
     if threshold is not None and not math.isfinite(threshold):
-        raise ParameterError(f"threshold: {threshold} is not a number")
+        raise ParameterError(f"`threshold`: {threshold} is not a number")
     out, reading = Path(out), _reading(flip_y, swap, scale)
     named = _read(Path(source), open_given(micrographs), source_format, shape, reading)
     return _write(named.read_as(reading, threshold), out, format, box_px, overwrite)
@@ -292,7 +292,7 @@ def convert(
 
 def _reading(flip_y: bool, swap: bool, scale: float) -> Reading:
     if not (math.isfinite(scale) and 1e-3 <= scale <= 1e3):
-        raise ParameterError(f"scale: {scale:g} is not a factor from 0.001 to 1000")
+        raise ParameterError(f"`scale`: {scale:g} is not a factor from 0.001 to 1000")
     return Reading(flip_y, swap, scale)
 
 
@@ -301,7 +301,7 @@ def _read(
 ) -> NamedPicks:
     readable = [*formats.FORMATS, *formats.READ_ONLY]
     if format is not None and format not in readable:
-        raise ParameterError(f"format: {format!r} is not one of {', '.join(readable)}")
+        raise ParameterError(f"`format`: {format!r} is not one of {', '.join(readable)}")
     sizes = ShapeIndex({one.full_name: one.shape for one in known})
     content = scan_folder(path, format, lambda name: sizes(name) or shape)
     if content.problems:
@@ -315,15 +315,15 @@ def _read(
         match = match_picks(content.picks, known)
         if not match.pairs:
             raise ParameterError(
-                f"micrographs: none of {_some([one.name for one in known])} has the name of picks, which are "
-                f"those of {_some([key.label for key in content.picks])}: {path}"
+                f"`micrographs`: none of {_some([one.name for one in known])} has the name of picks, which "
+                f"are those of {_some([key.label for key in content.picks])}: {path}"
             )
         for line in match.skipped("picks", "micrographs", both=False):
             warnings.warn(line, LeftOutWarning, stacklevel=4)
         named = NamedPicks.by_micrographs([(content.picks[key], known[i]) for key, i in match.pairs])
         _check_frame(path, named, reading)
     if reading.flip_y and (unsized := named.without_shape()) is not None:
-        raise ParameterError(f"flip_y: needs the height of {unsized}; give micrographs, or their shape")
+        raise ParameterError(f"`flip_y`: needs the height of {unsized}; give micrographs, or their shape")
     return named
 
 
@@ -346,13 +346,13 @@ def _check_frame(path: Path, named: NamedPicks, reading: Reading) -> None:
 def _one(picks: Picks, out: Path, known: list[Micrograph]) -> NamedPicks:
     if len(known) > 1:
         raise ParameterError(
-            f"micrographs: {len(known)} for the picks of one; give that one, or picks as {{name: picks}}"
+            f"`micrographs`: {len(known)} for the picks of one; give that one, or picks as {{name: picks}}"
         )
     if known:
         return NamedPicks.by_micrographs([(picks, known[0])])
     if os.path.isdir(out) or out.suffix.lower() not in formats.EXTENSIONS:
         raise ParameterError(
-            f"micrographs: files in a folder are named after them; give the micrograph, or picks as "
+            f"`micrographs`: files in a folder are named after them; give the micrograph, or picks as "
             f"{{name: picks}}: {out}"
         )
     return NamedPicks({stem_of_picks_file(out): picks})
@@ -364,7 +364,7 @@ def _several(picks: Mapping[str, Picks], known: list[Micrograph]) -> NamedPicks:
     match = match_names({name: name for name in picks}, {i: one.full_name for i, one in enumerate(known)})
     match.check_unambiguous("picks", "micrographs")
     if match.left_only:
-        raise ParameterError(f"micrographs: none of them is called {_some(list(match.left_only))}")
+        raise ParameterError(f"`micrographs`: none of them is called {_some(list(match.left_only))}")
     return NamedPicks.by_micrographs([(picks[name], known[i]) for name, i in match.pairs])
 
 
@@ -372,14 +372,16 @@ def _write(
     named: NamedPicks, out: Path, format: str | None, box_px: int | None, overwrite: bool
 ) -> list[Path]:
     if not named.picks:
-        raise ParameterError("picks: there are none to write")
+        raise ParameterError("`picks`: there are none to write")
     target = format or format_for(out, len(named.picks))
     if target not in formats.FORMATS:
         known = ", ".join(formats.FORMATS)
         what = f"{out} does not tell which" if target is None else f"{target!r} is not one of them"
-        raise ParameterError(f"format: give one of {known}; {what}")
+        raise ParameterError(f"`format`: give one of {known}; {what}")
     if formats.FORMATS[target].needs_box and box_px is None and (unsized := named.without_box()) is not None:
-        raise ParameterError(f"box_px: {target} needs a box size in pixels, and {unsized} has none; give one")
+        raise ParameterError(
+            f"`box_px`: {target} needs a box size in pixels, and {unsized} has none; give one"
+        )
     return named.write(out, target, box_px=box_px, overwrite=overwrite)
 
 
