@@ -123,8 +123,8 @@ def simulate(
     if not _LEAST_DIAMETER_PX <= across_px <= min(shape):
         raise ParameterError(
             f"`pixel_size_angstrom`: {cloud.name} is {across_px:.3g} pixels across at "
-            f"{pixel_size_angstrom:g} A per pixel; choose one, and a shape, so that it is from {_LEAST_DIAMETER_PX} "
-            f"to {min(shape)}"
+            f"{pixel_size_angstrom:g} A per pixel; choose one, and a shape, so that it is from "
+            f"{_LEAST_DIAMETER_PX} to {min(shape)}"
         )
     rng = np.random.default_rng(seed)
     conditions = draw_conditions(rng) if random_conditions else Conditions()
