@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,7 +82,7 @@ class Micrograph:
     @classmethod
     def from_array(
         cls, image: ArrayLike, pixel_size_angstrom: float | None = None, name: str = "array"
-    ) -> Self:
+    ) -> Micrograph:
         """Make a micrograph of an image in memory. The pixels are not copied.
 
         Parameters
@@ -179,7 +179,7 @@ class Micrograph:
             raise MicrographError(f"{self.path}: cannot be read ({error.strerror or error})") from error
         return digest.hexdigest()
 
-    def with_pixel_size(self, angstrom: float) -> Self:
+    def with_pixel_size(self, angstrom: float) -> Micrograph:
         """Return the same micrograph with another pixel size, Angstrom.
 
         Raises
