@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,3 +90,26 @@ def test_nothing_below_the_window_imports_napari_or_qt() -> None:
         if other.partition(".")[0] in WINDOW
     ]
     assert not users
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def test_the_files_that_the_page_names_are_there() -> None:
+    named = set(re.findall(rf"(?:{'|'.join(ORDER)})(?:/[\w/]+)?\.py", PAGE))
+    assert len(named) > 40
+    missing = [one for one in named if not (PACKAGE / one).is_file() and "NAME" not in one]
+    tests = Path(__file__).parent
+    assert not [one for one in missing if not (tests / one).is_file()]
+    for one in re.findall(r"tests/[\w/]+\.py", PAGE):
+        assert "NAME" in one or (tests.parent / one).is_file(), one
+
+
+def test_the_page_describes_every_room_in_the_order_of_imports() -> None:
+    table = PAGE.partition("| room |")[2].partition("\n\n")[0]
+    rooms = [
+        name.removesuffix(".py")
+        for row in table.splitlines()[2:]
+        for name in re.findall(r"`([\w.]+)`", row.split("|")[1])
+    ]
+    assert rooms == list(ORDER)

@@ -119,6 +119,17 @@ def test_what_is_imported_is_declared_and_nothing_else() -> None:
     assert needed <= everywhere
 
 
+def test_the_citation_is_of_this_version_and_of_both_methods() -> None:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert re.findall(r"^version: (.*)$", text, re.MULTILINE) == [napari_hydrapicker.__version__]
+    assert re.findall(r"^license: (.*)$", text, re.MULTILINE) == [project["license"]]
+    yaml = pytest.importorskip("yaml")
+    methods = yaml.safe_load(text)["references"]
+    assert [one["type"] for one in methods] == ["thesis", "article"]
+    assert [one["authors"][0]["family-names"] for one in methods] == ["Masoumzadeh Tork", "Kong"]
+
+
 def readme_commands() -> list[str]:
     """Return the lines of the README's first code block."""
     block = re.search(r"```(?:sh|bash)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)

@@ -122,3 +122,15 @@ def test_columns_that_do_not_fit(yx: list, score: list | None, source: list | No
 def test_coordinates_that_do_not_pair_up() -> None:
     with pytest.raises(ParameterError, match="2 x coordinates, but 1"):
         Picks.from_xy([1.0, 2.0], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("picks", "shown"),
+    [
+        (Picks(np.empty((0, 2))), "<0 picks>"),
+        (Picks([[1, 2]], [0.5], diameter_px=60.5), "<1 pick, scores 0.50 to 0.50, diameter 60.5 px>"),
+        (Picks([[1, 2], [3, 4]], [0.25, np.nan]), "<2 picks, scores 0.25 to 0.25>"),
+    ],
+)
+def test_a_list_of_picks_is_shown_in_a_line(picks: Picks, shown: str) -> None:
+    assert repr(picks) == shown

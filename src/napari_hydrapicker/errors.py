@@ -7,6 +7,7 @@ notification.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
@@ -55,3 +56,22 @@ class OutOfMemoryError(HydraPickerError):
 
 class ProjectError(HydraPickerError):
     """A project file cannot be opened or written, or is not one."""
+
+
+def check_positive(**values: float | None) -> None:
+    """Refuse parameters, given by their names, that are not positive and finite numbers; None passes.
+
+    Raises
+    ------
+    ParameterError
+        That names the parameter.
+    """
+    for name, value in values.items():
+        if value is None:
+            continue
+        try:
+            good = not isinstance(value, bool) and 0 < float(value) < math.inf
+        except (TypeError, ValueError):
+            good = False
+        if not good:
+            raise ParameterError(f"`{name}`: {value!r} is not a positive number")

@@ -37,7 +37,7 @@ def _yx_array(yx: ArrayLike) -> NDArray[np.float64]:
     return centres
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Picks:
     """Particle centres of one micrograph with their scores and provenance.
 
@@ -56,6 +56,14 @@ class Picks:
     ------
     ParameterError
         If the arrays' shapes do not agree or a centre is not finite.
+
+    Examples
+    --------
+    >>> picks = Picks([[120.0, 30.5], [60.25, 99.0]], score=[0.5, 0.75], diameter_px=40)
+    >>> picks
+    <2 picks, scores 0.50 to 0.75, diameter 40 px>
+    >>> picks.above(0.7).yx
+    array([[60.25, 99.  ]])
     """
 
     yx: NDArray[np.float64]
@@ -153,6 +161,14 @@ class Picks:
     def sorted(self) -> Picks:
         """Return the picks by falling score; those without one come last."""
         return self.select(np.argsort(-self.score, kind="stable"))
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self)} pick{'s' * (len(self) != 1)}"]
+        if not np.isnan(self.score).all():
+            parts.append(f"scores {np.nanmin(self.score):.2f} to {np.nanmax(self.score):.2f}")
+        if self.diameter_px is not None:
+            parts.append(f"diameter {self.diameter_px:g} px")
+        return f"<{', '.join(parts)}>"
 
     def __len__(self) -> int:
         return len(self.yx)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,15 +22,14 @@ from napari_hydrapicker.cli.coordinate_reading import (
     warn_of_frame,
 )
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
+from napari_hydrapicker.io import coordinates as formats
 
 if TYPE_CHECKING:
+    from napari_hydrapicker.io.coordinates.conversion import NamedPicks
     from napari_hydrapicker.io.coordinates.folder import Key
     from napari_hydrapicker.io.coordinates.frame_check import Reading
     from napari_hydrapicker.io.micrograph import Micrograph
     from napari_hydrapicker.picks import Picks
-
-
-_FORMAT_OF = {".star": "star", ".box": "box", ".cbox": "cbox", ".txt": "topaz", ".csv": "csv", ".cs": "cs"}
 
 
 def convert(
@@ -43,8 +40,7 @@ def convert(
         typer.Option(
             "--to",
             metavar="FORMAT",
-            help="star, star-combined, star-particles, box, cbox, topaz, cs, csv or cryoppp; "
-            "by default by OUT's extension.",
+            help=f"One of {', '.join(formats.FORMATS)}; by default by OUT's extension.",
         ),
     ] = None,
     from_: Annotated[
@@ -75,7 +71,7 @@ def convert(
     project, which --micrographs tells: files, folders, patterns, or a list such as micrographs_ctf.star.
     Picks and micrographs are matched by name; what has no partner is skipped and listed.
     """
-    from napari_hydrapicker.io import coordinates as formats
+    from napari_hydrapicker.io.coordinates.conversion import NamedPicks
     from napari_hydrapicker.io.coordinates.folder import ShapeIndex, scan_folder
 
     if to is not None and to not in formats.FORMATS:
@@ -92,12 +88,10 @@ def convert(
     sizes = ShapeIndex({one.full_name: one.shape for one in known})
     content = scan_folder(source, from_, lambda name: sizes(name) or shape)
     try:
-        work = _named(content.picks, known, match) if known else _unnamed(content.picks, shape)
+        work = _named(content.picks, known, match) if known else NamedPicks.by_files(content.picks, shape)
         if known:
-            samples = [(work.micrographs[name], one) for name, one in work.picks.items()]
-            warn_of_frame(source, samples, reading)
-        work.picks = _read_as(work, reading, threshold)
-        _write(work, out, to, overwrite=overwrite, box_px=box)
+            warn_of_frame(source, work.samples, reading)
+        _write(_read_as(work, reading, threshold), out, to, overwrite=overwrite, box_px=box)
     finally:  # what could not be read is said even if the rest cannot be written
         _report_files(content.problems, content.left_out, content.spare)
     if content.problems:
@@ -106,32 +100,11 @@ def convert(
         )
 
 
-@dataclass
-class _Work:
-    """What is to be written, by the name that each micrograph goes by."""
-
-    picks: dict[str, Picks]
-    shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
-    micrographs: Mapping[str, Micrograph] = field(default_factory=dict)
-
-
-def _unnamed(picks: Mapping[Key, Picks], shape: tuple[int, int] | None) -> _Work:
-    """Name micrographs as the files do, with as many folders as tell those of one name apart."""
-    from napari_hydrapicker.io.names import distinct_names
-
-    names = distinct_names([key.label for key in picks])
-    named = dict(zip(names, picks.values(), strict=True))
-    return _Work(named, dict.fromkeys(named, shape) if shape is not None else {})
-
-
-def _named(picks: Mapping[Key, Picks], known: Sequence[Micrograph], show: bool) -> _Work:
+def _named(picks: Mapping[Key, Picks], known: Sequence[Micrograph], show: bool) -> NamedPicks:
     """Name micrographs as they are called themselves; skip and list what has no partner."""
-    from napari_hydrapicker.io.names import match_names
-    from napari_hydrapicker.io.relion_names import name_here
+    from napari_hydrapicker.io.coordinates.conversion import NamedPicks, match_picks
 
-    found = match_names({key: key.path for key in picks}, {i: one.full_name for i, one in enumerate(known)})
-    found.check_unambiguous("picks", "micrographs")
+    found = match_picks(picks, known)
     show_match(found, "picks", "micrographs", show)
     if picks and not found.pairs:
         raise ParameterError(
@@ -139,48 +112,30 @@ def _named(picks: Mapping[Key, Picks], known: Sequence[Micrograph], show: bool) 
             f"{', '.join([key.label for key in picks][:3])}{' and others' if len(picks) > 3 else ''}; "
             f"they are {', '.join([one.name for one in known][:3])}{' and others' if len(known) > 3 else ''}"
         )
-    chosen = {known[i].name: (picks[key], known[i]) for key, i in found.pairs}
-    return _Work(
-        {name: one for name, (one, _) in chosen.items()},
-        {name: one.shape for name, (_, one) in chosen.items()},
-        {name: name_here(one) for name, (_, one) in chosen.items()},
-        {name: one for name, (_, one) in chosen.items()},
-    )
+    return NamedPicks.by_micrographs([(picks[key], known[i]) for key, i in found.pairs])
 
 
-def _read_as(work: _Work, reading: Reading, threshold: float | None) -> dict[str, Picks]:
-    unsized = [name for name in work.picks if name not in work.shapes]
-    if reading.flip_y and unsized:
+def _read_as(work: NamedPicks, reading: Reading, threshold: float | None) -> NamedPicks:
+    if reading.flip_y and (unsized := work.without_shape()) is not None:
         raise ParameterError(
-            f"--flip-y needs the height of {unsized[0]}: give --micrographs or --micrograph-shape"
+            f"--flip-y needs the height of {unsized}: give --micrographs or --micrograph-shape"
         )
-    read = {name: reading.apply(one, work.shapes.get(name, (0, 0))) for name, one in work.picks.items()}
-    return read if threshold is None else {name: one.above(threshold) for name, one in read.items()}
+    return work.read_as(reading, threshold)
 
 
-def _write(work: _Work, out: Path, to: str | None, *, overwrite: bool, box_px: int | None) -> None:
-    from napari_hydrapicker.io import coordinates as formats
-    from napari_hydrapicker.io.relion_names import relion_project
+def _write(work: NamedPicks, out: Path, to: str | None, *, overwrite: bool, box_px: int | None) -> None:
+    from napari_hydrapicker.io.coordinates.conversion import format_for
 
     if not work.picks:
         typer.echo("no picks to write")
         return
-    target = to or _format_by_extension(out, len(work.picks))
-    unsized = [name for name, one in work.picks.items() if len(one) and one.diameter_px is None]
-    if formats.FORMATS[target].needs_box and box_px is None and unsized:
-        raise ParameterError(f"{target} needs a box size in pixels, and {unsized[0]} has none: give --box PX")
-    written = formats.write(
-        work.picks, out, target, overwrite=overwrite, box_px=box_px, shapes=work.shapes,
-        micrograph_names=work.names, project_dir=relion_project(out.absolute()),
-    )  # fmt: skip
-    _report(work.picks, target, written, out)
-
-
-def _format_by_extension(out: Path, micrographs: int) -> str:
-    name = None if os.path.isdir(out) else _FORMAT_OF.get(out.suffix.lower())
-    if name is None:
+    target = to or format_for(out, len(work.picks))
+    if target is None:
         raise ParameterError(f"{out} does not tell the format to write: give --to FORMAT")
-    return "star-particles" if name == "star" and micrographs > 1 else name
+    if formats.FORMATS[target].needs_box and box_px is None and (unsized := work.without_box()) is not None:
+        raise ParameterError(f"{target} needs a box size in pixels, and {unsized} has none: give --box PX")
+    written = work.write(out, target, box_px=box_px, overwrite=overwrite)
+    _report(work.picks, target, written, out)
 
 
 def _report_files(problems: Sequence[str], left_out: Sequence[str], spare: Sequence[Path]) -> None:
@@ -193,7 +148,7 @@ def _report_files(problems: Sequence[str], left_out: Sequence[str], spare: Seque
         typer.echo(f"left out {spare[0]}{more}: other files hold more of the same micrographs", err=True)
 
 
-def _report(picks: dict[str, Picks], target: str, written: list[Path], out: Path) -> None:
+def _report(picks: Mapping[str, Picks], target: str, written: list[Path], out: Path) -> None:
     width = max(len(name) for name in picks)
     for name, one in picks.items():
         typer.echo(f"{name:{width}}  {len(one):6d}")

@@ -14,8 +14,6 @@ from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.hydra.head_record import HeadRecord
-    from napari_hydrapicker.picking.head_library import HeadLibrary
     from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, FewShotResult
     from napari_hydrapicker.training.finetune import Example
 
@@ -88,17 +86,20 @@ def finetune(
     from napari_hydrapicker.hydra.device import choose_device
     from napari_hydrapicker.hydra.weights import bundled_path, load
     from napari_hydrapicker.training import finetune as job
+    from napari_hydrapicker.training.kept_head import check_writable, keep
 
     model, metadata = load(weights or bundled_path(), [])
     parameters = _parameters(steps, memory, seed)
     target = choose_device(device)
-    _check_writable(kept)
+    check_writable(kept)
     with interruptible(lambda: "no head was made"):
         with _Display() as display:
             result, record = job.finetune(
                 model.to(target), metadata, examples, diameter, name, parameters, report=display.show
             )
-        path = _keep(kept, result, record, overwrite)
+        path = keep(kept, result, record, overwrite)
+    if path.stem != name:
+        typer.echo(f"{name!r} was given to another head meanwhile; this one is {path.stem!r}")
     _report(result, examples, path)
 
 
@@ -125,24 +126,6 @@ def _parameters(steps: int | None, memory_gb: float | None, seed: int) -> FewSho
             raise ParameterError(f"--memory {memory_gb:g}: give a positive number of gigabytes")
         given["memory_bytes"] = int(memory_gb * 1e9)
     return FewShotParameters(**given)
-
-
-def _check_writable(kept: HeadLibrary) -> None:
-    """A folder that takes no files, or a disk without room for the head, shall not cost a training."""
-    from napari_hydrapicker.picking.model_files import changing, check_room
-
-    with changing(kept.folder):
-        check_room([kept.folder])
-
-
-def _keep(kept: HeadLibrary, result: FewShotResult, record: HeadRecord, overwrite: bool) -> Path:
-    """Save the head; if its name was given to another one meanwhile, with a number behind it."""
-    from napari_hydrapicker.hydra.head_record import free_name
-
-    name = record.name if overwrite else free_name(record.name, kept.names())
-    if name != record.name:
-        typer.echo(f"{record.name!r} was given to another head meanwhile; this one is {name!r}")
-    return kept.add(result.head, record.model_copy(update={"name": name}), overwrite)
 
 
 class _Display:

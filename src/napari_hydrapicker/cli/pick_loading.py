@@ -41,7 +41,10 @@ def picker_spec(
         if value is not None:
             raise ParameterError(f"{option}: not for --picker {picker}; leave it out")
     if picker is PickerName.CGAN:
-        return CGanSpec(weights=_generator(weights), split=not no_split)
+        from napari_hydrapicker.picking.model_files import generator_file
+
+        file = None if weights is None else generator_file(weights)
+        return CGanSpec(weights=file, split=not no_split)
     if library is not None and not library.is_dir():
         raise ParameterError(f"--library {library}: no such folder")
     return HydraSpec(
@@ -49,15 +52,6 @@ def picker_spec(
         libraries=() if library is None else (library,), contrast=contrast.value, quality=quality.value,
         tile_wpx=tile,
     )  # fmt: skip
-
-
-def _generator(weights: Path | None) -> Path | None:
-    """File of a generator that may be given by its name in the user's library."""
-    from napari_hydrapicker.picking.model_files import find_generator, user_generators
-
-    if weights is None or weights.suffix or weights.exists():
-        return weights
-    return find_generator(str(weights), [user_generators()])
 
 
 def identified(spec: HydraSpec | CGanSpec) -> tuple[NetworkFile, NetworkFile | None]:

@@ -136,11 +136,46 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The outcome of `evaluate_sets`; the order is that of the samples given to it."""
+    """The scores of some picks.
+
+    Attributes
+    ----------
+    micrographs, sets : list of Scores
+        Of each micrograph and of each data set, in the order in which they were given.
+    pooled : Scores
+        Of all micrographs together.
+    """
 
     micrographs: list[Scores]
     sets: list[Scores]
     pooled: Scores
+
+    @property
+    def ap(self) -> float:
+        """Average precision of all together, a pick being right if its box overlaps by more than 0.6."""
+        return self.pooled.by[Criterion.IOU].ap
+
+    @property
+    def aroc(self) -> float:
+        """Area under the receiver operating curve of all together, by the same criterion."""
+        return self.pooled.by[Criterion.IOU].aroc
+
+    @property
+    def f1(self) -> float:
+        """The best F1 of all together, by the same criterion."""
+        return self.best.f1
+
+    @property
+    def best(self) -> F1:
+        """The best F1 with its precision, its recall, and the threshold that gives it."""
+        return self.pooled.by[Criterion.IOU].best
+
+    def __repr__(self) -> str:
+        n = len(self.micrographs)
+        return (
+            f"<Evaluation of {n} micrograph{'s' * (n != 1)}: AP {number(self.ap)}, "
+            f"AROC {number(self.aroc)}, F1 {number(self.f1)}>"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return all numbers for a JSON file."""

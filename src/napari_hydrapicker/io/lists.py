@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError
 from napari_hydrapicker.io.coordinates.star_syntax import StarTable, star_tables
@@ -32,6 +33,34 @@ _CS_COLUMNS = (
     ("location/micrograph_path", "location/micrograph_psize_A"),
 )
 Listed = tuple[str, float | None]
+MicrographsLike: TypeAlias = (
+    "Micrograph | str | os.PathLike[str] | Sequence[Micrograph | str | os.PathLike[str]]"
+)
+"""One micrograph or several: opened ones, files, folders, patterns, and other programs' lists."""
+
+
+def open_given(micrographs: MicrographsLike | None) -> list[Micrograph]:
+    """Open what a caller gave as micrographs; what is open stays as it is. None gives none.
+
+    Raises
+    ------
+    MicrographError
+        If one cannot be opened.
+    """
+    if micrographs is None:
+        return []
+    given = [micrographs] if isinstance(micrographs, Micrograph | str | os.PathLike) else list(micrographs)
+    found: list[Micrograph] = []
+    for one in given:
+        if isinstance(one, Micrograph):
+            found.append(one)
+            continue
+        opened, problems = open_any([Path(one)])
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            raise MicrographError(problems[0] + more)
+        found += opened
+    return found
 
 
 def is_list(path: str | Path) -> bool:

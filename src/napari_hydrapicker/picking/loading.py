@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import overload
-
 from napari_hydrapicker.picking.base import Picker
 from napari_hydrapicker.picking.cgan import CGanPicker
 from napari_hydrapicker.picking.head_library import HeadLibrary
@@ -14,10 +12,17 @@ from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, Hydra
 AnyPicker = HydraNetPicker | CGanPicker | JointPicker
 
 
-@overload
-def load_picker(spec: HydraSpec, device: str = "auto") -> HydraNetPicker: ...
-@overload
-def load_picker(spec: HydraSpec | CGanSpec | ConsensusSpec, device: str = "auto") -> AnyPicker: ...
+def load_network(spec: HydraSpec | CGanSpec, device: str = "auto") -> HydraNetPicker | CGanPicker:
+    """Load a network: see `load_picker`."""
+    if isinstance(spec, CGanSpec):
+        return CGanPicker.load(spec.weights, device, spec.split)
+    libraries = [HeadLibrary(folder) for folder in spec.libraries]
+    contrast = spec.known_contrast or "dark"
+    return HydraNetPicker.load(
+        spec.weights, spec.head, device, spec.tile_wpx, libraries, spec.quality, contrast
+    )
+
+
 def load_picker(spec: HydraSpec | CGanSpec | ConsensusSpec, device: str = "auto") -> AnyPicker:
     """Load what a specification names.
 
@@ -39,14 +44,8 @@ def load_picker(spec: HydraSpec | CGanSpec | ConsensusSpec, device: str = "auto"
     CoordinateFileError
         If picks of another program cannot be read.
     """
-    if isinstance(spec, HydraSpec):
-        libraries = [HeadLibrary(folder) for folder in spec.libraries]
-        return HydraNetPicker.load(
-            spec.weights, spec.head, device, spec.tile_wpx, libraries, spec.quality,
-            spec.known_contrast or "dark",
-        )  # fmt: skip
-    if isinstance(spec, CGanSpec):
-        return CGanPicker.load(spec.weights, device, spec.split)
+    if not isinstance(spec, ConsensusSpec):
+        return load_network(spec, device)
     imported = None if spec.imported is None else ImportedPicks.read(spec.imported)
-    members: dict[str, Picker] = {one.kind: load_picker(one, device) for one in spec.members}
+    members: dict[str, Picker] = {one.kind: load_network(one, device) for one in spec.members}
     return JointPicker(members, imported, spec.votes)

@@ -206,6 +206,19 @@ def find_generator(chosen: str, libraries: Sequence[GeneratorLibrary]) -> Path:
     )
 
 
+def generator_file(given: Path) -> Path:
+    """Return the file that is meant by a path: that path, or, if it is a bare name, a kept generator's file.
+
+    Raises
+    ------
+    ParameterError
+        If no generator of this name is kept.
+    """
+    if given.suffix or given.exists():
+        return given
+    return find_generator(str(given), [user_generators()])
+
+
 def check_file(path: Path) -> None:
     """Look whether a file is a generator, by its header: damage further on is found when it is loaded.
 

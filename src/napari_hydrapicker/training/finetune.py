@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.head_record import OF_MARKS, HeadRecord, MicrographUse, check_head_name
 from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.metadata import Metadata
@@ -26,7 +25,6 @@ from napari_hydrapicker.training.validation import HeadScores
 
 TRAINING: Final = "training"
 VALIDATION: Final = "validation"
-_PART = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,14 +150,7 @@ def _figures(result: FewShotResult, scores: HeadScores) -> dict[str, float]:
 
 
 def _use(example: Example, use: Literal["training", "validation"]) -> MicrographUse:
-    path = example.micrograph.path
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while part := file.read(_PART):
-                digest.update(part)
-    except OSError as error:
-        raise MicrographError(f"{path}: cannot be read ({error.strerror or error})") from error
+    micrograph = example.micrograph
     return MicrographUse(
-        name=example.micrograph.name, sha256=digest.hexdigest(), use=use, particles=len(example.yx)
+        name=micrograph.name, sha256=micrograph.checksum(), use=use, particles=len(example.yx)
     )
