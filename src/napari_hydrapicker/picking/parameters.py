@@ -33,7 +33,7 @@ class Checked(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"]))
-            raise ParameterError(f"`{name}` {first['input']}: {first['msg']}") from None
+            raise ParameterError(f"`{name}`: {first['input']!r}: {first['msg']}") from None
 
 
 class PickParameters(Checked):
