@@ -15,6 +15,7 @@ from napari_hydrapicker.hydra import layers as head_module
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.simulation.procedural import procedural_complex
 from napari_hydrapicker.simulation.projection import make_species
+from napari_hydrapicker.training import single_head
 from napari_hydrapicker.training.batches import StepBatches
 from napari_hydrapicker.training.loop import TrainingLog
 from napari_hydrapicker.training.single_head import Progress, SingleHeadParameters, train_single_head
@@ -72,6 +73,20 @@ def test_it_learns(tmp_path: Path) -> None:
     images, crops = batch_of(Discs(), np.random.default_rng(5), 4, SIZE)
     with torch.no_grad():
         assert loss_of(best, images, crops, 4.0).total < 0.6 * loss_of(tiny(), images, crops, 4.0).total
+
+
+def test_the_running_mean_spares_unlabelled_particles_once_it_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def sparing(model: HydraPicker, images: torch.Tensor, crops: list[Crop]) -> list[Crop]:
+        asked.append(len(crops))
+        return crops
+
+    monkeypatch.setattr(single_head, "sparing_unlabelled", sparing)
+    train_single_head(tiny(), [Discs()], [1.0], {}, tmp_path, parameters(steps=5, trusted_from=3))
+    assert asked == [2, 2], "in steps 3 and 4, a batch of two each"
 
 
 def test_it_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
