@@ -216,7 +216,7 @@ def test_why_a_pixel_size_is_not_known_is_said_as_it_is(
     with mrcfile.open(path, "r+") as file:
         file.voxel_size = stated
     _, [result] = pick([path], settings)
-    assert result.error == f"{path}: {said}; give it with --pixel-size"
+    assert result.error == f"{path}: {said}; give it with `pixel_size`"
 
 
 def test_only_picks_from_the_threshold_on_are_kept(settings: Settings, tmp_path: Path) -> None:

@@ -368,9 +368,9 @@ def test_a_contrast_that_is_stated_is_taken(request_of: Make) -> None:
     assert numbers["auto"] == numbers["dark"] > 3 * max(1, numbers["light"])
 
 
-@pytest.mark.parametrize("picker", ["hydra", "cgan"])
+@pytest.mark.parametrize("picker", [HydraSpec(), CGanSpec()])
 def test_what_the_user_painted_is_left_out(
-    request_of: Make, simulated: tuple[Path, Sample], picker: str
+    request_of: Make, simulated: tuple[Path, Sample], picker: HydraSpec | CGanSpec
 ) -> None:
     """The right of a micrograph of 480 x 640; through the pipe, as the window sends it."""
     request = request_of(1, picker=picker)
@@ -380,9 +380,10 @@ def test_what_the_user_painted_is_left_out(
     own = tuple(replace(one, mask=mask) for one in request.micrographs)
     sent = from_line(to_line(replace(request, micrographs=own)))
     assert isinstance(sent, PickRequest)
+    unmasked = sent.parameters.model_copy(update={"use_mask": False})
     everywhere, heeded, unheeded = (
         np.array(_answers(one)[1].yx)  # type: ignore[union-attr]
-        for one in (request, sent, replace(sent, use_mask=False))
+        for one in (request, sent, replace(sent, parameters=unmasked))
     )
     assert (everywhere[:, 1] > 400).sum() >= 3
     assert heeded[:, 1].max() < 401
