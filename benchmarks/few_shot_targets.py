@@ -12,8 +12,8 @@ import torch
 from napari_hydrapicker.evaluation.metrics import auroc
 from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.network import HydraPicker
-from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.normalise import flatten, normalise
+from napari_hydrapicker.imaging.prepare import network_input
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.micrograph import simulate

@@ -7,7 +7,7 @@ import pytest
 from scipy import fft, ndimage
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.imaging.network_input import network_input
+from napari_hydrapicker.imaging.prepare import network_input
 
 
 @pytest.fixture

@@ -16,6 +16,11 @@ WIDTHS = (1, 1, 2, 2, 4, 4, 8, 8, 8)  # channels of layers 1 to 9, in units of t
 MULTIPLE = 16  # the product of the strides
 GENERATOR_WIDTH = 16
 
+DISCRIMINATOR_WIDTH = 16
+MIN_SIZE = 32  # sides of the smallest images whose map of answers is not empty
+_SLOPE = 0.2
+LossName = Literal["mean-squared", "cross-entropy"]
+
 
 class Generator(nn.Module):
     """Nine encoder and nine decoder layers of convolution, batch normalisation and ReLU.
@@ -105,11 +110,6 @@ def _up(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
     return _normalised(convolution, channels_out)
 
 
-DISCRIMINATOR_WIDTH = 16
-MIN_SIZE = 32  # sides of the smallest images whose map of answers is not empty
-_SLOPE = 0.2
-
-
 class Discriminator(nn.Module):
     """Five convolutions that judge a marked image together with the input it is said to come from.
 
@@ -175,9 +175,6 @@ class Discriminator(nn.Module):
 def _layer(channels_in: int, channels_out: int, stride: int) -> tuple[nn.Module, ...]:
     convolution = nn.Conv2d(channels_in, channels_out, 4, stride, 1, bias=False)
     return convolution, nn.BatchNorm2d(channels_out), nn.LeakyReLU(_SLOPE, inplace=True)
-
-
-LossName = Literal["mean-squared", "cross-entropy"]
 
 
 class AdversarialLoss(Protocol):

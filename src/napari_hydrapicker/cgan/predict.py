@@ -19,6 +19,13 @@ ONCE = (0.0,)
 DARKENED = (0.0, 0.15)
 """How much darker the copies are, grey levels of 0..1."""
 
+Calibration = tuple[float, float, float]
+"""Weights of strength and of the logarithm of the contrast, and what is added to their sum."""
+_INNER_DIAMETERS = 0.5
+_OUTER_DIAMETERS = 2.0
+_MAD_TO_SIGMA = 1.4826
+_LEAST_CONTRAST = 0.1
+
 
 def predict_masks(
     generator: Generator, image: NDArray[np.float32], darker: Sequence[float] = DARKENED
@@ -49,15 +56,6 @@ def predict_masks(
         # Where there is no light at all, nothing can be taken away.
         left += np.clip(np.divide(output, copy, out=np.ones_like(copy), where=copy > 0), 0, 1)
     return np.asarray(image * (left / len(darker)), np.float32)
-
-
-Calibration = tuple[float, float, float]
-"""Weights of strength and of the logarithm of the contrast, and what is added to their sum."""
-
-_INNER_DIAMETERS = 0.5
-_OUTER_DIAMETERS = 2.0
-_MAD_TO_SIGMA = 1.4826
-_LEAST_CONTRAST = 0.1
 
 
 def contrast(

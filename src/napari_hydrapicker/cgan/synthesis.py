@@ -16,6 +16,10 @@ from napari_hydrapicker.errors import ParameterError
 _NEIGHBOURS = np.array([(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)])
 _MAX_STEPS = 1_000_000
 
+Box = tuple[slice, slice]
+Corner = NDArray[np.intp]
+_LEAST_VISIBLE = 0.5  # share of a shape that must show: contamination may be as dark as the darkest grey
+
 
 def random_walk_shape(steps: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Draw the pixels that a walk over the 8 neighbours visits (Algorithm 1).
@@ -73,12 +77,6 @@ def _overlaps(n: int, side: int) -> NDArray[np.float32]:
     low = np.maximum(ends[:-1, None], source[None, :-1])
     high = np.minimum(ends[1:, None], source[None, 1:])
     return np.asarray(np.maximum(high - low, 0) * side, np.float32)
-
-
-Box = tuple[slice, slice]
-Corner = NDArray[np.intp]
-
-_LEAST_VISIBLE = 0.5  # share of a shape that must show: contamination may be as dark as the darkest grey
 
 
 @dataclass(frozen=True, eq=False)

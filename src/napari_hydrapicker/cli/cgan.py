@@ -17,15 +17,14 @@ if TYPE_CHECKING:
     from napari_hydrapicker.training.cgan import CGanProgress
     from napari_hydrapicker.training.cgan_data import PairMaker
 
+cgan = typer.Typer(no_args_is_help=True, help="Make pickers that need no particle images.")
+
 
 class Loss(StrEnum):
     """The adversarial loss."""
 
     MEAN_SQUARED = "mean-squared"
     CROSS_ENTROPY = "cross-entropy"
-
-
-cgan = typer.Typer(no_args_is_help=True, help="Make pickers that need no particle images.")
 
 
 @cgan.command()

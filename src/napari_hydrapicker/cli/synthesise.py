@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _MOST_MICROGRAPHS = 40  # more add little to the backgrounds
 
+_ON_SHEET = 6
+_SHEET = "sheet.png"
+_OPTIONS = {"diameter_cpx": "sizes", "smoothing_cpx": "smoothing"}  # where named otherwise than the parameter
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -136,11 +140,6 @@ def free_patches_of(
         patches += found
         first = first or canvas.shape_cpx
     return patches, first
-
-
-_ON_SHEET = 6
-_SHEET = "sheet.png"
-_OPTIONS = {"diameter_cpx": "sizes", "smoothing_cpx": "smoothing"}  # where named otherwise than the parameter
 
 
 def synthesise(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from napari_hydrapicker.hydra.network import HydraPicker
     from napari_hydrapicker.training.assembly import RealSet
 
+HELD_OUT = "1oel,1aon,2cg9,4v6x,4v7r,3sn6,6utj,1wcm"
+
 
 def check_numbers(given: dict[str, Any], procedural: int, views: int, minutes: float) -> None:
     """Refuse numbers out of their range; `given` holds the trainings' parameters by name.
@@ -123,9 +125,6 @@ def real_set(text: str) -> RealSet:
         return RealSet(name, micrographs, Path(coordinates), float(diameter), (dy, dx))
     except ValueError:
         raise ParameterError(f"--real {text}: give NAME:MICROGRAPHS:COORDINATES:DIAMETER[:DY,DX]") from None
-
-
-HELD_OUT = "1oel,1aon,2cg9,4v6x,4v7r,3sn6,6utj,1wcm"
 
 
 class Phase(StrEnum):

@@ -20,6 +20,16 @@ from napari_hydrapicker.picks import Picks
 Colour = tuple[int, int, int]
 _SUPERSAMPLING = 3
 
+FOUND: Colour = (60, 220, 60)
+FALSE: Colour = (255, 60, 50)
+MISSED: Colour = (0, 215, 255)
+UNSCORED: Colour = (0, 215, 255)
+# From the lowest score to the highest: purple, orange, yellow; told apart by colour-blind readers too.
+_SCORE_COLOURS = np.array([(150, 60, 220), (225, 80, 140), (255, 150, 50), (255, 240, 60)], np.float64)
+_BLUR_DIAMETERS = 0.025
+_PERCENTILES = (1, 99)
+_MAX_SAMPLED = 2_000_000
+
 
 @dataclass(frozen=True)
 class Ring:
@@ -108,18 +118,6 @@ def _legend_line(legend: Sequence[Entry], size: int) -> Image.Image:
 def _mark(ring: Ring, size: tuple[int, int]) -> tuple[Image.Image, tuple[int, int], Image.Image]:
     layer = ring_layer(iter([ring]), size)
     return layer.convert("RGB"), (0, 0), layer.getchannel("A")
-
-
-FOUND: Colour = (60, 220, 60)
-FALSE: Colour = (255, 60, 50)
-MISSED: Colour = (0, 215, 255)
-UNSCORED: Colour = (0, 215, 255)
-# From the lowest score to the highest: purple, orange, yellow; told apart by colour-blind readers too.
-_SCORE_COLOURS = np.array([(150, 60, 220), (225, 80, 140), (255, 150, 50), (255, 240, 60)], np.float64)
-
-_BLUR_DIAMETERS = 0.025
-_PERCENTILES = (1, 99)
-_MAX_SAMPLED = 2_000_000
 
 
 def draw_overlay(

@@ -31,6 +31,18 @@ from napari_hydrapicker.picks import Picks
 POOLED = "pooled"
 _CELL_WPX = 16
 
+__all__ = ["Evaluation", "Sample", "evaluate_sets", "pr_plot"]
+LABELS = {Criterion.IOU: "IoU > 0.6", Criterion.QUARTER: "d/4"}
+"""What each criterion is called in tables and plots."""
+_COUNTS = ("images", "truth", "picks", "true")
+_NUMBERS = ("AP", "AROC", "F1", "P", "R", "score", "dy", "dx", "ECE")
+_CAPTION = (
+    "IoU > 0.6: boxes overlap by more than 0.6; d/4: centres within a quarter of the diameter. "
+    "F1, P, R, score: the best F1, its precision and recall, and the score from which picks are kept. "
+    "dy, dx: mean of true pick minus particle, working pixels (21 a diameter). "
+    "ECE: expected calibration error."
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -195,9 +207,6 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-__all__ = ["Evaluation", "Sample", "evaluate_sets", "pr_plot"]
-
-
 @dataclass(frozen=True, eq=False)
 class _Outcome:
     """One micrograph after matching; micrographs are pooled by joining these."""
@@ -312,19 +321,6 @@ def _mean_offset(offsets: Iterable[NDArray[np.float64]]) -> tuple[float, float]:
         return math.nan, math.nan
     dy, dx = joined.mean(axis=0).tolist()
     return dy, dx
-
-
-LABELS = {Criterion.IOU: "IoU > 0.6", Criterion.QUARTER: "d/4"}
-"""What each criterion is called in tables and plots."""
-
-_COUNTS = ("images", "truth", "picks", "true")
-_NUMBERS = ("AP", "AROC", "F1", "P", "R", "score", "dy", "dx", "ECE")
-_CAPTION = (
-    "IoU > 0.6: boxes overlap by more than 0.6; d/4: centres within a quarter of the diameter. "
-    "F1, P, R, score: the best F1, its precision and recall, and the score from which picks are kept. "
-    "dy, dx: mean of true pick minus particle, working pixels (21 a diameter). "
-    "ECE: expected calibration error."
-)
 
 
 def scores_table(evaluation: Evaluation, by_micrograph: bool = False) -> Table:

@@ -31,6 +31,14 @@ _RESERVED = frozenset(_RESERVED_WORDS.split())
 # Windows takes these for devices, whatever their case and extension.
 _DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 
+HEAD_FORMAT: Final = "napari-hydrapicker head"
+HEAD_FORMAT_VERSION: Final = 1
+GENERIC: Final = "generic"
+OF_MARKS: Final = "_marks"
+"""In the name of a figure after what it was measured on: of some marks there, not of all particles."""
+_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+GET_ANOTHER = "Copy the file again, or choose another head."
+
 
 def check_head_name(name: str) -> None:
     """Refuse names that cannot stand for a file on every system.
@@ -54,14 +62,6 @@ def free_name(name: str, taken: Collection[str]) -> str:
     """Return a name as it is, or with the first number behind it that makes it none of the taken ones."""
     others = (f"{name[:60]}-{number}" for number in count(2))
     return name if name not in taken else next(other for other in others if other not in taken)
-
-
-HEAD_FORMAT: Final = "napari-hydrapicker head"
-HEAD_FORMAT_VERSION: Final = 1
-GENERIC: Final = "generic"
-OF_MARKS: Final = "_marks"
-"""In the name of a figure after what it was measured on: of some marks there, not of all particles."""
-_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class MicrographUse(BaseModel):
@@ -151,9 +151,6 @@ class HeadRecord(BaseModel):
         if self.calibration[0] <= 0:
             raise ValueError("the slope of a calibration must be above 0")
         return self
-
-
-GET_ANOTHER = "Copy the file again, or choose another head."
 
 
 def read_record(path: Path) -> HeadRecord:

@@ -8,6 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+BLOCKS = 3
+STAGE_CHANNELS = (128, 256, 512, 1024)
+CLASS_BIAS = -4.0  # before any training a cell is background with probability 0.98
+OUTPUTS = 3  # logit, raw offset along rows, raw offset along columns
+OUTPUT_STD = 1e-3  # over 9216 inputs: raw offsets start near 0, where tanh has its full slope
+STRIDE = 8
+COMPACT_BLOCKS = (1, 3, 2)  # residual blocks of the body at a half, a quarter and an eighth of the resolution
+HEAD_CHANNELS = 256
+
 
 def initialise(weight: Tensor, std: float | None = None) -> None:
     """Draw normal weights: of this deviation, or such that rectified maps keep their variance (He et al.).
@@ -21,9 +30,6 @@ def initialise(weight: Tensor, std: float | None = None) -> None:
         nn.init.kaiming_normal_(weight, nonlinearity="relu")
     else:
         nn.init.normal_(weight, std=std)
-
-
-BLOCKS = 3
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
@@ -76,12 +82,6 @@ class ThesisBody(nn.Module):
         stem = functional.relu(self.stem(images), inplace=True)
         features: Tensor = self.blocks(stem)
         return features
-
-
-STAGE_CHANNELS = (128, 256, 512, 1024)
-CLASS_BIAS = -4.0  # before any training a cell is background with probability 0.98
-OUTPUTS = 3  # logit, raw offset along rows, raw offset along columns
-OUTPUT_STD = 1e-3  # over 9216 inputs: raw offsets start near 0, where tanh has its full slope
 
 
 def _stage(in_channels: int, out_channels: int, groups: int, dropout: float) -> nn.Sequential:
@@ -169,11 +169,6 @@ class ThesisHead(Head):
             for column in range(min(2, columns)):
                 dense[..., row::2, column::2] = self.tail(features8[..., row:, column:])
         return dense
-
-
-STRIDE = 8
-COMPACT_BLOCKS = (1, 3, 2)  # residual blocks of the body at a half, a quarter and an eighth of the resolution
-HEAD_CHANNELS = 256
 
 
 class ChannelNorm(nn.Module):

@@ -21,6 +21,9 @@ _DENOISE_SIDE = 1024
 _DENOISE_WEIGHT = 0.35  # of total-variation denoising, for an image of standard deviation 1
 _DENOISE_SIGMA = 1.0
 
+_SMOOTHING = 0.04  # of the crop's half side: noise finer than this hides the particle in a small picture
+_CROP_PERCENTILES = (0.5, 99.5)
+
 
 @dataclass(frozen=True)
 class DisplayFilter:
@@ -151,10 +154,6 @@ def _to_grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     if high <= low:
         return np.full(image.shape, 128, np.uint8)
     return np.asarray(np.clip(np.rint((image - low) * np.float32(255 / (high - low))), 0, 255), np.uint8)
-
-
-_SMOOTHING = 0.04  # of the crop's half side: noise finer than this hides the particle in a small picture
-_CROP_PERCENTILES = (0.5, 99.5)
 
 
 def particle_crops(

@@ -11,6 +11,21 @@ from napari_hydrapicker.imaging.tiles import TILES_PER_DIAMETER, Mask, closed, c
 _TREND_STEP, _TREND_ROUNDS = 4, 6
 _OUTLIER = 2.0  # residual that halves the root of a tile's weight, in robust deviations
 
+# Thick ice: solid dark patches.
+_DARK = 3.5  # how dark every tile of a patch's core is, in robust deviations
+_CORE = 2 * TILES_PER_DIAMETER - 1  # side of a core, tiles
+_BODY = TILES_PER_DIAMETER  # least width of what belongs to the patch around its core
+_PARTICLES = 1.0  # percentile of the brightness elsewhere that stands for the particles
+_DARKER = 1.3  # how much darker than those a patch is: particles that overlap are darker than one
+_RING = (0.4, 2.0)  # where a patch's surroundings are looked at, diameters from it
+_ENDS = 0.25  # how dark they may be, relative to the patch
+# Crystalline ice: solid bright patches beside solid dark ones.
+_SWING = 2.8  # how bright and how dark every tile of such patches is, in robust deviations
+_PATCH = TILES_PER_DIAMETER  # their side, tiles
+_APART = 12  # how far they may lie from each other, tiles
+_LEAST_CONTRAST = 1.5  # how far from the background a crystal's other tiles are, in robust deviations
+_GAP = 7  # narrower gaps inside a crystal belong to it, tiles
+
 
 def tile_level(binned: NDArray[np.float32], usable: Mask) -> NDArray[np.float32]:
     """Compare each tile, lightly smoothed, with the quadratic surface that most of the map follows.
@@ -68,15 +83,6 @@ def _powers(n: int) -> NDArray[np.float64]:
     return np.linspace(-1, 1, n) ** np.arange(3)[:, None]
 
 
-_DARK = 3.5  # how dark every tile of a patch's core is, in robust deviations
-_CORE = 2 * TILES_PER_DIAMETER - 1  # side of a core, tiles
-_BODY = TILES_PER_DIAMETER  # least width of what belongs to the patch around its core
-_PARTICLES = 1.0  # percentile of the brightness elsewhere that stands for the particles
-_DARKER = 1.3  # how much darker than those a patch is: particles that overlap are darker than one
-_RING = (0.4, 2.0)  # where a patch's surroundings are looked at, diameters from it
-_ENDS = 0.25  # how dark they may be, relative to the patch
-
-
 def thick_ice(level: NDArray[np.float32], usable: Mask) -> Mask:
     """Find patches of thick ice (or other solid dark matter) at least two particle diameters wide.
 
@@ -115,13 +121,6 @@ def _ends(patch: Mask, level: NDArray[np.float32], usable: Mask, bound: float) -
     near, far = (grow(patch, round(diameters * TILES_PER_DIAMETER)) for diameters in _RING)
     ring = level[far & ~near & usable]
     return bool(ring.size and np.median(ring) > bound)
-
-
-_SWING = 2.8  # how bright and how dark every tile of such patches is, in robust deviations
-_PATCH = TILES_PER_DIAMETER  # their side, tiles
-_APART = 12  # how far they may lie from each other, tiles
-_LEAST_CONTRAST = 1.5  # how far from the background a crystal's other tiles are, in robust deviations
-_GAP = 7  # narrower gaps inside a crystal belong to it, tiles
 
 
 def crystalline_ice(level: NDArray[np.float32]) -> Mask:

@@ -13,6 +13,7 @@ from napari_hydrapicker.imaging.contaminants import contaminants
 from napari_hydrapicker.imaging.masks import usable_mask
 from napari_hydrapicker.imaging.normalise import Cleaner, flatten, normalise
 from napari_hydrapicker.imaging.rescale import pixel_angstrom, rescale, to_px, to_wpx, working_shape
+from napari_hydrapicker.imaging.spectrum import fill_with_background, whiten
 from napari_hydrapicker.io.micrograph import Micrograph
 
 
@@ -154,3 +155,24 @@ def flatten_and_normalise(
         mask = usable_mask(image_w)
         mask &= ~contaminants(image_w, mask)
     return normalise(flatten(image_w, mask=mask), mask), mask
+
+
+def network_input(
+    image_w: NDArray[np.float32], mask: NDArray[np.bool_] | None, whiten_strength: float
+) -> NDArray[np.float32]:
+    """Replace what is unusable by noise, whiten, and normalise again.
+
+    Parameters
+    ----------
+    image_w : ndarray of float32, shape (H, W)
+        Flattened and normalised image at the working scale.
+    mask : ndarray of bool, shape (H, W), optional
+        True where a pixel is usable: nothing else has an influence on the result.
+    whiten_strength : float
+        0 leaves the spectrum as it is, 1 makes it flat.
+    """
+    if mask is not None:
+        image_w = fill_with_background(image_w, mask)
+    if whiten_strength == 0:
+        return image_w
+    return normalise(whiten(image_w, whiten_strength, mask=mask), mask)

@@ -24,6 +24,8 @@ MAX_SIDE = 1024
 Shape = tuple[int, int]
 Mask = NDArray[np.bool_]
 
+_DAMAGED = "the mask that was painted on it is damaged: find what is left out again"
+
 
 @dataclass(frozen=True)
 class MaskGrid:
@@ -165,9 +167,6 @@ class EditedMask:
     def _block(self, place_px: NDArray[np.float64], axis: int) -> NDArray[np.intp]:
         """Return the block that holds each place on an axis (N,); beyond the edges the outermost one."""
         return _nearest((place_px - self.grid.offset_px) / self.block_px, self.grid.shape[axis])
-
-
-_DAMAGED = "the mask that was painted on it is damaged: find what is left out again"
 
 
 def _nearest(place: NDArray[np.float64], n: int) -> NDArray[np.intp]:

@@ -17,6 +17,8 @@ MAX_FILE_BYTES = 512 * 2**20
 MAX_LINE_BYTES = 64 * 2**10
 HEAD_BYTES = 64 * 2**10
 
+_POLL_SECONDS = 0.01  # most folders are held for some milliseconds
+
 
 def bad_line(path: Path, line: int, problem: str) -> CoordinateFileError:
     """Make the error for line `line` (counted from 1) of a coordinate file."""
@@ -135,9 +137,6 @@ def _write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-_POLL_SECONDS = 0.01  # most folders are held for some milliseconds
 
 
 class FolderLock:

@@ -26,6 +26,19 @@ from napari_hydrapicker.io.image_info import (
 
 _CHUNK_BYTES = 2**22
 
+HEADER_BYTES = 1024
+_DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
+_REFUSED_MODES = {
+    3: "complex numbers (a Fourier transform)",
+    4: "complex numbers (a Fourier transform)",
+    16: "colours",
+    101: "packed 4-bit numbers",
+}
+_IMOD_STAMP = 1146047817
+_MAX_EXTENDED_BYTES = 2**26
+_ROWS_LOOKED_AT = 256
+_CLEARLY_SMOOTHER = 0.8
+
 
 def is_compressed(path: Path) -> bool:
     """Whether a file is compressed.
@@ -81,20 +94,6 @@ def _opener(path: Path) -> Any:
     with path.open("rb") as file:
         magic = file.read(3)
     return gzip if magic[:2] == b"\x1f\x8b" else bz2 if magic == b"BZh" else None
-
-
-HEADER_BYTES = 1024
-_DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
-_REFUSED_MODES = {
-    3: "complex numbers (a Fourier transform)",
-    4: "complex numbers (a Fourier transform)",
-    16: "colours",
-    101: "packed 4-bit numbers",
-}
-_IMOD_STAMP = 1146047817
-_MAX_EXTENDED_BYTES = 2**26
-_ROWS_LOOKED_AT = 256
-_CLEARLY_SMOOTHER = 0.8
 
 
 @dataclass(frozen=True)

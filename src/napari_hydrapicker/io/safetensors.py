@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # metadata are read where nobody waits for torch to load
 
 Described = TypeVar("Described", bound=BaseModel)
 
+GET_ANOTHER = "Copy or download the file again, or choose another one."
+
 
 def parse(
     path: Path, text: str, model: type[Described], newest: int, called: tuple[str, str], advice: str
@@ -74,9 +76,6 @@ def reason(error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     return f"{place}: {first['msg']}" if place else first["msg"]
-
-
-GET_ANOTHER = "Copy or download the file again, or choose another one."
 
 
 def write(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:

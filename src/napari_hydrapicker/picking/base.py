@@ -16,6 +16,9 @@ from napari_hydrapicker.picks import Picks
 NMS_DISTANCE_WPX = 7.0
 """Least distance of two picks by default, working pixels: a third of the diameter."""
 
+DOUBTFUL = 0.5  # doubt from which on picks are not to be trusted
+MIN_SCORE = 0.01  # candidates of a lower probability are never listed
+
 
 def nms(yx: ArrayLike, score: ArrayLike, distance: float = NMS_DISTANCE_WPX) -> NDArray[np.intp]:
     """Keep the best of picks that lie at most `distance` apart, greedily by falling score.
@@ -41,10 +44,6 @@ def nms(yx: ArrayLike, score: ArrayLike, distance: float = NMS_DISTANCE_WPX) -> 
             later = np.asarray(near)
             alive[later[later > i]] = False
     return order[alive]
-
-
-DOUBTFUL = 0.5  # doubt from which on picks are not to be trusted
-MIN_SCORE = 0.01  # candidates of a lower probability are never listed
 
 
 class Picker(Protocol):

@@ -20,6 +20,10 @@ DOUBT = 0.01
 """No list is believed beyond this: neither a score nor a silence is nearer to certainty."""
 _ROUNDING = 1e-9
 
+Indices = NDArray[np.intp]
+JOIN_DIAMETERS = 0.25
+"""Distance up to which picks join, particle diameters: the farthest that picks count as the same."""
+
 
 def joint_score(probability: Floats, weight: Floats) -> Floats:
     """Probability that a cluster is a particle, from those who see it and those who do not.
@@ -56,12 +60,6 @@ def _coverage(p: Floats, votes: NDArray[np.bool_], weight: Floats) -> Floats:
     mass = np.sum(p * weight, axis=1, keepdims=True) - p * weight
     mean = np.divide(mass, others, out=np.zeros_like(p), where=others > _ROUNDING * weight.sum())
     return np.asarray(np.sum(mean * votes, axis=0) / (1 + np.sum(mean, axis=0)))
-
-
-Indices = NDArray[np.intp]
-
-JOIN_DIAMETERS = 0.25
-"""Distance up to which picks join, particle diameters: the farthest that picks count as the same."""
 
 
 @dataclass(frozen=True, eq=False)

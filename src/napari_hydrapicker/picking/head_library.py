@@ -23,6 +23,8 @@ from napari_hydrapicker.picking.model_files import (
 if TYPE_CHECKING:
     from napari_hydrapicker.hydra.layers import Head
 
+__all__ = ["HOME_VARIABLE", "SUFFIX", "HeadLibrary", "find", "user_library"]
+
 
 @dataclass(frozen=True)
 class FigureRow:
@@ -75,9 +77,6 @@ def _measured_on(record: HeadRecord) -> tuple[str, bool, frozenset[str]]:
     if held_out:
         return "validation", marks, held_out
     return "training", marks, frozenset(one.sha256 for one in record.micrographs)
-
-
-__all__ = ["HOME_VARIABLE", "SUFFIX", "HeadLibrary", "find", "user_library"]
 
 
 def user_library() -> HeadLibrary:

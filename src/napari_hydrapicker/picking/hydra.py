@@ -22,9 +22,8 @@ from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
 from napari_hydrapicker.hydra.weights import attach, load_head
 from napari_hydrapicker.imaging.augment import TURNS, turn
-from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.normalise import pad_with_noise
-from napari_hydrapicker.imaging.prepare import Prepared, prepare
+from napari_hydrapicker.imaging.prepare import Prepared, network_input, prepare
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.base import (
@@ -43,6 +42,10 @@ STRIDE_WPX = 8
 MARGIN_WPX = 112  # the compact network sees 100 wpx in each direction, the thesis' 45; multiple of a cell
 MIN_TILE_WPX = 256
 MAX_TILE_WPX = 2048  # larger images are tiled from the start
+
+Prediction = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Logits ``(h, w)`` and centres ``(h, w, 2)`` in working pixels, of the cells of an image."""
+DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -161,10 +164,6 @@ def _forward(model: HydraPicker, image: NDArray[np.float32], head: str) -> Tenso
         return raw.float().cpu()
 
 
-Prediction = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Logits ``(h, w)`` and centres ``(h, w, 2)`` in working pixels, of the cells of an image."""
-
-
 def averaged_over_turns(
     predict: Callable[[NDArray[np.float32]], Prediction],
     image: NDArray[np.float32],
@@ -211,9 +210,6 @@ def _turned_back(answer: Prediction, shape: tuple[int, ...], which: int) -> Pred
     if which & 4:
         logits, centres = logits.T, centres.transpose(1, 0, 2)[..., ::-1]
     return logits, centres
-
-
-DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(eq=False)

@@ -20,6 +20,17 @@ from napari_hydrapicker.io.files import locked
 HOME_VARIABLE: Final = "HYDRAPICKER_HOME"
 WAIT_SECONDS = 30.0
 
+SUFFIX = ".safetensors"
+BUNDLED: Final = "bundled"
+"""What the generator that comes with the package is called; no other may be."""
+_FORMAT = "napari-hydrapicker cgan"  # `cgan.weights.FORMAT`, which is not to be had without torch
+_OTHERS = {
+    "napari-hydrapicker": "a network of HydraPicker",
+    "napari-hydrapicker head": "a head of HydraPicker",
+}
+_CHOOSE = "choose a generator, made with “Make a picker” or with hydrapicker cgan train"
+_HEAD_MB = 16
+
 
 def changing(folder: Path) -> AbstractContextManager[None]:
     """Make a folder, and keep other programs from changing it meanwhile.
@@ -36,9 +47,6 @@ def changing(folder: Path) -> AbstractContextManager[None]:
         f"another program has been changing it for {WAIT_SECONDS:g} s; try again later",
         f"choose another folder, or set {HOME_VARIABLE} to one",
     )
-
-
-SUFFIX = ".safetensors"
 
 
 def user_folder() -> Path:
@@ -98,16 +106,6 @@ def remove(path: Path) -> None:
         path.unlink()
     except OSError as error:
         raise WeightsError(f"{path}: cannot be deleted ({error.strerror or error})") from error
-
-
-BUNDLED: Final = "bundled"
-"""What the generator that comes with the package is called; no other may be."""
-_FORMAT = "napari-hydrapicker cgan"  # `cgan.weights.FORMAT`, which is not to be had without torch
-_OTHERS = {
-    "napari-hydrapicker": "a network of HydraPicker",
-    "napari-hydrapicker head": "a head of HydraPicker",
-}
-_CHOOSE = "choose a generator, made with “Make a picker” or with hydrapicker cgan train"
 
 
 @dataclass(frozen=True)
@@ -237,9 +235,6 @@ def check_file(path: Path) -> None:
     if kind != _FORMAT:
         what = _OTHERS.get(kind or "", "a file of another program")
         raise WeightsError(f"{path}: {what}, not a generator: {_CHOOSE}")
-
-
-_HEAD_MB = 16
 
 
 def check_room(libraries: Sequence[Path]) -> None:

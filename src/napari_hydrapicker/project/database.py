@@ -13,34 +13,9 @@ from filelock import FileLock, Timeout
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
 
-
-class ProjectLock:
-    """Lock of one project file."""
-
-    def __init__(self, project: Path) -> None:
-        self._lock = FileLock(project.with_name(f".{project.name}.lock"), timeout=0)
-        self.held = False
-
-    def acquire(self) -> bool:
-        """Try to get the lock; False if another process or window has it, or the folder is read-only."""
-        try:
-            self._lock.acquire()
-        except (Timeout, OSError):
-            return False
-        self.held = True
-        return True
-
-    def release(self) -> None:
-        """Give the lock back, if it is held."""
-        if self.held:
-            self._lock.release()
-            self.held = False
-
-
 # Says "a project of ours" in the SQLite header: the letters HPic.
 APPLICATION_ID = 0x48506963
 VERSION = 1
-
 # Of the micrographs whose mask the user has painted. It is made with the first of them and needs no version
 # of its own: a project of a version before gets it when it is wanted, and that version leaves it alone.
 MASK_TABLE = """
@@ -50,7 +25,6 @@ CREATE TABLE IF NOT EXISTS mask (
     bits TEXT NOT NULL
 )
 """
-
 TABLES = """
 CREATE TABLE micrograph (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -79,13 +53,34 @@ CREATE TABLE edit (
 CREATE INDEX edit_of_micrograph ON edit (micrograph_id, id);
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-
 # What projects of before had not: older programs leave these alone, so that the version is the same.
 _ADDED_TO_EDIT = {"batch": "INTEGER", "scoring": "TEXT"}
 _INDEX_OF_BATCH = "CREATE INDEX IF NOT EXISTS edit_of_batch ON edit (batch) WHERE batch IS NOT NULL"
-
 # edit.state
 DONE, UNDONE, ABANDONED = 0, 1, 2
+
+
+class ProjectLock:
+    """Lock of one project file."""
+
+    def __init__(self, project: Path) -> None:
+        self._lock = FileLock(project.with_name(f".{project.name}.lock"), timeout=0)
+        self.held = False
+
+    def acquire(self) -> bool:
+        """Try to get the lock; False if another process or window has it, or the folder is read-only."""
+        try:
+            self._lock.acquire()
+        except (Timeout, OSError):
+            return False
+        self.held = True
+        return True
+
+    def release(self) -> None:
+        """Give the lock back, if it is held."""
+        if self.held:
+            self._lock.release()
+            self.held = False
 
 
 def create(path: Path) -> sqlite3.Connection:

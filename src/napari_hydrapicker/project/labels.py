@@ -16,6 +16,8 @@ ROW = np.dtype(
     [("id", "<i8"), ("y", "<f8"), ("x", "<f8"), ("score", "<f4"), ("source", "i1"), ("deleted", "?")]
 )
 
+ALWAYS = np.float32(np.inf)  # what a user put there is shown at any threshold
+
 
 @dataclass(frozen=True, eq=False)
 class Labels:
@@ -130,9 +132,6 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.id)
-
-
-ALWAYS = np.float32(np.inf)  # what a user put there is shown at any threshold
 
 
 def shown_scores(labels: Labels) -> NDArray[np.float32]:

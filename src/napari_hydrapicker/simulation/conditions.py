@@ -7,6 +7,22 @@ from typing import Any, Final
 
 import numpy as np
 
+_NOTHING: Final[dict[str, Any]] = dict.fromkeys(
+    (
+        "blobs",
+        "crystals",
+        "fragments",
+        "carbon",
+        "specks",
+        "beads",
+        "filaments",
+        "aggregates",
+        "ice",
+        "cracks",
+    ),
+    0.0,
+)
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -189,23 +205,6 @@ def draw_wide_conditions(rng: np.random.Generator) -> Conditions:
     )
     # Half of the images without particles hold nothing at all: every pick on them is of noise.
     return replace(made, **_NOTHING) if kind < 0.025 else made
-
-
-_NOTHING: Final[dict[str, Any]] = dict.fromkeys(
-    (
-        "blobs",
-        "crystals",
-        "fragments",
-        "carbon",
-        "specks",
-        "beads",
-        "filaments",
-        "aggregates",
-        "ice",
-        "cracks",
-    ),
-    0.0,
-)
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:

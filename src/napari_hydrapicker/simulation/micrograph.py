@@ -17,6 +17,9 @@ from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.contamination import dirt
 from napari_hydrapicker.simulation.projection import Species, gaussian_blur
 
+_LEFT = 0.05  # of the noise that a denoiser took away
+_EDGE = 0.03  # width of a cut-off, cycles per pixel
+
 
 def place(
     rng: np.random.Generator,
@@ -65,10 +68,6 @@ def place(
     for i, around in enumerate(neighbours):
         kept[i] = not kept[[j for j in around if j < i]].any()
     return np.asarray(candidates[kept][:wanted], np.float64)
-
-
-_LEFT = 0.05  # of the noise that a denoiser took away
-_EDGE = 0.03  # width of a cut-off, cycles per pixel
 
 
 def processed(image: Tensor, c: Conditions, diameter_px: float) -> Tensor:

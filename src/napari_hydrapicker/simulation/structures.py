@@ -19,6 +19,14 @@ POTENTIAL_PER_ATOM = 38.0
 MEAN_ATOMIC_NUMBER = 6.7
 DALTON_PER_HEAVY_ATOM = 14.4
 
+# What numpy, zipfile, gzip and mrcfile raise at files that are cut short, garbled or of another kind.
+_DAMAGED = (
+    OSError, ValueError, TypeError, AttributeError, KeyError, EOFError, RuntimeWarning, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
+MODEL_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".ent.gz", ".cif.gz")
+MAP_SUFFIXES = (".mrc", ".map", ".mrc.gz", ".map.gz")
+
 
 @dataclass(frozen=True, eq=False)
 class PointCloud:
@@ -121,15 +129,6 @@ def from_density(
     weight = density_inside * (strength / density_inside.sum())
     xyz = zyx[:, ::-1] - np.average(zyx[:, ::-1], axis=0, weights=density_inside)
     return PointCloud(name, xyz.astype(np.float32), weight.astype(np.float32))
-
-
-# What numpy, zipfile, gzip and mrcfile raise at files that are cut short, garbled or of another kind.
-_DAMAGED = (
-    OSError, ValueError, TypeError, AttributeError, KeyError, EOFError, RuntimeWarning, zipfile.BadZipFile,
-    zlib.error,
-)  # fmt: skip
-MODEL_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".ent.gz", ".cif.gz")
-MAP_SUFFIXES = (".mrc", ".map", ".mrc.gz", ".map.gz")
 
 
 def load_structure(path: Path | str) -> PointCloud:

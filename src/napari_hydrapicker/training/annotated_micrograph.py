@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_hydrapicker.hydra.anchors import BOX_WPX, CELL_WPX, Assignment, assign, cell_centres
 from napari_hydrapicker.imaging.augment import turn
-from napari_hydrapicker.imaging.network_input import network_input
-from napari_hydrapicker.imaging.prepare import Prepared
+from napari_hydrapicker.imaging.prepare import Prepared, network_input
 from napari_hydrapicker.training.sources import masked_points
 
 NEGATIVE_REACH_WPX = CELL_WPX / 2  # a cell this near, on both axes, could have made a deleted pick

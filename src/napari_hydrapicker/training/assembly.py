@@ -26,6 +26,10 @@ from napari_hydrapicker.training.sources import Crop, SimulatedSource, Source
 
 _LONGEST = 56  # leaves room for a number within the 64 characters of a head's name
 
+CROPS_EACH, CROP_WPX = 2, 256  # simulated for the validation of one molecule
+MASKED = 0.5  # share of the simulated crops in which unusable areas are looked for
+UNSEEN_SEED, SEEN_SEED = 99, 2_000_000_099  # of those that nothing is, and something is, trained on
+
 
 def head_names(data_sets: Sequence[str]) -> list[str]:
     """Name of the head of each data set, in their order.
@@ -64,11 +68,6 @@ def _allowed(name: str) -> bool:
     except ParameterError:  # a reserved word: its characters and its length are right
         return False
     return name != GENERIC
-
-
-CROPS_EACH, CROP_WPX = 2, 256  # simulated for the validation of one molecule
-MASKED = 0.5  # share of the simulated crops in which unusable areas are looked for
-UNSEEN_SEED, SEEN_SEED = 99, 2_000_000_099  # of those that nothing is, and something is, trained on
 
 
 @dataclass(frozen=True)

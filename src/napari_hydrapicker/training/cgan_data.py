@@ -24,6 +24,19 @@ from napari_hydrapicker.io.micrograph import Micrograph
 
 MIN_PAIR = max(MIN_SIZE, 2 * MULTIPLE)  # normalisation needs more than one value at the coarsest layer
 
+PAIR_CPX = 192
+"""Side of the pairs by default, canvas pixels: almost ten particles."""
+# Beyond the paper's constants: the shapes of one pair differ as views of a particle do, and can all be seen.
+_VARIATION = (0.6, 1.15)
+_STEPS = (20, 600)
+_FADE = (0.2, 0.6)
+# Ranges of the filters.
+_FILTERED_SHARE = 0.5  # of the simulated backgrounds
+_BLUR_CPX = (0.0, 2.0)
+_MORE_BLUR_CPX = (0.0, 0.75)  # of particles than of the noise
+_HALO = (0.0, 1.0)
+_COARSE_CPX = (3.0, 8.0)
+
 
 class TrainingPair(Protocol):
     """An input image and the same with its particles marked, grey levels 0..1, ``(H, W)`` each."""
@@ -80,21 +93,6 @@ def draw_batch(pairs: Pairs, rng: np.random.Generator, n: int) -> tuple[Tensor, 
         torch.from_numpy(part[:, None]).contiguous(memory_format=torch.channels_last) for part in parts
     )
     return inputs, truths
-
-
-PAIR_CPX = 192
-"""Side of the pairs by default, canvas pixels: almost ten particles."""
-
-# Beyond the paper's constants: the shapes of one pair differ as views of a particle do, and can all be seen.
-_VARIATION = (0.6, 1.15)
-_STEPS = (20, 600)
-_FADE = (0.2, 0.6)
-# Ranges of the filters.
-_FILTERED_SHARE = 0.5  # of the simulated backgrounds
-_BLUR_CPX = (0.0, 2.0)
-_MORE_BLUR_CPX = (0.0, 0.75)  # of particles than of the noise
-_HALO = (0.0, 1.0)
-_COARSE_CPX = (3.0, 8.0)
 
 
 def varied(parameters: SynthesisParameters) -> SynthesisParameters:

@@ -34,6 +34,9 @@ _HELD_OUT_CPX = 384  # as many marks on one as on a small micrograph, so that th
 _HELD_OUT_SEED, _SIMULATED_SEED = 2**32 + 1, 2**32 + 2  # no training step's
 _NO_THRESHOLD = 0.5  # where nothing was found
 
+FILE = "cgan.safetensors"
+_FIXED_SEED = 2**32  # no training step's
+
 
 def publish_generator(
     generator: Generator,
@@ -109,10 +112,6 @@ def _figures(found: Found, calibration: Calibration) -> dict[str, JsonValue]:
     score = probability(found.strength, found.contrasts, calibration)
     ap = average_precision(score, found.truth, found.particles)
     return {"precision": best.precision, "recall": best.recall, "f1": best.f1, "ap": ap}
-
-
-FILE = "cgan.safetensors"
-_FIXED_SEED = 2**32  # no training step's
 
 
 def make_picker(

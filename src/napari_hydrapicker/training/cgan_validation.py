@@ -25,6 +25,9 @@ _SHAPE_CPX = (420, 520)  # as many particles as on a small micrograph: their mea
 _VIEWS = 24
 _IGNORED_DIAMETERS = 0.5  # a pick so near to something that is neither particle nor background does not count
 
+PRIOR_MARKS = 10
+"""The usual calibration weighs as much as so many marks: a few alone would make a fit far too sure."""
+
 
 @dataclass(frozen=True, eq=False)
 class Known:
@@ -113,10 +116,6 @@ def _near(yx: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bo
     if not len(others) or not len(yx):
         return np.zeros(len(yx), np.bool_)
     return np.asarray(cKDTree(others).query(yx)[0] <= _IGNORED_DIAMETERS * CANVAS_DIAMETER_CPX)
-
-
-PRIOR_MARKS = 10
-"""The usual calibration weighs as much as so many marks: a few alone would make a fit far too sure."""
 
 
 def fit_calibration(

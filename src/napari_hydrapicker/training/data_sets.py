@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.normalise import clean, normalise
-from napari_hydrapicker.imaging.prepare import flatten_and_normalise, prepare
+from napari_hydrapicker.imaging.prepare import flatten_and_normalise, network_input, prepare
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.io.coordinates.folder import read_matched
 from napari_hydrapicker.io.find import find_micrographs
@@ -30,6 +29,9 @@ from napari_hydrapicker.training.sources import (
 )
 
 _MOST_OUTSIDE = 0.1  # a few may be boxes of particles that an edge cuts
+
+_BACKGROUND_SUFFIXES = (".mrc", ".tif", ".tiff", ".png", ".jpg")
+STRUCTURE_GLOBS = ("*.npz", "*.pdb", "*.cif", "*.mrc")
 
 
 def check_inside(labels: Picks, micrograph: Micrograph, origin: Path) -> None:
@@ -56,10 +58,6 @@ def check_inside(labels: Picks, micrograph: Micrograph, origin: Path) -> None:
             f"{origin}: {outside} of {len(labels)} positions lie outside the {rows} x {cols} pixels of "
             f"{micrograph.path}; give positions on it, not on a copy that is binned otherwise"
         )
-
-
-_BACKGROUND_SUFFIXES = (".mrc", ".tif", ".tiff", ".png", ".jpg")
-STRUCTURE_GLOBS = ("*.npz", "*.pdb", "*.cif", "*.mrc")
 
 
 def load_clouds(paths: Sequence[Path], n_procedural: int) -> list[PointCloud]:

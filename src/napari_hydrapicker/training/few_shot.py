@@ -21,6 +21,13 @@ from napari_hydrapicker.training.head_trainer import FewShotParameters, HeadTrai
 from napari_hydrapicker.training.split import is_gain
 from napari_hydrapicker.training.validation import HeadScores, score_tiles, together
 
+UNKNOWN: Final = 1.0  # no two average precisions differ by more
+__all__ = ["FewShotParameters", "FewShotProgress", "FewShotResult", "train_head"]
+_TOLD_EVERY = 5  # steps
+_SHARE_APART = 0.25  # of the particles of a single micrograph, that are held out
+_FEWEST_APART = 6  # particles, of which AP says something
+_CUT_WPX = 16
+
 
 def blended(first: Head, second: Head, share: float) -> Head:
     """Return a new head whose weights are ``(1 - share) * first + share * second``.
@@ -37,9 +44,6 @@ def blended(first: Head, second: Head, share: float) -> Head:
         for weight, begun in zip(made.parameters(), first.parameters(), strict=True):
             weight.copy_(torch.lerp(begun, weight, share))
     return made
-
-
-UNKNOWN: Final = 1.0  # no two average precisions differ by more
 
 
 def gain_error(before: Sequence[HeadScores], after: Sequence[HeadScores]) -> float:
@@ -62,14 +66,6 @@ def gain_error(before: Sequence[HeadScores], after: Sequence[HeadScores]) -> flo
     kept = [[i for i in range(n) if i != without] for without in range(n)]
     gains = [together([after[i] for i in some]).ap - together([before[i] for i in some]).ap for some in kept]
     return float(np.sqrt((n - 1) * np.var(gains)))
-
-
-__all__ = ["FewShotParameters", "FewShotProgress", "FewShotResult", "train_head"]
-
-_TOLD_EVERY = 5  # steps
-_SHARE_APART = 0.25  # of the particles of a single micrograph, that are held out
-_FEWEST_APART = 6  # particles, of which AP says something
-_CUT_WPX = 16
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ REPORT_EVERY = 20
 Figures = TypeVar("Figures")
 Measured = TypeVar("Measured", covariant=True)
 
+COLUMNS = ("step", "core_hours", "loss", "localisation", "rate")
+
 
 class Phase(Protocol[Measured]):
     """A training, step by step."""
@@ -72,9 +74,6 @@ def run(
             losses = []
         if last:
             return
-
-
-COLUMNS = ("step", "core_hours", "loss", "localisation", "rate")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ from napari_hydrapicker.training.steps import (
 )
 from napari_hydrapicker.training.validation import MultiHeadAP, average_precisions, score_all
 
+__all__ = ["MultiHeadParameters", "MultiHeadProgress", "train_multi_head"]
+
 
 @dataclass(frozen=True)
 class MultiHeadParameters:
@@ -175,9 +177,6 @@ def _with_heads(
         model.add_head(name)
     model.zero_grad(set_to_none=True)
     return channels_last(model)
-
-
-__all__ = ["MultiHeadParameters", "MultiHeadProgress", "train_multi_head"]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from scipy import ndimage
 
 from napari_hydrapicker.errors import MicrographError
 from napari_hydrapicker.imaging.augment import TURNS, turn
-from napari_hydrapicker.imaging.network_input import network_input
 from napari_hydrapicker.imaging.normalise import flatten, normalise
-from napari_hydrapicker.imaging.prepare import Prepared, flatten_and_normalise
+from napari_hydrapicker.imaging.prepare import Prepared, flatten_and_normalise, network_input
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.picking.base import usable
 from napari_hydrapicker.simulation.conditions import Conditions, draw_conditions

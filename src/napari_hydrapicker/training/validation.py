@@ -27,6 +27,9 @@ DENSE_STRIDE = 8
 PRIOR_PICKS = 10
 MIN_LOGIT = -7.0  # logits below it are not candidates
 
+TILE_WPX: Final = 128
+"""Side of the squares that scores are told for: some dozens of particles."""
+
 
 def candidates(
     model: HydraPicker, crop: Crop, distance_wpx: float = NMS_DISTANCE_WPX, floor: float = MIN_LOGIT
@@ -157,10 +160,6 @@ def calibrate_over(sets: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]]
 def probability(logits: NDArray[np.float64], a: float, b: float) -> NDArray[np.float64]:
     """Calibrated probability of picks with these logits (N,)."""
     return np.asarray(1 / (1 + np.exp(-(a * logits + b))), np.float64)
-
-
-TILE_WPX: Final = 128
-"""Side of the squares that scores are told for: some dozens of particles."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,8 @@ _QUOTED_LINES = 3
 _END_SECONDS = 0.6  # for a killed process to be gone; only one stuck in a dead file server takes longer
 _LEAVE_SECONDS = 5.0  # for a process to have read all that it was told
 
+PATIENCE_SECONDS = 0.8  # for a job to end by itself once it is cancelled
+
 
 class MessageProcess:
     """A process with a thread at each of its pipes: none of the methods waits, but `close` and `leave`.
@@ -200,9 +202,6 @@ def _thread(name: str, target: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=target, name=f"hydrapicker-{name}", daemon=True)
     thread.start()
     return thread
-
-
-PATIENCE_SECONDS = 0.8  # for a job to end by itself once it is cancelled
 
 
 class Child:

@@ -15,6 +15,8 @@ from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec, PickParameters
 from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
 
+_MODELS: tuple[type[BaseModel], ...] = (PickParameters, HydraSpec, CGanSpec, ConsensusSpec)
+
 
 @dataclass(frozen=True)
 class PickRequest:
@@ -226,7 +228,6 @@ Message = (
 
 
 _TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Message)}
-_MODELS: tuple[type[BaseModel], ...] = (PickParameters, HydraSpec, CGanSpec, ConsensusSpec)
 _HINTS: dict[type[Any], dict[str, Any]] = {
     kind: get_type_hints(kind) for kind in (*_TYPES.values(), MicrographRef, CorrectedRef, EditedMask)
 }

@@ -33,6 +33,15 @@ _TRIES, _AGAIN_SECONDS = 10, 0.05  # Windows replaces no file while somebody rea
 _START_SECONDS = 30.0  # from the first note to the process' lock, on a very busy machine
 _HANDOVER_SECONDS = 5.0  # for a process that has said its last word to be gone
 
+_PROGRESS_SECONDS = 1.0
+_LOOK_SECONDS = 0.25
+_DIED = (
+    "its process ended before it was done: it was killed, memory ran out, or the computer was switched off. "
+    "Nothing that was saved is lost: begin again"
+)
+CHECKPOINT = "checkpoint.safetensors"
+_REQUEST = "request"
+
 
 class NoteFile:
     """A file that says how a training stands, and a lock that says whether its process lives.
@@ -169,9 +178,6 @@ def _replace(part: Path, path: Path) -> None:
     os.replace(part, path)
 
 
-_PROGRESS_SECONDS = 1.0
-
-
 class NoteKeeper:
     """Notes how a training stands; as a context it holds the lock that says that its process lives.
 
@@ -228,13 +234,6 @@ class NoteKeeper:
             self._file.write(note)
 
 
-_LOOK_SECONDS = 0.25
-_DIED = (
-    "its process ended before it was done: it was killed, memory ran out, or the computer was switched off. "
-    "Nothing that was saved is lost: begin again"
-)
-
-
 class LeftTraining:
     """Tells what the note says in the messages of the process itself.
 
@@ -289,10 +288,6 @@ class LeftTraining:
             return []
         self._told = noted.progress
         return [replace(noted.progress, job=self._job)]
-
-
-CHECKPOINT = "checkpoint.safetensors"
-_REQUEST = "request"
 
 
 def begin(request: MakeRequest) -> None:

@@ -24,6 +24,8 @@ from napari_hydrapicker.project.session import Session
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+_SLID_MS = 150  # after the slider's last step
+
 
 @cache
 def collect_early() -> None:
@@ -61,9 +63,6 @@ class DrawingPause:
             self._end = once_after(0, lambda: canvas.setUpdatesEnabled(True), canvas)
         canvas.setUpdatesEnabled(False)
         self._end.start()
-
-
-_SLID_MS = 150  # after the slider's last step
 
 
 class Canvas(QObject):

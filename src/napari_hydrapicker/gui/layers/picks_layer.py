@@ -29,6 +29,11 @@ _BORDER = 0.06  # line width over the diameter
 _SMOOTH, _PLAIN = 1.0, 0.0  # antialiasing, pixels of the screen
 _FEW = 500  # more rings are always plain: without a graphics card each takes 25 microseconds to smooth
 
+# By the number of a source.
+_NAMES = np.array([source.name.lower() for source in Source], dtype=object)
+_SYMBOLS = np.array(["disc", "square", "diamond", "disc"], dtype=object)
+_MARKED = (Source.MANUAL, Source.MOVED)
+
 
 def _left_only(act: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Iterator[None]]:
     """Return a mouse callback of napari's that heeds the left button alone; its own heed every button."""
@@ -153,12 +158,6 @@ def make_layer() -> Points:
         size=20,
         blending="translucent_no_depth",  # all lie in one plane: depth is not worth its test
     )
-
-
-# By the number of a source.
-_NAMES = np.array([source.name.lower() for source in Source], dtype=object)
-_SYMBOLS = np.array(["disc", "square", "diamond", "disc"], dtype=object)
-_MARKED = (Source.MANUAL, Source.MOVED)
 
 
 class PicksLayer:

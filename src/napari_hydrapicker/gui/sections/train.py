@@ -23,6 +23,9 @@ from napari_hydrapicker.worker.messages import Trained, Training
 
 _FEW = 3  # names that fit
 
+_STAGES = {"features": "preparing micrograph {done} of {total}", "training": "step {done} of {total}"}
+_FEATURE_SHARE = 0.2  # of the time: the bar shows both stages as one
+
 
 def labels(corrected: Sequence[CorrectedRef], held_out: Sequence[str] = ()) -> str:
     """Say what there is to train on, what of it counts, and which micrographs are to judge the head."""
@@ -89,10 +92,6 @@ def reason(name: str, why: Suggestion) -> str:
     if why.disagreement is None:
         return text
     return f"{text}, and {why.disagreement:.0%} of the picks are of one of the two heads only"
-
-
-_STAGES = {"features": "preparing micrograph {done} of {total}", "training": "step {done} of {total}"}
-_FEATURE_SHARE = 0.2  # of the time: the bar shows both stages as one
 
 
 class TrainSection(Section):

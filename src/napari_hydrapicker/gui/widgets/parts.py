@@ -22,6 +22,23 @@ from napari_hydrapicker.errors import with_parameters
 
 _BREAKS = re.compile(r"([_/\\.-])")
 
+# Parameters of the core that are fields here.
+_LABELS = {
+    "device": "Device (in Pick)",
+    "pixel_size": "the pixel size (in the table)",
+    "border": "Border (in Pick)",
+    "min_distance": "Distance (in Pick)",
+    "diameter": "Diameter",
+    "head": "Head (in Pick)",
+    "picker": "Picker (in Pick)",
+    "weights": "Generator (in Pick)",
+    "overwrite": "Replace",
+    "threshold": "Confidence",
+}
+_PATH_FIRST = re.compile(
+    r"(?P<lead>(?:[A-Z][a-z ]+: )?)(?P<path>(?:/|[A-Za-z]:\\)[^:\n]*): (?P<reason>.+)", re.DOTALL
+)
+
 
 def button(text: str, tip: str, clicked: Callable[[], object], checkable: bool = False) -> QPushButton:
     """Return a push button that calls a function without arguments."""
@@ -145,24 +162,6 @@ class MiddleLabel(QLabel):
     def _elide(self) -> None:
         room = max(self.width(), self.minimumWidth())
         super().setText(self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideMiddle, room))
-
-
-# Parameters of the core that are fields here.
-_LABELS = {
-    "device": "Device (in Pick)",
-    "pixel_size": "the pixel size (in the table)",
-    "border": "Border (in Pick)",
-    "min_distance": "Distance (in Pick)",
-    "diameter": "Diameter",
-    "head": "Head (in Pick)",
-    "picker": "Picker (in Pick)",
-    "weights": "Generator (in Pick)",
-    "overwrite": "Replace",
-    "threshold": "Confidence",
-}
-_PATH_FIRST = re.compile(
-    r"(?P<lead>(?:[A-Z][a-z ]+: )?)(?P<path>(?:/|[A-Za-z]:\\)[^:\n]*): (?P<reason>.+)", re.DOTALL
-)
 
 
 def inform(text: str) -> None:

@@ -23,6 +23,8 @@ _PICKERS = {"HydraPicker": "hydra", "cGAN": "cgan", "Consensus": "consensus"}  #
 _GENERATORS, _PICKS = "generators", "import"  # what dialogs are for
 _FILE, _FOLDER, _NONE = "choose a file…", "choose a folder…", "none"
 
+_NVIDIA = "nvcuda" if sys.platform == "win32" else "cuda"  # the driver's library
+
 
 def picker_name(key: str) -> str:
     """Return the name of the picker of a key (`PickSettings.picker_key`), with its head if it has one."""
@@ -213,9 +215,6 @@ def _fill(
         box.setItemData(box.count() - 1, value or label, Qt.ItemDataRole.ToolTipRole)
     box.setCurrentIndex([value for _, value in entries].index(chosen))
     box.addItems(list(actions))
-
-
-_NVIDIA = "nvcuda" if sys.platform == "win32" else "cuda"  # the driver's library
 
 
 @cache

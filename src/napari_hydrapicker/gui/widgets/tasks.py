@@ -13,6 +13,8 @@ from napari_hydrapicker.errors import HydraPickerError
 
 Report = Callable[[int, int], None]
 
+AFTER_FRAME_MS = 30  # after a change of the canvas: its frame comes first, then the rest of the window
+
 
 class Stopped(BaseException):
     """Ends work that nobody wants any more; no `Exception`, so that nothing takes it for a failure."""
@@ -135,9 +137,6 @@ class Tasks(QObject):
             self.failed.emit(str(error))
             return
         then(value)
-
-
-AFTER_FRAME_MS = 30  # after a change of the canvas: its frame comes first, then the rest of the window
 
 
 def once_after(ms: int, action: Callable[[], object], parent: QObject) -> QTimer:

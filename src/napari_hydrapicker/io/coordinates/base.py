@@ -20,6 +20,14 @@ _PICKS_ENDING = re.compile(r"_(autopick|manualpick|topazpicks|automatch|picks?)$
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\\]")
 
+MAX_COORDINATE_PX = 1e6  # ten times the widest montage; beyond it a number is damage
+MAX_SCORE = 3e38  # scores are kept as float32
+MAX_PICKS = 20_000_000
+MISSING = frozenset({"", "<NA>", "NA", "N/A", "nan", "NaN", "NAN", "None", "null"})
+MAX_BOX_PX = 100_000
+MAX_SIDE_PX = 1_000_000
+ShapeOf = Callable[[str], "tuple[int, int] | None"]
+
 
 def stem_of_picks_file(path: Path) -> str:
     """Guess the micrograph from a file that holds the picks of one: ``a_autopick.star`` -> ``a``."""
@@ -82,13 +90,6 @@ class NameIndex:
             )
         self._path_of[name] = path
         return path
-
-
-MAX_COORDINATE_PX = 1e6  # ten times the widest montage; beyond it a number is damage
-MAX_SCORE = 3e38  # scores are kept as float32
-MAX_PICKS = 20_000_000
-
-MISSING = frozenset({"", "<NA>", "NA", "N/A", "nan", "NaN", "NAN", "None", "null"})
 
 
 def parse_number(path: Path, line: int, token: str, limit: float, what: str) -> float:
@@ -169,11 +170,6 @@ class PickTable:
     def picks(self) -> dict[str, Picks]:
         """Return the picks of each micrograph by its path, in the order of the file."""
         return {name: columns.picks() for name, columns in self._columns.items()}
-
-
-MAX_BOX_PX = 100_000
-MAX_SIDE_PX = 1_000_000
-ShapeOf = Callable[[str], "tuple[int, int] | None"]
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ _AT_ONCE_PX = 2**18
 _FOR_MEDIAN = 256  # rows and columns
 _FEW = 3  # names that fit into a message
 
+Report = Callable[[int, int], object]
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -212,9 +214,6 @@ class FrameCheck:
     @staticmethod
     def _way(reading: Reading) -> str:
         return "as they stand in the file" if reading.as_read else reading.description
-
-
-Report = Callable[[int, int], object]
 
 
 def check_frame(
