@@ -199,6 +199,7 @@ def run(folder: Path, diameter: float, out: Path) -> None:
     dock = driver.dock
     driver.choose_in_dialog(button(dock.micrographs, "Folder…"), folder)
     wait(lambda: dock.canvas.micrograph_id is not None)
+    driver.click(dock.pick.advanced.header)
     driver.click(dock.pick.show_mask)
     wait(lambda: NAME in driver.viewer.layers and driver.viewer.layers[NAME].visible)
     pause(0.5)
