@@ -35,6 +35,7 @@ def sha256(path: Path) -> str:
         (CGAN, {"library": Path("heads")}, "--library: not for --picker cgan"),
         (CGAN, {"tile": 512}, "--tile: not for --picker cgan"),
         (CGAN, {"quality": Quality.BEST}, "--quality: not for --picker cgan"),
+        (CGAN, {"contrast": ContrastName.LIGHT}, "--contrast: not for --picker cgan"),
         (HYDRA, {"no_split": True}, "--no-split: not for --picker hydra"),
     ],
 )

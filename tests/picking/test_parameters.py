@@ -47,3 +47,5 @@ def test_a_picker_is_told_from_its_json_by_its_kind() -> None:
     assert ConsensusSpec.model_validate_json(spec.model_dump_json()) == spec
     with pytest.raises(ParameterError, match="`votes`: 0"):
         ConsensusSpec(votes=0)
+    with pytest.raises(ParameterError, match="two members are of one kind"):
+        ConsensusSpec(members=(HydraSpec(), HydraSpec(head="mine")))

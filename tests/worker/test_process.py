@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 from napari_hydrapicker.worker.client import Child
-from napari_hydrapicker.worker.messages import Broken, Message, PickRequest
+from napari_hydrapicker.worker.messages import Broken, Finished, Message, PickRequest, from_line, to_line
 
 Make = Callable[..., PickRequest]
 Run = Callable[[str], Child]
@@ -84,6 +86,25 @@ def test_a_fault_of_the_worker_itself_is_told(run: Run, request_of: Make, faulty
     broken = _end(child)
     assert isinstance(broken, Broken)
     assert words in broken.text
+
+
+def test_a_request_that_cannot_be_read_is_answered_and_the_next_one_served() -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-P", "-m", "napari_hydrapicker.worker"], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    empty = PickRequest(2, (), PickParameters(diameter_angstrom=100), HydraSpec(), "cpu")
+    unknown = to_line(empty).replace(b'"kind": "hydra"', b'"kind": "crystal ball"')
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    worker.stdin.write(unknown + to_line(empty))
+    worker.stdin.flush()
+    told = [from_line(worker.stdout.readline()) for _ in range(3)]
+    worker.communicate(to_line(empty)[:40], timeout=60)  # what is cut off ends it without a word
+    assert worker.returncode == 0
+    assert isinstance(told[0], Broken)
+    assert "cannot read a request" in told[0].text
+    assert told[-1] == Finished(2, cancelled=False)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")

@@ -96,6 +96,7 @@ def pick(
     if quiet or verbose:
         logging.getLogger("napari_hydrapicker").setLevel(logging.WARNING if quiet else logging.DEBUG)
     _check(diameter, pixel_size, threshold, border)
+    parameters = PickParameters(diameter_angstrom=diameter, border_angstrom=border, use_mask=not no_mask)
     spec = picker_spec(picker, weights, head, library, tile, no_split, quality, contrast)
     if overwrite and resume:
         raise ParameterError("--overwrite replaces what --resume would keep; give one of them")
@@ -111,7 +112,6 @@ def pick(
     network, network_head = identified(spec)
     loaded, seen = looked_at(loaded, spec, with_pixel_size(opened, pixel_size), diameter)
     least = loaded.threshold if threshold is None else threshold
-    parameters = PickParameters(diameter_angstrom=diameter, border_angstrom=border, use_mask=not no_mask)
     settings = Settings(out, parameters, chosen, pixel_size, least, overlay, overwrite, resume)
     config = RunConfig(
         picker=picker.value, weights=network, head=network_head, diameter_angstrom=diameter,

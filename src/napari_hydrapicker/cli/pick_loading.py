@@ -8,7 +8,7 @@ from typing import cast
 
 from napari_hydrapicker.cli.options import ContrastName, PickerName, Quality
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec
+from napari_hydrapicker.picking.parameters import SPECS, CGanSpec, HydraSpec
 from napari_hydrapicker.picking.run_config import NetworkFile
 
 
@@ -33,25 +33,27 @@ def picker_spec(
     for option, path in (("--weights", weights), ("--head", head)):
         if path is not None and os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
             raise ParameterError(f"{option}: not a regular file: {path}")
-    hydra_only: dict[str, object] = {"--head": head, "--library": library, "--tile": tile}
-    if quality is not Quality.FAST:
-        hydra_only["--quality"] = quality
-    cgan_only: dict[str, object] = {"--no-split": no_split or None}
-    for option, value in (hydra_only if picker is PickerName.CGAN else cgan_only).items():
-        if value is not None:
+    values: dict[str, tuple[str, object]] = {  # option, and its field and value unless it is the default
+        "--weights": ("weights", weights), "--head": ("head", head), "--tile": ("tile_wpx", tile),
+        "--library": ("libraries", None if library is None else (library,)),
+        "--quality": ("quality", None if quality is Quality.FAST else quality.value),
+        "--contrast": ("contrast", None if contrast is ContrastName.AUTO else contrast.value),
+        "--no-split": ("split", False if no_split else None),
+    }  # fmt: skip
+    kind = SPECS[picker.value]
+    given = {option: value for option, value in values.items() if value[1] is not None}
+    for option, (field, _) in given.items():
+        if field not in kind.model_fields:
             raise ParameterError(f"{option}: not for --picker {picker}; leave it out")
-    if picker is PickerName.CGAN:
-        from napari_hydrapicker.picking.model_files import generator_file
-
-        file = None if weights is None else generator_file(weights)
-        return CGanSpec(weights=file, split=not no_split)
     if library is not None and not library.is_dir():
         raise ParameterError(f"--library {library}: no such folder")
-    return HydraSpec(
-        weights=weights, head="generic" if head is None else head,
-        libraries=() if library is None else (library,), contrast=contrast.value, quality=quality.value,
-        tile_wpx=tile,
-    )  # fmt: skip
+    spec = kind(**dict(given.values()))
+    if isinstance(spec, CGanSpec) and weights is not None:
+        from napari_hydrapicker.picking.model_files import generator_file
+
+        return spec.model_copy(update={"weights": generator_file(weights)})
+    assert isinstance(spec, HydraSpec | CGanSpec)
+    return spec
 
 
 def identified(spec: HydraSpec | CGanSpec) -> tuple[NetworkFile, NetworkFile | None]:

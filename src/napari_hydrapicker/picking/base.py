@@ -54,6 +54,11 @@ class Picker(Protocol):
         """Probability from which on picks are shown by default."""
         ...
 
+    @property
+    def device(self) -> str:
+        """What it computes on, as torch calls it; of several pickers that of the first."""
+        ...
+
     def pick_micrograph(
         self, micrograph: Micrograph, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:

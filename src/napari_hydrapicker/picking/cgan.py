@@ -83,6 +83,11 @@ class CGanPicker:
         """Probability from which on picks are shown by default."""
         return self.metadata.threshold
 
+    @property
+    def device(self) -> str:
+        """What the network computes on."""
+        return str(next(self.generator.parameters()).device)
+
     def pick_micrograph(
         self, micrograph: Micrograph, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:

@@ -317,6 +317,11 @@ class HydraNetPicker:
         thresholds = self.metadata.thresholds
         return thresholds.get(self.head, thresholds.get(GENERIC, DEFAULT_THRESHOLD))
 
+    @property
+    def device(self) -> str:
+        """What the network computes on."""
+        return str(next(self.model.parameters()).device)
+
     def pick_micrograph(
         self, micrograph: Micrograph, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:

@@ -157,6 +157,11 @@ class JointPicker:
         """Joint score from which on picks are shown: all, for each was one that its own picker shows."""
         return 0.0
 
+    @property
+    def device(self) -> str:
+        """What the first of the pickers computes on."""
+        return next(iter(self.pickers.values())).device
+
     def pick_micrograph(
         self, micrograph: Micrograph, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:

@@ -7,15 +7,15 @@ requests have in common. They load neither torch nor a network.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from napari_hydrapicker.errors import ParameterError
 
 Contrast = Literal["dark", "light"]
 Quality = Literal["fast", "best"]
-NetworkKind = Literal["hydra", "cgan"]
+PickerKind = Literal["hydra", "cgan", "consensus"]
 
 _LARGEST_ANGSTROM = 5000.0
 _LENGTH: dict[str, JsonValue] = {"unit": "Å", "step": 5}
@@ -26,6 +26,8 @@ class Checked(BaseModel):
     """A frozen model that says in a `ParameterError` which of its fields is wrong, and why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    label: ClassVar[str] = ""
+    """What a window calls it."""
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -97,6 +99,7 @@ class HydraSpec(Checked):
         Side of the tiles, working pixels; None: as large as memory allows.
     """
 
+    label: ClassVar[str] = "HydraPicker"
     kind: Literal["hydra"] = "hydra"
     weights: Path | None = None
     head: str = "generic"
@@ -122,6 +125,7 @@ class CGanSpec(Checked):
         Whether merged marks are divided; without, as in the paper.
     """
 
+    label: ClassVar[str] = "cGAN"
     kind: Literal["cgan"] = "cgan"
     weights: Path | None = None
     split: bool = True
@@ -136,17 +140,29 @@ class ConsensusSpec(Checked):
     Attributes
     ----------
     members : tuple of NetworkSpec
-        The pickers.
+        The pickers, one of a kind.
     imported : Path or None
         File or folder of another program's picks, which have a vote too.
     votes : int
         How many of them have to have a pick.
     """
 
+    label: ClassVar[str] = "Consensus"
     kind: Literal["consensus"] = "consensus"
     members: tuple[NetworkSpec, ...] = ()
     imported: Path | None = None
     votes: int = Field(default=1, ge=1, le=3)
 
+    @model_validator(mode="after")
+    def _one_of_a_kind(self) -> Self:
+        kinds = [one.kind for one in self.members]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("two members are of one kind; a consensus counts each kind once")
+        return self
+
 
 PickerSpec = Annotated[HydraSpec | CGanSpec | ConsensusSpec, Field(discriminator="kind")]
+SPECS: dict[str, type[Checked]] = {
+    one.model_fields["kind"].default: one for one in get_args(get_args(PickerSpec)[0])
+}
+"""The specifications' classes, by kind."""

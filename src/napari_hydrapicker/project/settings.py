@@ -15,6 +15,7 @@ from napari_hydrapicker.picking.parameters import (
     CGanSpec,
     ConsensusSpec,
     HydraSpec,
+    PickerKind,
     PickParameters,
     Quality,
 )
@@ -72,7 +73,7 @@ class PickSettings(PickParameters):
     threshold_chosen: bool = False
     thresholds: dict[str, Probability] = Field(default_factory=dict)
     suggested: dict[str, Probability] = Field(default_factory=dict)
-    picker: Literal["hydra", "cgan", "consensus"] = "hydra"
+    picker: PickerKind = "hydra"
     generator: str | None = None
     joined: tuple[Literal["hydra", "cgan"], ...] = ("hydra", "cgan")
     imported: str | None = None
@@ -125,7 +126,7 @@ class PickSettings(PickParameters):
             return f"hydra/{self.head}" if self.weights is None else f"hydra/{self.head}/{self.weights}"
         if self.picker == "cgan":
             return f"cgan/{self.generator or ''}"
-        return CONSENSUS
+        return self.picker
 
     def threshold_of(self, picker: str) -> float:
         """Return the threshold for the scores of a picker, by its key; "" where it is not known."""

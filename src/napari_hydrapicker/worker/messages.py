@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.io.edited_mask import EditedMask
-from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec, PickParameters
+from napari_hydrapicker.picking.parameters import SPECS, PickerSpec, PickParameters
 from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
 
-_MODELS: tuple[type[BaseModel], ...] = (PickParameters, HydraSpec, CGanSpec, ConsensusSpec)
+_MODELS: tuple[type[BaseModel], ...] = (PickParameters, *SPECS.values())
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PickRequest:
     job: int
     micrographs: tuple[MicrographRef, ...]
     parameters: PickParameters
-    picker: HydraSpec | CGanSpec | ConsensusSpec
+    picker: PickerSpec
     device: str
     estimate: bool = False
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from napari_hydrapicker.errors import HydraPickerError, MicrographError
 from napari_hydrapicker.io.micrograph import Micrograph, MicrographWarning, open_micrographs
 from napari_hydrapicker.picking.head_library import HeadLibrary, find, user_library
-from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec
+from napari_hydrapicker.picking.parameters import ConsensusSpec, HydraSpec, PickerSpec
 from napari_hydrapicker.project.records import MicrographRef
 from napari_hydrapicker.worker.errors import in_words
 from napari_hydrapicker.worker.messages import Estimated, Failed, Picked, PickRequest
@@ -68,15 +68,7 @@ def device_name(picker: Picker) -> str:
     """Return what a picker's network, or the first of several, runs on, as the user knows it."""
     import torch
 
-    from napari_hydrapicker.picking.cgan import CGanPicker
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
-    from napari_hydrapicker.picking.joint import JointPicker
-
-    if isinstance(picker, JointPicker):
-        return device_name(next(iter(picker.pickers.values())))
-    assert isinstance(picker, HydraNetPicker | CGanPicker)
-    network = picker.model if isinstance(picker, HydraNetPicker) else picker.generator
-    device = next(network.parameters()).device
+    device = torch.device(picker.device)
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
@@ -84,12 +76,12 @@ def device_name(picker: Picker) -> str:
     return names.get(device.type, str(device))
 
 
-def _version(spec: HydraSpec | CGanSpec | ConsensusSpec) -> tuple[object, ...]:
+def _version(spec: PickerSpec) -> tuple[object, ...]:
     """What tells a picker from all others, its files included; none of it reads a network."""
     if isinstance(spec, ConsensusSpec):
         return (spec, *map(_version, spec.members))
-    if isinstance(spec, CGanSpec):
-        return (spec, _changed(spec.weights))
+    if not isinstance(spec, HydraSpec):
+        return (spec, _changed(getattr(spec, "weights", None)))
     library = find(spec.head, [*map(HeadLibrary, spec.libraries), user_library()])
     head = None if library is None else _changed(library.path(spec.head))
     # The contrast is the loaded picker's to change.

@@ -86,14 +86,20 @@ class Worker:
             self._serve(request)
 
     def _listen(self) -> None:
-        with contextlib.suppress(ValueError):  # cut off: the window died while it wrote
-            for line in self._requests:
+        for line in self._requests:
+            try:
                 message = from_line(line)
-                if isinstance(message, Cancel):
-                    self._cancel(message.job)
-                elif isinstance(message, Request):
-                    self._training = message if isinstance(message, LongRequest) else None
-                    self._inbox.put(message)
+            except ValueError as error:
+                if not line.endswith(b"\n"):
+                    break  # cut off: the window died while it wrote
+                logger.error("a request cannot be read: %s", error)
+                self._say(Broken(f"the worker process cannot read a request: {error}; please report it"))
+                continue
+            if isinstance(message, Cancel):
+                self._cancel(message.job)
+            elif isinstance(message, Request):
+                self._training = message if isinstance(message, LongRequest) else None
+                self._inbox.put(message)
         training = self._training
         if training is None:
             os._exit(0)  # nobody waits for the micrograph that is under way

@@ -102,13 +102,12 @@ class PickJobs(Jobs):
         s = self._session.settings
         self._picker = s.picker_key
         try:
-            generator = generator_file(self._session)
+            libraries = [one.folder for one in head_libraries(self._session)]
+            spec = s.spec(generator_file(self._session), libraries)
         except HydraPickerError as error:
             self._problems.append(str(error))
             self._end(cancelled=False)
             return
-        libraries = [one.folder for one in head_libraries(self._session)]
-        spec = s.spec(generator, libraries)
         if estimate:  # by the head that knows no diameter of its own
             spec = HydraSpec(weights=None if s.weights is None else Path(s.weights), contrast=s.contrast)
         request = PickRequest(self._job, references, s.parameters, spec, s.device, estimate)

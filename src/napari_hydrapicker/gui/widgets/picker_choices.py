@@ -16,10 +16,11 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QSpin
 from napari_hydrapicker.gui.widgets.parts import choice, row
 from napari_hydrapicker.hydra.head_record import GENERIC
 from napari_hydrapicker.picking.model_files import BUNDLED, SUFFIX
+from napari_hydrapicker.picking.parameters import SPECS
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.settings import IMPORTED, PickSettings
 
-_PICKERS = {"HydraPicker": "hydra", "cGAN": "cgan", "Consensus": "consensus"}  # as the settings know them
+_PICKERS = {str(spec.label): kind for kind, spec in SPECS.items()}  # as the settings know them
 _GENERATORS, _PICKS = "generators", "import"  # what dialogs are for
 _FILE, _FOLDER, _NONE = "choose a file…", "choose a folder…", "none"
 
