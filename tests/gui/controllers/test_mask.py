@@ -62,7 +62,7 @@ def test_blank_areas_are_marked_where_they_are_and_the_picks_lie_above(blank: An
     assert order == sorted(order)
     session.set_current(session.records[1].id)
     wait(lambda: not layers[NAME].data.any())
-    wait(lambda: blank.pick.show_mask.text().endswith(": 0% of this one"))
+    wait(lambda: blank.pick.show_mask.text().endswith(": 0%"))
     blank.pick.show_mask.setChecked(False)
     wait(lambda: NAME not in layers)
     assert blank.pick.show_mask.text() == "Show what is left out"

@@ -84,7 +84,7 @@ class MicrographsSection(Section):
             ])
         )  # fmt: skip
         self.diameter = length(1, 5000, 5, 0, "The particle's longest diameter")
-        self.diameter.setMinimumWidth(92)  # "5000 Å" between the buttons of some styles
+        self.diameter.setMinimumWidth(108)  # "5000 Å" between the buttons of napari's style
         measure = button("Measure", "Drag across a particle on the canvas", self.measure_requested.emit)
         self.estimate = button(
             "Estimate", "Pick three micrographs at several diameters, and take the one that fits best",

@@ -123,7 +123,7 @@ class PickSection(Section):
 
     def say_left_out(self, share: float | None, edited: bool = False) -> None:
         """Say how much of the micrograph is left out, and whether that is painted; None for unknown."""
-        known = [] if share is None else [f"{share:.0%} of this one"]
+        known = [] if share is None else [f"{share:.0%}"]
         known += ["painted"] if edited else []
         self.show_mask.setText(f"{_SHOW_MASK}: {', '.join(known)}" if known else _SHOW_MASK)
         self.find_mask.setEnabled(edited)
