@@ -36,7 +36,7 @@ _FEWEST_PIXELS = 8.0  # of a particle, below which a diameter is not tried
 _MOST_OF_IMAGE = 1 / 4  # of the shorter side, above which it is not
 _TOLERANCE = 1.9  # ratio of the best to the stated diameter that is no contradiction
 _SAME_DIAMETER = 1.25  # ratio within which a head is at home
-_ABLE = 0.3  # of the most evidence, from which a diameter may be the best
+_ABLE = 0.5  # of the most evidence, from which a diameter may be the best
 _HALF = 31  # of the side of a square around a particle, working pixels
 _FEWEST_CROPS, _MOST_CROPS = 4, 300
 # A mean over all views is narrower than the longest diameter: 1.0 to 1.5 times on nine sets, 2.3 on one of
