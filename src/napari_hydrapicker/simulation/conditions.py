@@ -125,7 +125,7 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
     """Draw the conditions of a usual micrograph: those that networks are validated under."""
 
     def log_uniform(low: float, high: float) -> float:
-        return _log_uniform(rng, low, high)
+        return draw_log_uniform(rng, low, high)
 
     plate = rng.random() < 0.1
     return Conditions(
@@ -160,7 +160,7 @@ def draw_wide_conditions(rng: np.random.Generator) -> Conditions:
     """
 
     def log_uniform(low: float, high: float) -> float:
-        return _log_uniform(rng, low, high)
+        return draw_log_uniform(rng, low, high)
 
     def sometimes(probability: float, low: float, high: float) -> float:
         return log_uniform(low, high) if rng.random() < probability else 0.0
@@ -207,5 +207,6 @@ def draw_wide_conditions(rng: np.random.Generator) -> Conditions:
     return replace(made, **_NOTHING) if kind < 0.025 else made
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+def draw_log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw a number whose logarithm is uniform between those of two."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))

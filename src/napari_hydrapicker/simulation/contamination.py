@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_hydrapicker.simulation.conditions import Conditions
+from napari_hydrapicker.simulation.conditions import Conditions, draw_log_uniform
 from napari_hydrapicker.simulation.projection import Species
 from napari_hydrapicker.simulation.specimen import paste
 
@@ -38,12 +38,12 @@ def dirt(
     out = np.zeros(shape, np.float32)
     for _ in range(rng.poisson(c.specks * area)):
         _add_ellipse(
-            out, rng, diameter / 2 * _log_uniform(rng, 0.2, 1.0), strength * _log_uniform(rng, 0.5, 6)
+            out, rng, diameter / 2 * draw_log_uniform(rng, 0.2, 1.0), strength * draw_log_uniform(rng, 0.5, 6)
         )
     if c.beads:
-        bead = diameter / 2 * _log_uniform(rng, 0.1, 0.6)  # of one size in a micrograph
+        bead = diameter / 2 * draw_log_uniform(rng, 0.1, 0.6)  # of one size in a micrograph
         for _ in range(rng.poisson(c.beads * area)):
-            _add_ellipse(out, rng, bead, strength * _log_uniform(rng, 5, 30), round_=True)
+            _add_ellipse(out, rng, bead, strength * draw_log_uniform(rng, 5, 30), round_=True)
     for _ in range(rng.poisson(c.filaments * area)):
         _add_filament(out, rng, diameter, strength)
     if c.ice and rng.random() < c.ice:
@@ -55,10 +55,6 @@ def dirt(
     if number:
         potential += _aggregates(rng, number, shape, species, pixel_angstrom, generator)
     return potential
-
-
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def _window(
@@ -97,7 +93,7 @@ def _add_filament(
     width = diameter * rng.uniform(0.1, 0.5)
     step, bend = max(0.35 * width, 1.0), rng.uniform(0.0, 0.12)
     place, heading = rng.uniform((0, 0), out.shape), rng.uniform(0, 2 * np.pi)
-    depth = strength * _log_uniform(rng, 0.3, 2.0)
+    depth = strength * draw_log_uniform(rng, 0.3, 2.0)
     for _ in range(int(rng.uniform(1, 12) * diameter / step)):
         heading += rng.normal(0, bend)
         place = place + step * np.array([np.sin(heading), np.cos(heading)])
