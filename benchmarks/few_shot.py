@@ -25,7 +25,8 @@ import torch
 from few_shot_table import Row, line, summary
 from few_shot_targets import TRAINING, data_set, figures, from_scratch, gain, suitable_seed
 
-from napari_hydrapicker.hydra.weights import bundled_path, load
+from napari_hydrapicker.hydra.weights import load
+from napari_hydrapicker.picking.library import bundled_path
 from napari_hydrapicker.training.features import windows
 from napari_hydrapicker.training.few_shot import FewShotParameters, train_head
 

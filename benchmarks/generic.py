@@ -26,7 +26,7 @@ from napari_hydrapicker.evaluation.report import Sample, evaluate_sets
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.picking.hydra import HydraNetPicker
-from napari_hydrapicker.picking.parameters import PickParameters
+from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.simulation.conditions import draw_conditions, draw_wide_conditions
 from napari_hydrapicker.simulation.micrograph import simulate
@@ -148,9 +148,10 @@ def table(arguments: argparse.Namespace) -> None:
     pickers = [(text.split("=", 1), True) for text in arguments.network or []]
     pickers += [(text.split("=", 1), False) for text in arguments.picks or []]
     for (name, source), is_network in pickers:
-        picker = (
-            HydraNetPicker.load(Path(source), device="cpu", quality=arguments.quality) if is_network else None
-        )
+        picker = None
+        if is_network:
+            spec = HydraSpec(weights=Path(source), quality=arguments.quality)
+            picker = HydraNetPicker.load(spec, "cpu")
         for kind in kinds:
             found, seconds, aps = [], [], []
             for folder in (one for one in folders if one.name.split("-")[0] == kind):

@@ -20,7 +20,6 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import mrcfile
@@ -29,8 +28,9 @@ import numpy as np
 from napari_hydrapicker.cli import pick as pick_command
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.picking import library
 from napari_hydrapicker.picking.manifest import Manifest
-from napari_hydrapicker.picking.run_config import NetworkFile
+from napari_hydrapicker.picking.parameters import NetworkFile
 from napari_hydrapicker.picks import Picks
 
 _RUNS, _MICROGRAPHS = 4, 24
@@ -166,11 +166,9 @@ def _run_stand_in(arguments: list[str]) -> int:
     _linger()
     own = NetworkFile(name="stand-in")
     # No network is needed, and so no torch, which takes longer to load than all this to pick.
-    loading = ModuleType("napari_hydrapicker.picking.loading")
-    loading.load_picker = lambda *_: StandIn()  # type: ignore[attr-defined]
-    sys.modules[loading.__name__] = loading
-    pick_command.identified = lambda _: (own, own)  # type: ignore[assignment]
-    pick_command.looked_at = lambda picker, *_: (picker, "dark")  # type: ignore[assignment]
+    pick_command.load_picker = lambda *_: StandIn()  # type: ignore[assignment]
+    library.identified = lambda _: (own, own)  # type: ignore[assignment]
+    pick_command.looked_at = lambda picker, spec, *_: (picker, spec)  # type: ignore[assignment]
     return run(arguments)
 
 

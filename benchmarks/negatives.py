@@ -20,7 +20,9 @@ from napari_hydrapicker.evaluation.overlay import draw_overlay
 from napari_hydrapicker.imaging.prepare import Prepared, prepare
 from napari_hydrapicker.io.find import find_micrographs
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
+from napari_hydrapicker.picking.base import kept
 from napari_hydrapicker.picking.hydra import HydraNetPicker
+from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 
 PIXEL_ANGSTROM = 1.0  # a length in Angstrom is then the same number of pixels
 SHADE = 0.35  # brightness that a masked area keeps in an overlay
@@ -41,7 +43,8 @@ def wrong_picks(
     counts = []
     for use_mask in (False, True):
         prepared = prepare(micrograph, diameter_px, PIXEL_ANGSTROM, use_mask)
-        picks = picker.pick(prepared, diameter_px, diameter_px / 2).above(threshold)
+        parameters = PickParameters(diameter_angstrom=diameter_px * PIXEL_ANGSTROM)
+        picks = kept(picker.candidates(prepared), parameters, PIXEL_ANGSTROM).above(threshold)
         counts.append(len(picks))
     if overlay is not None:
         pixels = micrograph.pixels().astype(np.float32)
@@ -69,7 +72,7 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, help="least probability; by default the network's own")
     parser.add_argument("--overlays", type=Path, help="folder for pictures of the picks and the mask")
     arguments = parser.parse_args()
-    picker = HydraNetPicker.load(arguments.weights)
+    picker = HydraNetPicker.load(HydraSpec(weights=arguments.weights))
     threshold = picker.threshold if arguments.threshold is None else arguments.threshold
     print(f"picks from a probability of {threshold:.2f} on, without -> with the mask")
     totals: dict[tuple[str, float], list[tuple[float, int, int]]] = defaultdict(list)

@@ -21,7 +21,7 @@ from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.imaging.rescale import working_shape
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.hydra import HydraNetPicker
-from napari_hydrapicker.picking.parameters import PickParameters
+from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.procedural import procedural_complex
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="network; by default the bundled one")
     arguments = parser.parse_args()
     rows, cols = map(int, arguments.shape.split("x"))
-    picker = HydraNetPicker.load(arguments.weights)
+    picker = HydraNetPicker.load(HydraSpec(weights=arguments.weights))
     everything = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(arguments.seed, arguments.seed + arguments.count):

@@ -99,17 +99,17 @@ def seconds(job: Callable[[], object]) -> float:
 
 def our_jobs(path: Path, arguments: argparse.Namespace) -> dict[str, Callable[[], object]]:
     """Preparing alone, and picking in all."""
-    from napari_hydrapicker.hydra.metadata import Metadata
     from napari_hydrapicker.hydra.network import HydraPicker
+    from napari_hydrapicker.hydra.weights import Metadata
     from napari_hydrapicker.imaging.prepare import prepare
     from napari_hydrapicker.io.micrograph import open_micrograph
     from napari_hydrapicker.picking.hydra import HydraNetPicker
-    from napari_hydrapicker.picking.parameters import PickParameters
+    from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 
     if arguments.untrained:  # computes as long as a trained one
         picker = HydraNetPicker(HydraPicker().eval(), Metadata())
     else:
-        picker = HydraNetPicker.load(arguments.weights, device="cpu")
+        picker = HydraNetPicker.load(HydraSpec(weights=arguments.weights), "cpu")
     diameter, size = arguments.diameter, arguments.pixel_size
     micrograph = open_micrograph(path, size)
     return {

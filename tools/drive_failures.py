@@ -22,7 +22,7 @@ from qtpy.QtWidgets import QApplication
 from trouble import changed, crash_of, shrinking, signal_worker, squeeze
 from window_driver import Driver, check, wait
 
-from napari_hydrapicker.picking.head_library import user_library
+from napari_hydrapicker.picking.library import user_library
 
 TRAINER = ("napari_hydrapicker.training.head_trainer", "detection_loss")
 ONE_MICROGRAPH = ("napari_hydrapicker.picking.hydra", "predict")

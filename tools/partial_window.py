@@ -9,7 +9,7 @@ from qtpy.QtTest import QTest
 from window_driver import Driver, button, check, pause, wait
 
 from napari_hydrapicker.hydra.head_record import HeadRecord
-from napari_hydrapicker.picking.head_library import user_library
+from napari_hydrapicker.picking.library import user_library
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.records import CorrectedRef

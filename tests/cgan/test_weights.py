@@ -45,10 +45,10 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rewritten(saved: Path, folder: Path, **changes: object) -> Path:
     """A copy whose metadata say something else."""
-    header, tensors = container.read(saved, weights.FORMAT)
+    header, tensors = container.read(saved, container.GENERATOR)
     content = json.loads(header["metadata"]) | changes
     path = folder / "other.safetensors"
-    container.write(path, tensors, {"format": weights.FORMAT, "metadata": json.dumps(content)})
+    container.write(path, tensors, {"format": container.GENERATOR, "metadata": json.dumps(content)})
     return path
 
 
@@ -119,7 +119,7 @@ def test_another_width_than_the_tensors_is_refused(saved: Path, tmp_path: Path) 
 
 
 def test_a_missing_tensor_is_refused(saved: Path, tmp_path: Path) -> None:
-    header, tensors = container.read(saved, weights.FORMAT)
+    header, tensors = container.read(saved, container.GENERATOR)
     del tensors["last.weight"]
     path = tmp_path / "less.safetensors"
     container.write(path, tensors, header)
@@ -130,13 +130,13 @@ def test_a_missing_tensor_is_refused(saved: Path, tmp_path: Path) -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.safetensors"
     safetensors.torch.save_file({"a": torch.ones(2)}, foreign, {"format": "napari-hydrapicker"})
-    with pytest.raises(WeightsError, match="not a napari-hydrapicker cgan one"):
+    with pytest.raises(WeightsError, match="not a generator of the cGAN picker"):
         weights.load(foreign)
     foreign.write_text("text")
     with pytest.raises(WeightsError, match=r"foreign\.safetensors"):
         weights.read_metadata(foreign)
     bad = tmp_path / "bad.safetensors"
-    container.write(bad, {"a": torch.ones(2)}, {"format": weights.FORMAT, "metadata": "{"})
+    container.write(bad, {"a": torch.ones(2)}, {"format": container.GENERATOR, "metadata": "{"})
     with pytest.raises(WeightsError, match="not JSON"):
         weights.read_metadata(bad)
 

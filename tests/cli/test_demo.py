@@ -13,8 +13,8 @@ from PIL import Image
 from napari_hydrapicker.cli import demo as demo_module
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.hydra import weights
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
+from napari_hydrapicker.hydra.weights import Metadata
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picks import Picks, Source

@@ -13,10 +13,10 @@ import torch
 
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.hydra import weights
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
+from napari_hydrapicker.hydra.weights import Metadata
 from napari_hydrapicker.io import coordinates as formats
-from napari_hydrapicker.picking.head_library import HOME_VARIABLE, user_library
+from napari_hydrapicker.picking.library import HOME_VARIABLE, user_library
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.training import finetune as job
 from napari_hydrapicker.training.validation import HeadScores

@@ -12,12 +12,13 @@ import pytest
 import torch
 
 from napari_hydrapicker.cli.main import run
-from napari_hydrapicker.hydra import bundled, weights
+from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.head_record import HeadRecord, MicrographUse
 from napari_hydrapicker.hydra.layers import ThesisHead
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
-from napari_hydrapicker.picking.head_library import HOME_VARIABLE, HeadLibrary, user_library
+from napari_hydrapicker.hydra.weights import Metadata
+from napari_hydrapicker.picking import library as bundled
+from napari_hydrapicker.picking.library import HOME_VARIABLE, HeadLibrary, user_library
 
 ROW = ["ribosome", "300", "1", "83", "0.700", "0.910", "held-out", "2026-01-02"]
 

@@ -19,11 +19,10 @@ import torch
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.hydra.head_record import HeadRecord
 from napari_hydrapicker.hydra.layers import ThesisHead
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
-from napari_hydrapicker.hydra.weights import body_hash, load, save
+from napari_hydrapicker.hydra.weights import Metadata, body_hash, load, save
 from napari_hydrapicker.io import coordinates as formats
-from napari_hydrapicker.picking.head_library import HOME_VARIABLE, HeadLibrary
+from napari_hydrapicker.picking.library import HOME_VARIABLE, HeadLibrary
 
 
 def write_micrograph(path: Path, seed: int, pixel_size: float = 2.0) -> Path:

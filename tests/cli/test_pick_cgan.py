@@ -14,7 +14,7 @@ from napari_hydrapicker.cgan.networks import Generator
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.io import coordinates as formats
-from napari_hydrapicker.picking.model_files import user_generators
+from napari_hydrapicker.picking.library import user_generators
 
 
 @pytest.fixture(scope="module")

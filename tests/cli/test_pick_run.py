@@ -21,8 +21,7 @@ from napari_hydrapicker.io import files as _files
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.manifest import MANIFEST, MicrographResult, OutputFolderError
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings
-from napari_hydrapicker.picking.parameters import PickParameters
-from napari_hydrapicker.picking.run_config import NetworkFile, RunConfig
+from napari_hydrapicker.picking.parameters import NetworkFile, PickParameters, RunConfig
 from napari_hydrapicker.picks import Picks
 
 CONFIG = RunConfig(

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from napari_hydrapicker.hydra.head_record import HeadRecord
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import Architecture
+from napari_hydrapicker.hydra.weights import Metadata
 
 FULL: dict[str, Any] = {
     "heads": ("generic", "ribosome", "capsid"),

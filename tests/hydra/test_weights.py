@@ -17,6 +17,7 @@ from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import Metadata
 from napari_hydrapicker.io import safetensors as container
+from napari_hydrapicker.picking.library import bundled_path
 
 SMALL = Architecture(channels=8, groups=4, dropout=0.1)
 META = Metadata(
@@ -134,7 +135,7 @@ def test_body_hash_knows_the_body_alone(model: HydraPicker, saved: Path) -> None
         (b"", "not a safetensors file"),
         (b"PK\x03\x04" + b"\0" * 500, "not a safetensors file"),
         (b"\xff" * 4096, "not a safetensors file"),
-        (safetensors.torch.save({"a": torch.zeros(3)}), "not a napari-hydrapicker one"),
+        (safetensors.torch.save({"a": torch.zeros(3)}), "not a network of HydraPicker"),
         (safetensors.torch.save({}, {"format": "napari-hydrapicker", "sha256": "0"}), "checksum"),
     ],
 )
@@ -278,9 +279,9 @@ def test_a_compact_network_comes_back_the_same(tmp_path: Path) -> None:
 
 
 def test_the_bundled_network_can_be_loaded() -> None:
-    model, meta = weights.load(weights.bundled_path())
+    model, meta = weights.load(bundled_path())
     assert meta.architecture == Architecture.compact()
     assert model.head_names[0] == "generic"
     assert meta.calibration.keys() == meta.thresholds.keys() == set(meta.heads)
     assert meta.training["simulated"]
-    assert weights.bundled_path().stat().st_size < 12_000_000
+    assert bundled_path().stat().st_size < 12_000_000

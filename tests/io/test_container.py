@@ -60,11 +60,11 @@ def test_zeroed_tensors_are_noticed(path: Path) -> None:
 
 def test_another_format_is_refused(path: Path, tmp_path: Path) -> None:
     for read in (container.read, container.read_header):
-        with pytest.raises(WeightsError, match="a safetensors file, but not a theirs one"):
+        with pytest.raises(WeightsError, match="a file of another program, not theirs"):
             read(path, "theirs")
     bare = tmp_path / "bare.safetensors"
     safetensors.torch.save_file(TENSORS, bare)
-    with pytest.raises(WeightsError, match="not a ours one"):
+    with pytest.raises(WeightsError, match="a file of another program, not ours"):
         container.read(bare, "ours")
 
 

@@ -19,7 +19,7 @@ class Kept(BaseModel):
 
 
 def read(text: str) -> Kept:
-    return parse(Path("kept.bin"), text, Kept, 2, ("kept format", "label"), "Get another.")
+    return parse(Path("kept.bin"), text, Kept, 2, ("kept format", "label"))
 
 
 def test_what_is_right_is_read() -> None:
@@ -29,10 +29,10 @@ def test_what_is_right_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "its label is not JSON .*Get another"),
-        ("[" * 10_000, "its label is not JSON .*Get another"),
-        ("[1]", "its label is invalid: .*Get another"),
-        ('{"name": 3}', "its label is invalid: name: .*Get another"),
+        ("", "its label is not JSON .*Copy or download"),
+        ("[" * 10_000, "its label is not JSON .*Copy or download"),
+        ("[1]", "its label is invalid: .*Copy or download"),
+        ('{"name": 3}', "its label is invalid: name: .*Copy or download"),
         ('{"name": 3, "format_version": 3}', r"newer version .*\(kept format 3, .* up to 2\)\. Update"),
     ],
 )

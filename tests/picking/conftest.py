@@ -9,7 +9,7 @@ import torch
 
 from napari_hydrapicker.hydra.layers import Head, ThesisHead
 from napari_hydrapicker.hydra.network import HydraPicker
-from napari_hydrapicker.picking.head_library import HOME_VARIABLE, HeadLibrary
+from napari_hydrapicker.picking.library import HOME_VARIABLE, HeadLibrary
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.base import check_lengths, doubt, usable, within_border
+from napari_hydrapicker.picking.base import doubt, usable, within_border
 from napari_hydrapicker.picks import Picks
 
 SHAPE = (60, 100)
@@ -45,15 +44,6 @@ def test_places_off_the_mask_follow_its_edge() -> None:
 def test_no_centres() -> None:
     nothing = np.empty((0, 2))
     assert within_border(nothing, SHAPE, 3.0).shape == usable(nothing, np.ones(SHAPE, bool)).shape == (0,)
-
-
-@pytest.mark.parametrize("wrong", [-1.0, float("nan")])
-def test_lengths_that_are_none(wrong: float) -> None:
-    check_lengths(0.0, 0.0)
-    with pytest.raises(ParameterError, match="the border must be 0 or more"):
-        check_lengths(wrong, 1.0)
-    with pytest.raises(ParameterError, match="the least distance must be 0 or more"):
-        check_lengths(1.0, wrong)
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,7 @@ from napari_hydrapicker.picking import manifest, outputs
 from napari_hydrapicker.picking.batch import open_all, pick_all
 from napari_hydrapicker.picking.manifest import MANIFEST, MicrographResult, OutputFolderError
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings
-from napari_hydrapicker.picking.parameters import PickParameters
-from napari_hydrapicker.picking.run_config import NetworkFile, RunConfig
+from napari_hydrapicker.picking.parameters import NetworkFile, PickParameters, RunConfig
 from napari_hydrapicker.picks import Picks
 
 

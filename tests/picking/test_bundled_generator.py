@@ -9,11 +9,12 @@ import pytest
 
 from napari_hydrapicker.cgan.preprocess import to_canvas
 from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
-from napari_hydrapicker.cgan.weights import bundled_path
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.io.coordinates import read
 from napari_hydrapicker.io.micrograph import open_micrograph
+from napari_hydrapicker.picking.base import kept
 from napari_hydrapicker.picking.cgan import CGanPicker
+from napari_hydrapicker.picking.library import bundled_generator
 from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.training.cgan_data import PairMaker, varied
 
@@ -24,7 +25,7 @@ def picker() -> CGanPicker:
 
 
 def test_it_is_small_and_says_where_it_comes_from(picker: CGanPicker) -> None:
-    path = bundled_path()
+    path = bundled_generator()
     assert path is not None
     assert path.stat().st_size < 4e6
     assert picker.metadata.training["background_micrographs"] == 0, "it has seen no micrograph"
@@ -40,7 +41,8 @@ def test_it_finds_synthetic_particles_in_their_places(picker: CGanPicker) -> Non
         pixels = np.kron(pair.image[:240], np.ones((2, 2), np.float32))
         diameter_px = 2 * picker.metadata.diameter_cpx
         canvas = to_canvas(pixels, diameter_px, use_mask=False, diameter_cpx=picker.metadata.diameter_cpx)
-        picks = picker.pick(canvas, diameter_px).above(picker.threshold)
+        parameters = PickParameters(diameter_angstrom=diameter_px, border_angstrom=0)
+        picks = kept(picker.candidates(canvas), parameters, 1.0).above(picker.threshold)
         truth = 2 * pair.yx[pair.yx[:, 0] < 239.5] + 0.5
         true += match(picks.yx, picks.score, truth, diameter_px, Criterion.QUARTER).is_true.sum()
         found += len(picks)

@@ -17,9 +17,11 @@ from napari_hydrapicker.cgan.preprocess import Canvas
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, ParameterError, WeightsError
 from napari_hydrapicker.io.micrograph import open_micrograph
-from napari_hydrapicker.picking.base import Picker
+from napari_hydrapicker.picking import library
+from napari_hydrapicker.picking.base import MIN_SCORE, Picker, kept
 from napari_hydrapicker.picking.cgan import CGanPicker
-from napari_hydrapicker.picking.parameters import PickParameters
+from napari_hydrapicker.picking.parameters import CGanSpec, PickParameters
+from napari_hydrapicker.picks import Picks
 
 SHAPE_CPX = (120, 200)
 SHAPE_PX = (600, 1000)  # 5 micrograph pixels a canvas pixel: a particle of 20 is 100 across
@@ -65,22 +67,28 @@ def picker(squares: dict[tuple[int, int], float], **description: object) -> CGan
     return CGanPicker(Marks(squares), GeneratorMetadata.model_validate(description))  # type: ignore[arg-type]
 
 
+def pick(made: CGanPicker, canvas: Canvas, floor: float = MIN_SCORE, **how: float) -> Picks:
+    """Pick a canvas whose micrograph has pixels of 1 Angstrom."""
+    parameters = PickParameters(diameter_angstrom=DIAMETER_PX, **{"border_angstrom": 0, **how})
+    return kept(made.candidates(canvas), parameters, 1.0, floor)
+
+
 def test_marks_come_back_at_their_places_in_the_micrograph() -> None:
-    picks = picker({(30, 170): 1.0, (90, 40): 0.8}).pick(canvas(), DIAMETER_PX)
+    picks = pick(picker({(30, 170): 1.0, (90, 40): 0.8}), canvas())
     assert picks.yx == pytest.approx(np.array([[150, 850], [450, 200]]), abs=0.5)
     assert picks.diameter_px == 100
 
 
 def test_scores_are_calibrated_and_fall() -> None:
     squares = {(90, 40): 0.6, (30, 170): 1.0, (60, 100): 0.8}
-    picks = picker(squares, calibration=(5.0, 0.0, -4.0)).pick(canvas(), DIAMETER_PX)
+    picks = pick(picker(squares, calibration=(5.0, 0.0, -4.0)), canvas())
     assert picks.score == pytest.approx([1 / (1 + math.exp(-x)) for x in (1.0, 0.0, -1.0)], abs=0.01)
 
 
 def test_of_equal_marks_the_one_that_stands_out_scores_higher() -> None:
     plain = Canvas(canvas().image, np.ones(SHAPE_CPX, bool), SHAPE_PX)
     plain.image[26:35, 166:175] += 0.15  # only 0.05 darker than its surroundings
-    picks = picker({(30, 170): 1.0, (90, 40): 1.0}, calibration=(1.0, 2.0, -6.0)).pick(plain, DIAMETER_PX)
+    picks = pick(picker({(30, 170): 1.0, (90, 40): 1.0}, calibration=(1.0, 2.0, -6.0)), plain)
     assert picks.x == pytest.approx([200, 850], abs=0.5)
     assert picks.score[0] > picks.score[1] + 0.05
 
@@ -93,46 +101,42 @@ def test_faint_particles_are_marked_on_a_darker_copy() -> None:
     for (row, col), level in zip(PLACES, (0.3, 0.5, 0.5), strict=True):
         image[row - 5 : row + 6, col - 5 : col + 6] = level
     whole = Canvas(image, np.ones(SHAPE_CPX, bool), SHAPE_PX)
-    assert made.pick(whole, DIAMETER_PX).score == pytest.approx(
+    assert pick(made, whole).score == pytest.approx(
         [1 / (1 + math.exp(-x)) for x in (3.0, 0.5, 0.5)], abs=0.01
     )
     made.split = False
-    assert len(made.pick(whole, DIAMETER_PX)) == 1, "the paper's way: only as it is"
+    assert len(pick(made, whole)) == 1, "the paper's way: only as it is"
 
 
 def test_candidates_under_the_floor_are_left_out() -> None:
     made = picker({(90, 40): 0.6, (30, 170): 1.0}, calibration=(10.0, 0.0, -8.0))
-    assert len(made.pick(canvas(), DIAMETER_PX)) == 2
-    assert len(made.pick(canvas(), DIAMETER_PX, floor=0.5)) == 1
-    assert len(picker({}).pick(canvas(), DIAMETER_PX)) == 0
+    assert len(pick(made, canvas())) == 2
+    assert len(pick(made, canvas(), floor=0.5)) == 1
+    assert len(pick(picker({}), canvas())) == 0
 
 
 def test_merged_marks_are_divided_unless_told_otherwise() -> None:
     squares = {(30, 40): 1.0, (30, 51): 1.0, (90, 40): 1.0, (90, 170): 1.0, (30, 170): 1.0}
-    assert len(picker(squares).pick(canvas(), DIAMETER_PX)) == 5
+    assert len(pick(picker(squares), canvas())) == 5
     whole = picker(squares)
     whole.split = False
-    assert len(whole.pick(canvas(), DIAMETER_PX)) == 3
+    assert len(pick(whole, canvas())) == 3
 
 
 def test_of_near_picks_only_the_best_stays() -> None:
     squares = {(30, 150): 0.9, (30, 170): 1.0, (90, 40): 1.0}  # 20 canvas pixels apart, 100 of the micrograph
-    assert len(picker(squares).pick(canvas(), DIAMETER_PX)) == 3
-    kept = picker(squares).pick(canvas(), DIAMETER_PX, min_distance_px=120)
-    assert sorted(kept.x) == pytest.approx([200, 850], abs=0.5)
-    with pytest.raises(ParameterError, match="least distance"):
-        picker(squares).pick(canvas(), DIAMETER_PX, min_distance_px=-1)
+    assert len(pick(picker(squares), canvas())) == 3
+    best = pick(picker(squares), canvas(), min_distance_angstrom=120)
+    assert sorted(best.x) == pytest.approx([200, 850], abs=0.5)
 
 
 def test_no_pick_lands_in_masked_pixels_or_the_border() -> None:
     mask = np.ones(SHAPE_CPX, bool)
     mask[:, 150:] = False
     squares = {(30, 170): 1.0, (90, 40): 1.0, (8, 100): 1.0}
-    assert len(picker(squares).pick(canvas(mask), DIAMETER_PX)) == 2
-    kept = picker(squares).pick(canvas(mask), DIAMETER_PX, border_px=60)
-    assert kept.yx == pytest.approx(np.array([[450, 200]]), abs=0.5)
-    with pytest.raises(ParameterError, match="border"):
-        picker(squares).pick(canvas(), DIAMETER_PX, border_px=-1)
+    assert len(pick(picker(squares), canvas(mask))) == 2
+    inner = pick(picker(squares), canvas(mask), border_angstrom=60)
+    assert inner.yx == pytest.approx(np.array([[450, 200]]), abs=0.5)
 
 
 def test_too_little_memory_is_told() -> None:
@@ -142,7 +146,7 @@ def test_too_little_memory_is_told() -> None:
 
     greedy = CGanPicker(Greedy({}), GeneratorMetadata())  # type: ignore[arg-type]
     with pytest.raises(OutOfMemoryError, match="120 x 200"):
-        greedy.pick(canvas(), DIAMETER_PX)
+        pick(greedy, canvas())
 
 
 @pytest.fixture
@@ -209,19 +213,19 @@ def test_errors_name_the_micrograph(micrograph: Path, tmp_path: Path) -> None:
 def test_a_generator_is_read_from_its_file(tmp_path: Path, micrograph: Path) -> None:
     path = tmp_path / "tiny.safetensors"
     generator_file.save(Generator(2), path, GeneratorMetadata(threshold=0.3))
-    loaded = CGanPicker.load(path, "cpu", split=False)
+    loaded = CGanPicker.load(CGanSpec(weights=path, split=False), "cpu")
     assert loaded.threshold == 0.3
     assert not loaded.split
     assert (
         len(loaded.pick_micrograph(open_micrograph(micrograph), PickParameters(diameter_angstrom=80.0))) == 0
     ), "it has learnt nothing"
     with pytest.raises(WeightsError, match="nowhere"):
-        CGanPicker.load(tmp_path / "nowhere.safetensors", "cpu")
+        CGanPicker.load(CGanSpec(weights=tmp_path / "nowhere.safetensors"), "cpu")
     with pytest.raises(ParameterError, match="abacus"):
-        CGanPicker.load(path, "abacus")
+        CGanPicker.load(CGanSpec(weights=path), "abacus")
 
 
 def test_without_a_bundled_generator_one_must_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generator_file, "bundled_path", lambda: None)
+    monkeypatch.setattr(library, "bundled_generator", lambda: None)
     with pytest.raises(ParameterError, match=r"`weights`.*cgan train"):
         CGanPicker.load(device="cpu")

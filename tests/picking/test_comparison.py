@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from napari_hydrapicker.hydra.head_record import HeadRecord, MicrographUse
-from napari_hydrapicker.picking.head_library import Comparison, FigureRow
+from napari_hydrapicker.hydra.head_record import Comparison, FigureRow, HeadRecord, MicrographUse
 
 Make = Callable[..., HeadRecord]
 

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from napari_hydrapicker.cgan import weights as generator_file
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.hydra.weights import bundled_path
-from napari_hydrapicker.picking import model_files as generators
-from napari_hydrapicker.picking.model_files import (
+from napari_hydrapicker.io.safetensors import GENERATOR, read_header
+from napari_hydrapicker.picking.library import (
     GeneratorLibrary,
-    check_file,
+    bundled_generator,
+    bundled_path,
     check_name,
     find_generator,
     project_generators,
@@ -24,7 +23,7 @@ from napari_hydrapicker.picking.model_files import (
 
 @pytest.fixture
 def generator() -> Path:
-    path = generator_file.bundled_path()
+    path = bundled_generator()
     assert path is not None
     return path
 
@@ -73,19 +72,15 @@ def test_names_that_no_file_can_have_are_refused(name: str) -> None:
 
 
 def test_a_header_tells_a_generator_from_other_files(tmp_path: Path, generator: Path) -> None:
-    check_file(generator)
+    assert read_header(generator, GENERATOR)
     with pytest.raises(WeightsError, match="a network of HydraPicker, not a generator"):
-        check_file(bundled_path())
+        read_header(bundled_path(), GENERATOR)
     text = tmp_path / "t.safetensors"
     text.write_text("hello, this is no such file")
     with pytest.raises(WeightsError, match="not a safetensors file"):
-        check_file(text)
+        read_header(text, GENERATOR)
     with pytest.raises(WeightsError, match="gone"):
-        check_file(tmp_path / "gone.safetensors")
-
-
-def test_the_format_is_that_of_the_files(generator: Path) -> None:
-    assert generators._FORMAT == generator_file.FORMAT
+        read_header(tmp_path / "gone.safetensors", GENERATOR)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may write anywhere")

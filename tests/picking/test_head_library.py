@@ -14,7 +14,7 @@ import torch
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra.head_record import HeadRecord, read_record
 from napari_hydrapicker.hydra.layers import Head
-from napari_hydrapicker.picking.head_library import HeadLibrary, find, user_library
+from napari_hydrapicker.picking.library import HeadLibrary, find, user_library
 
 Make = Callable[..., HeadRecord]
 
@@ -175,7 +175,7 @@ _ADD = """
 import sys
 from pathlib import Path
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.head_library import HeadLibrary
+from napari_hydrapicker.picking.library import HeadLibrary
 library = HeadLibrary(Path(sys.argv[1]))
 sys.stdin.readline()  # both start at a time
 for number in range(20):

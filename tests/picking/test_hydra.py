@@ -12,13 +12,14 @@ import torch
 from torch import nn
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
-from napari_hydrapicker.hydra.weights import save
+from napari_hydrapicker.hydra.weights import Metadata, save
 from napari_hydrapicker.imaging.prepare import Prepared
 from napari_hydrapicker.io.micrograph import open_micrograph
+from napari_hydrapicker.picking.base import MIN_SCORE, kept
 from napari_hydrapicker.picking.hydra import HydraNetPicker
-from napari_hydrapicker.picking.parameters import PickParameters
+from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
+from napari_hydrapicker.picks import Picks
 
 SHAPE_WPX = (150, 230)  # no multiples of 16: padded to 160 x 240
 SHAPE_PX = (600, 920)  # 4 micrograph pixels a working pixel
@@ -57,9 +58,14 @@ def picker(
     return HydraNetPicker(Marks(cells, offset), meta)  # type: ignore[arg-type]
 
 
+def pick(made: HydraNetPicker, prepared: Prepared, floor: float = MIN_SCORE, **how: float) -> Picks:
+    parameters = PickParameters(**{"diameter_angstrom": 168.0, "border_angstrom": 0, **how})
+    return kept(made.candidates(prepared), parameters, prepared.pixel_size_angstrom, floor)
+
+
 def test_a_marked_cell_comes_back_at_its_place_in_the_micrograph() -> None:
     offset = (math.atanh(0.25), math.atanh(-0.5))  # of 12 working pixels: 3 down, 6 to the left
-    picks = picker({(3, 25): 5.0}, offset).pick(prepared())
+    picks = pick(picker({(3, 25): 5.0}, offset), prepared())
     # Cell (3, 25) is centred on (7.5 + 24, 7.5 + 200); four micrograph pixels a working pixel.
     assert picks.yx == pytest.approx(np.array([[4 * (31.5 + 3), 4 * (207.5 - 6)]]), abs=1e-3)
     assert picks.x[0] > picks.y[0]
@@ -68,7 +74,9 @@ def test_a_marked_cell_comes_back_at_its_place_in_the_micrograph() -> None:
 
 def test_scores_are_calibrated_and_fall() -> None:
     calibration = {"generic": (0.5, -1.0)}
-    picks = picker({(3, 4): 2.0, (10, 20): 6.0}, calibration=calibration).pick(prepared(), diameter_px=80)
+    picks = pick(
+        picker({(3, 4): 2.0, (10, 20): 6.0}, calibration=calibration), prepared(), diameter_angstrom=160
+    )
     assert picks.score == pytest.approx([1 / (1 + math.exp(-2)), 0.5])
     assert picks.y[0] > picks.y[1]
     assert picks.diameter_px == 80
@@ -76,39 +84,37 @@ def test_scores_are_calibrated_and_fall() -> None:
 
 def test_candidates_under_the_floor_are_left_out() -> None:
     cells = {(3, 4): -3.0, (10, 20): 3.0}
-    assert len(picker(cells).pick(prepared())) == 2
-    assert len(picker(cells).pick(prepared(), floor=0.1)) == 1
-    assert len(picker({}).pick(prepared())) == 0
+    assert len(pick(picker(cells), prepared())) == 2
+    assert len(pick(picker(cells), prepared(), floor=0.1)) == 1
+    assert len(pick(picker({}), prepared())) == 0
 
 
 def test_of_neighbouring_cells_only_the_best_stays() -> None:
     neighbours = picker({(5, 7): 1.0, (5, 8): 2.0, (5, 9): 1.5})  # 8 working pixels apart
-    assert neighbours.pick(prepared(), min_distance_wpx=8.0).x.tolist() == [4 * (7.5 + 64)]
-    assert len(neighbours.pick(prepared())) == 3, "a third of the diameter apart, they are two particles"
+    assert pick(neighbours, prepared(), min_distance_angstrom=64).x.tolist() == [4 * (7.5 + 64)]
+    assert len(pick(neighbours, prepared())) == 3, "a third of the diameter apart, they are two particles"
 
 
 def test_no_pick_lands_in_masked_pixels() -> None:
     mask = np.ones(SHAPE_WPX, bool)
     mask[:, 100:] = False
-    picks = picker({(3, 4): 2.0, (3, 20): 6.0}).pick(prepared(mask))
+    picks = pick(picker({(3, 4): 2.0, (3, 20): 6.0}), prepared(mask))
     assert picks.x.tolist() == [4 * (7.5 + 32)]
 
 
 def test_no_pick_lands_in_the_padding() -> None:
     # Row 18 of cells is centred on 151.5 and column 28 on 231.5, beyond the image.
-    assert len(picker({(18, 4): 5.0, (4, 28): 5.0, (17, 27): 5.0}).pick(prepared())) == 1
+    assert len(pick(picker({(18, 4): 5.0, (4, 28): 5.0, (17, 27): 5.0}), prepared())) == 1
 
 
 def test_no_pick_lands_in_the_border() -> None:
     cells = {(0, 10): 5.0, (10, 0): 5.0, (16, 20): 5.0, (9, 26): 5.0, (8, 15): 5.0}
-    assert len(picker(cells).pick(prepared())) == 5
-    kept = picker(cells).pick(prepared(), border_px=100)
-    assert kept.yx.tolist() == [[4 * (7.5 + 64), 4 * (7.5 + 120)]]
+    assert len(pick(picker(cells), prepared())) == 5
+    inner = pick(picker(cells), prepared(), border_angstrom=200)
+    assert inner.yx.tolist() == [[4 * (7.5 + 64), 4 * (7.5 + 120)]]
     # 30 px away from the top and the left; the border's own width is still inside.
-    assert len(picker(cells).pick(prepared(), border_px=30)) == 5
-    assert len(picker(cells).pick(prepared(), border_px=30.5)) == 3
-    with pytest.raises(ParameterError, match="border"):
-        picker(cells).pick(prepared(), border_px=-1)
+    assert len(pick(picker(cells), prepared(), border_angstrom=60)) == 5
+    assert len(pick(picker(cells), prepared(), border_angstrom=61)) == 3
 
 
 @pytest.fixture
@@ -135,7 +141,7 @@ def micrograph(tmp_path: Path) -> Path:
 
 
 def test_a_micrograph_is_picked_from_its_file(weights: Path, micrograph: Path) -> None:
-    tiny = HydraNetPicker.load(weights, "ours", "cpu")
+    tiny = HydraNetPicker.load(HydraSpec(weights=weights, head="ours"), "cpu")
     assert tiny.threshold == 0.4
     picks = tiny.pick_micrograph(open_micrograph(micrograph), PickParameters(diameter_angstrom=84.0))
     assert len(picks) > 20
@@ -154,7 +160,7 @@ def test_a_micrograph_is_picked_from_its_file(weights: Path, micrograph: Path) -
 
 
 def test_a_border_in_angstrom(weights: Path, micrograph: Path) -> None:
-    tiny = HydraNetPicker.load(weights, "ours", "cpu")
+    tiny = HydraNetPicker.load(HydraSpec(weights=weights, head="ours"), "cpu")
     picks = tiny.pick_micrograph(
         open_micrograph(micrograph), PickParameters(diameter_angstrom=84.0, border_angstrom=200)
     )
@@ -173,7 +179,7 @@ def test_whitening_changes_what_the_network_sees() -> None:
 
     for strength in (0.0, 1.0):
         meta = Metadata(preprocessing={"whiten": strength})
-        HydraNetPicker(Sees({}), meta).pick(prepared())  # type: ignore[arg-type]
+        pick(HydraNetPicker(Sees({}), meta), prepared())  # type: ignore[arg-type]
     plain, white = seen
     assert torch.equal(plain[0, 0, :150, :230], torch.from_numpy(prepared().image))
     assert not torch.allclose(plain, white)
@@ -187,6 +193,6 @@ def test_an_unknown_whitening_is_refused(strength: object) -> None:
 
 def test_unknown_heads_and_tiles_are_refused(weights: Path) -> None:
     with pytest.raises(ParameterError, match="no head called 'theirs'"):
-        HydraNetPicker.load(weights, "theirs", "cpu")
+        HydraNetPicker.load(HydraSpec(weights=weights, head="theirs"), "cpu")
     with pytest.raises(ParameterError, match="multiple of 16"):
-        HydraNetPicker.load(weights, device="cpu", tile_wpx=100)
+        HydraNetPicker.load(HydraSpec(weights=weights, tile_wpx=100), "cpu")

@@ -9,7 +9,7 @@ import pytest
 
 from napari_hydrapicker.errors import CoordinateFileError, MicrographError
 from napari_hydrapicker.io import coordinates as formats
-from napari_hydrapicker.picking.joint import ImportedPicks
+from napari_hydrapicker.picking.consensus import ImportedPicks
 from napari_hydrapicker.picks import Picks
 
 YX = np.array([[10.0, 300.0], [150.0, 20.5]])

@@ -12,8 +12,7 @@ from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.io.coordinates.folder import Key
 from napari_hydrapicker.io.edited_mask import EditedMask, MaskGrid
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, consensus
-from napari_hydrapicker.picking.joint import ImportedPicks, JointPicker
+from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, ImportedPicks, JointPicker, consensus
 from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picks import Picks
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import mrcfile
@@ -12,13 +13,12 @@ import torch
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra.head_record import HeadRecord
 from napari_hydrapicker.hydra.layers import Head, ThesisHead
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
-from napari_hydrapicker.hydra.weights import body_hash, load, save
+from napari_hydrapicker.hydra.weights import Metadata, body_hash, load, save
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
-from napari_hydrapicker.picking.head_library import HOME_VARIABLE, HeadLibrary, user_library
 from napari_hydrapicker.picking.hydra import HydraNetPicker
-from napari_hydrapicker.picking.parameters import PickParameters
+from napari_hydrapicker.picking.library import HOME_VARIABLE, HeadLibrary, user_library
+from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.training.few_shot import FewShotParameters
 from napari_hydrapicker.training.finetune import Example, finetune
@@ -69,8 +69,13 @@ def micrograph(tmp_path: Path) -> Micrograph:
     return open_micrograph(path)
 
 
+def loaded(network: Path, head: str, libraries: Sequence[HeadLibrary] = ()) -> HydraNetPicker:
+    folders = tuple(library.folder for library in libraries)
+    return HydraNetPicker.load(HydraSpec(weights=network, head=head, libraries=folders), "cpu")
+
+
 def pick(network: Path, head: str, micrograph: Micrograph) -> Picks:
-    picker = HydraNetPicker.load(network, head, "cpu")
+    picker = loaded(network, head)
     return picker.pick_micrograph(micrograph, PickParameters(diameter_angstrom=DIAMETER_ANGSTROM), floor=0.0)
 
 
@@ -95,7 +100,7 @@ def test_picks_of_a_head_are_the_same_to_the_bit_after_two_more_are_trained(
 ) -> None:
     train(network, "first", micrograph, seed=1)
     before = pick(network, "first", micrograph)
-    loaded = HydraNetPicker.load(network, "first", "cpu")
+    first = loaded(network, "first")
     file = user_library().path("first").read_bytes()
     for seed, name in ((2, "second"), (3, "third")):
         train(network, name, micrograph, seed)
@@ -103,7 +108,7 @@ def test_picks_of_a_head_are_the_same_to_the_bit_after_two_more_are_trained(
     assert user_library().path("first").read_bytes() == file
     assert_same_bits(pick(network, "first", micrograph), before)
     assert_same_bits(
-        loaded.pick_micrograph(micrograph, PickParameters(diameter_angstrom=DIAMETER_ANGSTROM), floor=0.0),
+        first.pick_micrograph(micrograph, PickParameters(diameter_angstrom=DIAMETER_ANGSTROM), floor=0.0),
         before,
     )
     # The later heads did learn something: the sameness is not that of an untrained head.
@@ -112,8 +117,8 @@ def test_picks_of_a_head_are_the_same_to_the_bit_after_two_more_are_trained(
 
 def test_a_head_knows_the_diameter_that_it_was_trained_at(network: Path, micrograph: Micrograph) -> None:
     train(network, "first", micrograph, seed=1)
-    assert HydraNetPicker.load(network, "first", "cpu").head_diameter_angstrom == DIAMETER_ANGSTROM
-    assert HydraNetPicker.load(network, "generic", "cpu").head_diameter_angstrom is None
+    assert loaded(network, "first").head_diameter_angstrom == DIAMETER_ANGSTROM
+    assert loaded(network, "generic").head_diameter_angstrom is None
 
 
 def test_picks_survive_renaming_exporting_and_importing(
@@ -137,7 +142,7 @@ def test_a_heads_own_calibration_threshold_and_preprocessing_are_used(
     settings = {"calibration": (2.0, -1.0), "threshold": 0.35, "preprocessing": {"whiten": 1.0}}
     user_library().add(head, record)
     user_library().add(head, record.model_copy(update={**settings, "name": "other"}))
-    plain, other = (HydraNetPicker.load(network, name, "cpu") for name in ("mine", "other"))
+    plain, other = (loaded(network, name) for name in ("mine", "other"))
     assert (plain.threshold, other.threshold) == (0.5, 0.35)
     assert other.metadata.preprocessing == {"whiten": 1.0}
     assert other.metadata.calibration["generic"] == (1.0, 6.0)
@@ -158,7 +163,7 @@ def test_libraries_are_searched_in_turn_and_the_users_last(network: Path, tmp_pa
     user_library().add(*made(network, "only-mine", threshold=0.4))
 
     def threshold(head: str, *libraries: HeadLibrary) -> float:
-        return HydraNetPicker.load(network, head, "cpu", libraries=libraries).threshold
+        return loaded(network, head, libraries).threshold
 
     assert threshold("mine", project, second) == 0.3
     assert threshold("mine", second, project) == 0.2
@@ -168,7 +173,7 @@ def test_libraries_are_searched_in_turn_and_the_users_last(network: Path, tmp_pa
 
 def test_the_networks_own_heads_come_first(network: Path) -> None:
     user_library().add(*made(network, "built-in", threshold=0.1))
-    assert HydraNetPicker.load(network, "built-in", "cpu").threshold == 0.5
+    assert loaded(network, "built-in").threshold == 0.5
 
 
 def test_a_head_of_another_network_is_refused(network: Path, tmp_path: Path) -> None:
@@ -177,7 +182,7 @@ def test_a_head_of_another_network_is_refused(network: Path, tmp_path: Path) -> 
     hashes = [body_hash(load(file)[0])[:8] for file in (network, other)]
     for head in ("mine", str(path)):
         with pytest.raises(WeightsError, match=f"body {hashes[0]}, this one is {hashes[1]}"):
-            HydraNetPicker.load(other, head, "cpu")
+            loaded(other, head)
 
 
 def test_an_unknown_head_is_answered_with_all_there_are(network: Path, tmp_path: Path) -> None:
@@ -185,7 +190,7 @@ def test_an_unknown_head_is_answered_with_all_there_are(network: Path, tmp_path:
     project.add(*made(network, "ours"))
     user_library().add(*made(network, "mine"))
     with pytest.raises(ParameterError, match=r"'theirs'. Choose one of: generic, built-in, ours, mine\."):
-        HydraNetPicker.load(network, "theirs", "cpu", libraries=[project])
+        loaded(network, "theirs", [project])
 
 
 def test_damaged_and_missing_files_are_named(network: Path, tmp_path: Path) -> None:
@@ -194,8 +199,8 @@ def test_damaged_and_missing_files_are_named(network: Path, tmp_path: Path) -> N
     damaged[-10] ^= 255
     path.write_bytes(damaged)
     with pytest.raises(WeightsError, match=r"mine\.safetensors: damaged"):
-        HydraNetPicker.load(network, "mine", "cpu")
+        loaded(network, "mine")
     with pytest.raises(WeightsError, match=r"gone\.safetensors: cannot be read"):
-        HydraNetPicker.load(network, str(tmp_path / "gone.safetensors"), "cpu")
-    with pytest.raises(WeightsError, match=r"net\.safetensors: a safetensors file, but not a .* head"):
-        HydraNetPicker.load(network, str(network), "cpu")
+        loaded(network, str(tmp_path / "gone.safetensors"))
+    with pytest.raises(WeightsError, match=r"net\.safetensors: a network of HydraPicker, not a head"):
+        loaded(network, str(network))

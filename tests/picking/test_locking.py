@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 
 from napari_hydrapicker.errors import WeightsError
-from napari_hydrapicker.picking import model_files as locking
+from napari_hydrapicker.picking import library as locking
 
 
 def test_a_folder_is_made_and_let_go_of(tmp_path: Path) -> None:

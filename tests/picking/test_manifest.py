@@ -18,7 +18,7 @@ import pytest
 from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.manifest import MANIFEST, Manifest, MicrographResult, OutputFolderError
-from napari_hydrapicker.picking.run_config import NetworkFile, RunConfig
+from napari_hydrapicker.picking.parameters import NetworkFile, RunConfig
 from napari_hydrapicker.picks import Picks
 
 CONFIG = RunConfig(

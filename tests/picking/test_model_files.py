@@ -1,4 +1,4 @@
-"""Files of heads in a folder."""
+"""Files of models in a folder."""
 
 from __future__ import annotations
 
@@ -7,37 +7,39 @@ from pathlib import Path
 import pytest
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.picking.model_files import (
+from napari_hydrapicker.picking.library import (
     HOME_VARIABLE,
-    file_of,
-    names_in,
-    remove,
+    GeneratorLibrary,
+    HeadLibrary,
+    ModelLibrary,
     user_folder,
-    with_suffix,
 )
 
 
-def test_only_the_files_of_heads_are_listed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [HeadLibrary, GeneratorLibrary])
+def test_only_the_files_of_models_are_listed(kind: type[ModelLibrary], tmp_path: Path) -> None:
     for name in ("b.safetensors", "a.safetensors", ".c.safetensors", "d.txt", "e.safetensors.part"):
         (tmp_path / name).write_text("")
-    assert names_in(tmp_path) == ["a", "b"]
-    assert names_in(tmp_path / "none") == []
+    assert kind(tmp_path).names() == ["a", "b"]
+    assert kind(tmp_path / "none").names() == []
     with pytest.raises(WeightsError, match=r"d\.txt: cannot be read"):
-        names_in(tmp_path / "d.txt")
+        kind(tmp_path / "d.txt").names()
 
 
-def test_a_heads_file_is_called_after_it(tmp_path: Path) -> None:
-    assert file_of(tmp_path, "mine-1") == tmp_path / "mine-1.safetensors"
-    for name in ("generic", "../mine", "a b", ""):
+@pytest.mark.parametrize(("kind", "taken"), [(HeadLibrary, "generic"), (GeneratorLibrary, "bundled")])
+def test_a_models_file_is_called_after_it(kind: type[ModelLibrary], taken: str, tmp_path: Path) -> None:
+    assert kind(tmp_path).place("mine-1") == tmp_path / "mine-1.safetensors"
+    for name in (taken, "../mine", "a b", ""):
         with pytest.raises(ParameterError, match="name"):
-            file_of(tmp_path, name)
+            kind(tmp_path).place(name)
 
 
-@pytest.mark.parametrize(
-    ("given", "made"), [("x", "x"), ("x.safetensors", "x"), ("x.1", "x.1"), ("x.txt", "x.txt")]
-)
-def test_a_suffix_is_added_where_there_is_none(given: str, made: str) -> None:
-    assert with_suffix(Path("folder") / given) == Path("folder") / f"{made}.safetensors"
+@pytest.mark.parametrize("kind", [HeadLibrary, GeneratorLibrary])
+def test_what_is_missed_is_named_with_what_there_is(kind: type[ModelLibrary], tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_text("")
+    assert kind(tmp_path).path("a") == tmp_path / "a.safetensors"
+    with pytest.raises(ParameterError, match=f"no {kind.noun} called 'b'; there are: a"):
+        kind(tmp_path).path("b")
 
 
 def test_the_users_own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -47,10 +49,13 @@ def test_the_users_own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert "napari-hydrapicker" in user_folder().parts
 
 
-def test_what_is_not_there_cannot_be_deleted(tmp_path: Path) -> None:
+def test_what_the_system_keeps_is_not_deleted(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     path.write_text("")
-    remove(path)
+    HeadLibrary(tmp_path).delete("a")
     assert not path.exists()
+    with pytest.raises(ParameterError, match="no head called 'a'"):
+        HeadLibrary(tmp_path).delete("a")
+    path.mkdir()
     with pytest.raises(WeightsError, match=r"a\.safetensors: cannot be deleted"):
-        remove(path)
+        HeadLibrary(tmp_path).delete("a")

@@ -18,8 +18,7 @@ from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking import outputs
 from napari_hydrapicker.picking.manifest import MANIFEST
 from napari_hydrapicker.picking.outputs import SUMMARY_COLUMNS, OutputFolder, Settings, is_disk_full
-from napari_hydrapicker.picking.parameters import PickParameters
-from napari_hydrapicker.picking.run_config import NetworkFile, RunConfig
+from napari_hydrapicker.picking.parameters import NetworkFile, PickParameters, RunConfig
 from napari_hydrapicker.picks import Picks
 
 CONFIG = RunConfig(

@@ -17,6 +17,12 @@ def test_the_border_is_half_the_diameter_unless_it_is_given() -> None:
     assert PickParameters(diameter_angstrom=180, border_angstrom=30).border_px(1.5) == 20
 
 
+def test_the_distance_is_a_third_of_the_diameter_unless_it_is_given() -> None:
+    assert PickParameters(diameter_angstrom=180).distance_px(2.0) == 30
+    assert PickParameters(diameter_angstrom=180, min_distance_angstrom=0).distance_px(2.0) == 0
+    assert PickParameters(diameter_angstrom=180, min_distance_angstrom=30).distance_px(1.5) == 20
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

@@ -14,8 +14,9 @@ import pytest
 from napari_hydrapicker.errors import HydraPickerError, ParameterError, WeightsError
 from napari_hydrapicker.evaluation.evaluate import evaluate
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
-from napari_hydrapicker.picking.model_files import HOME_VARIABLE
-from napari_hydrapicker.picking.pick import Network, PickingWarning, load_network, pick
+from napari_hydrapicker.picking.base import Picker
+from napari_hydrapicker.picking.library import HOME_VARIABLE
+from napari_hydrapicker.picking.pick import PickingWarning, load_network, pick
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.simulation.sample import Sample, simulate
 
@@ -26,7 +27,7 @@ def made() -> Sample:
 
 
 @pytest.fixture(scope="module")
-def network() -> Network:
+def network() -> Picker:
     return load_network(device="cpu")
 
 
@@ -34,7 +35,7 @@ def same(first: Picks, second: Picks) -> bool:
     return np.array_equal(first.yx, second.yx) and np.array_equal(first.score, second.score)
 
 
-def test_whatever_holds_the_pixels_has_the_same_picks(made: Sample, network: Network, tmp_path: Path) -> None:
+def test_whatever_holds_the_pixels_has_the_same_picks(made: Sample, network: Picker, tmp_path: Path) -> None:
     with mrcfile.new(tmp_path / "a.mrc") as file:
         file.set_data(made.image)
         file.voxel_size = 3.0
@@ -52,7 +53,7 @@ def test_whatever_holds_the_pixels_has_the_same_picks(made: Sample, network: Net
         assert not same(picks, pick(source, 180, 4.0, network=network)), "the pixel size that is given counts"
 
 
-def test_a_network_is_loaded_where_none_is_given(made: Sample, network: Network) -> None:
+def test_a_network_is_loaded_where_none_is_given(made: Sample, network: Picker) -> None:
     assert same(
         pick(made.micrograph, 180, network=network),
         pick(made.image, 180, 3.0, picker="hydra", head="generic", device="cpu"),
@@ -61,7 +62,7 @@ def test_a_network_is_loaded_where_none_is_given(made: Sample, network: Network)
     assert evaluate(marked, made.picks, 180, made.micrograph).f1 > 0.5
 
 
-def test_all_candidates_are_what_evaluation_wants(made: Sample, network: Network) -> None:
+def test_all_candidates_are_what_evaluation_wants(made: Sample, network: Picker) -> None:
     picks = pick(made.micrograph, 180, network=network, threshold=0, border_angstrom=0)
     assert evaluate(picks, made.picks, 180, made.micrograph).ap > 0.8
     few = pick(made.micrograph, 180, network=network, threshold=0.9, border_angstrom=0)
@@ -71,7 +72,7 @@ def test_all_candidates_are_what_evaluation_wants(made: Sample, network: Network
     assert ((inner.yx >= 80) & (inner.yx <= np.array([279, 519]))).all()
 
 
-def test_light_particles_are_noticed(made: Sample, network: Network) -> None:
+def test_light_particles_are_noticed(made: Sample, network: Picker) -> None:
     turned = Micrograph.from_array(-made.image, 3.0, "stain")
     with pytest.warns(PickingWarning, match="stain: the particles seem to be light"):
         found = pick(turned, 180, network=network)
@@ -82,7 +83,7 @@ def test_light_particles_are_noticed(made: Sample, network: Network) -> None:
     np.testing.assert_allclose(found.yx, pick(made.micrograph, 180, network=network).yx, atol=1)
 
 
-def test_the_best_quality_is_another_answer(made: Sample, network: Network) -> None:
+def test_the_best_quality_is_another_answer(made: Sample, network: Picker) -> None:
     quick, best = (
         pick(made.micrograph, 180, network=network, contrast="dark", quality=one) for one in ("fast", "best")
     )
@@ -91,7 +92,7 @@ def test_the_best_quality_is_another_answer(made: Sample, network: Network) -> N
     assert network.quality == "fast", "the loaded network stays as it was"  # type: ignore[union-attr]
 
 
-def test_the_mask_can_be_left_out(network: Network) -> None:
+def test_the_mask_can_be_left_out(network: Picker) -> None:
     """Film as dark as carbon covers the left half."""
     made = simulate(shape=(600, 800), seed=1)
     image = made.image.copy()
@@ -118,8 +119,8 @@ def test_the_mask_can_be_left_out(network: Network) -> None:
         ({"picker": "topaz"}, "^`picker`: 'topaz' is not one of hydra, cgan"),
         ({"head": "unknown"}, "no head called 'unknown'"),
         ({"picker": "cgan", "head": "generic"}, "^`head`: the cGAN picker has none"),
-        ({"picker": "cgan", "contrast": "light"}, "^`contrast`: 'light' is not for the cGAN picker"),
-        ({"picker": "cgan", "quality": "best"}, "^`quality`: 'best' is not for the cGAN picker"),
+        ({"picker": "cgan", "contrast": "light"}, "^`contrast`: 'light' is for HydraPicker's network alone"),
+        ({"picker": "cgan", "quality": "best"}, "^`quality`: 'best' is for HydraPicker's network alone"),
         ({"micrograph": np.zeros((3, 40, 60))}, r"array: an array of shape \(3, 40, 60\)"),
         ({"micrograph": np.zeros((400, 600))}, "array: .*contrast"),
         ({"micrograph": "nowhere.mrc"}, r"^nowhere\.mrc: cannot be read"),
@@ -131,7 +132,7 @@ def test_what_is_wrong_is_named(given: dict[str, Any], complaint: str, made: Sam
         pick(**{**usual, **given})
 
 
-def test_a_loaded_network_is_not_chosen_again(made: Sample, network: Network) -> None:
+def test_a_loaded_network_is_not_chosen_again(made: Sample, network: Picker) -> None:
     for name, value in {"picker": "hydra", "head": "generic", "device": "cpu", "weights": "a.st"}.items():
         with pytest.raises(ParameterError, match=f"^`{name}`: the network is loaded already"):
             pick(made.micrograph, 180, network=network, **{name: value})  # type: ignore[arg-type]

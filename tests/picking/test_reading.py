@@ -13,9 +13,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from napari_hydrapicker.errors import WeightsError
-from napari_hydrapicker.hydra.head_record import HEAD_FORMAT, HeadRecord, read_record
+from napari_hydrapicker.hydra.head_record import HeadRecord, read_record
 from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.weights import save_head
+from napari_hydrapicker.io.safetensors import HEAD
 
 Make = Callable[..., HeadRecord]
 
@@ -26,7 +27,7 @@ def test_a_record_is_read_without_torch(tmp_path: Path, head: Head, record_of: M
     assert read_record(path) == record_of("mine")
     code = (
         "import sys; from pathlib import Path;"
-        "from napari_hydrapicker.picking.head_library import HeadLibrary;"
+        "from napari_hydrapicker.picking.library import HeadLibrary;"
         "print(len(HeadLibrary(Path(sys.argv[1])).records()), 'torch' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
@@ -41,11 +42,11 @@ def test_what_is_no_head_is_refused(tmp_path: Path, record_of: Make) -> None:
     path = tmp_path / "a.safetensors"
     record = json.loads(record_of("mine").model_dump_json())
     cases = [
-        ({"format": "other"}, "not a napari-hydrapicker head"),
-        ({"format": HEAD_FORMAT}, "not JSON"),
-        ({"format": HEAD_FORMAT, "record": "[1]"}, "invalid"),
-        ({"format": HEAD_FORMAT, "record": json.dumps(record | {"threshold": 7})}, "threshold"),
-        ({"format": HEAD_FORMAT, "record": json.dumps(record | {"format_version": 2})}, "newer version"),
+        ({"format": "other"}, "not a head of HydraPicker"),
+        ({"format": HEAD}, "not JSON"),
+        ({"format": HEAD, "record": "[1]"}, "invalid"),
+        ({"format": HEAD, "record": json.dumps(record | {"threshold": 7})}, "threshold"),
+        ({"format": HEAD, "record": json.dumps(record | {"format_version": 2})}, "newer version"),
     ]
     for header, message in cases:
         write(path, header)

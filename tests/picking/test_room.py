@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from napari_hydrapicker.errors import WeightsError
-from napari_hydrapicker.picking import model_files as room
-from napari_hydrapicker.picking.model_files import check_room
+from napari_hydrapicker.picking import library as room
+from napari_hydrapicker.picking.library import check_room
 
 Usage = namedtuple("Usage", "total used free")
 

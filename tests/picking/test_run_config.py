@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from napari_hydrapicker.picking.run_config import NetworkFile, RunConfig
+from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec, NetworkFile, PickParameters, RunConfig
 
 NETWORK = NetworkFile(name="generic.safetensors", sha256="ab" * 32)
 OTHER = NetworkFile(name="generic.safetensors", sha256="cd" * 32)
 OWN_HEAD = NetworkFile(name="generic")
 FIRST = RunConfig(
-    picker="hydra", weights=NETWORK, head=OWN_HEAD, diameter_angstrom=180.5, border_angstrom=None,
-    threshold=0.3, no_mask=False, no_split=False, overlay=False, format=("csv", "star"),
+    picker="hydra", weights=NETWORK, head=OWN_HEAD, diameter_angstrom=180.5, threshold=0.3,
+    picker_options={"quality": "fast", "contrast": "dark"}, format=("csv", "star"),
 )  # fmt: skip
 
 
 def now(**changes: Any) -> RunConfig:
-    return FIRST.model_copy(update=changes)
+    options = {name: changes.pop(name) for name in ("quality", "contrast") if name in changes}
+    return FIRST.model_copy(update={"picker_options": FIRST.picker_options | options, **changes})
 
 
 def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
@@ -48,8 +51,10 @@ def test_heads_without_a_file_are_known_by_their_name() -> None:
         ({"diameter_angstrom": 181.0}, ["`diameter_angstrom` was 180.5, is 181"]),
         ({"threshold": 0.5}, ["`threshold` was 0.3, is 0.5"]),
         ({"border_angstrom": 0.0}, ["`border_angstrom` was half the diameter, is 0"]),
-        ({"no_mask": True}, ["`no_mask` was not given, is given"]),
-        ({"no_split": True}, ["`no_split` was not given, is given"]),
+        ({"min_distance_angstrom": 9.0}, ["`min_distance_angstrom` was a third of the diameter, is 9"]),
+        ({"use_mask": False}, ["`no_mask` was not given, is given"]),
+        ({"quality": "best"}, ["`quality` was fast, is best"]),
+        ({"contrast": "light"}, ["`contrast` was dark, is light"]),
         ({"overlay": True}, ["`overlay` was not given, is given"]),
         ({"format": ("box",)}, ["`format` was csv,star, is box"]),
         (
@@ -74,14 +79,58 @@ def test_each_option_that_differs_is_named(changes: dict[str, Any], said: list[s
     assert FIRST.differences(now(**changes)) == said
 
 
-def test_all_options_are_compared() -> None:
-    changes = {
-        "picker": "cgan", "weights": OTHER, "head": None, "diameter_angstrom": 1.0, "border_angstrom": 1.0,
-        "threshold": 1.0, "no_mask": True, "no_split": True, "overlay": True, "format": (),
-        "quality": "best", "contrast": "light",
+def test_whatever_is_not_the_same_is_a_difference() -> None:
+    changes: dict[str, Any] = {
+        "picker": "cgan", "weights": OTHER, "head": None, "threshold": 1.0, "overlay": True, "format": (),
+        "picker_options": {"quality": "best"}, "diameter_angstrom": 1.0, "border_angstrom": 1.0,
+        "min_distance_angstrom": 1.0, "use_mask": False,
     }  # fmt: skip
     assert changes.keys() == RunConfig.model_fields.keys()
-    assert all(FIRST.differences(now(**{name: value})) for name, value in changes.items())
+    assert all(FIRST.differences(FIRST.model_copy(update={name: one})) for name, one in changes.items())
+
+
+def test_the_record_follows_from_what_is_picked_with() -> None:
+    parameters = PickParameters(diameter_angstrom=90, use_mask=False)
+    spec = HydraSpec(weights=Path("a"), head="mine", libraries=(Path("b"),), quality="best", contrast="light")
+    made = RunConfig.of(spec, (NETWORK, OWN_HEAD), parameters, 0.3, ("star", "box"), overlay=True)
+    assert (made.diameter_angstrom, made.use_mask) == (90, False)
+    assert made.picker_options == {"quality": "best", "contrast": "light"}
+    assert (made.picker, made.format, made.overlay) == ("hydra", ("box", "star"), True)
+    tiled = RunConfig.of(
+        spec.model_copy(update={"tile_wpx": 512}), (NETWORK, OWN_HEAD), parameters, 0.3, ("box", "star"), True
+    )
+    assert not made.differences(tiled), "tiles and places of files do not matter"
+    split = [RunConfig.of(CGanSpec(split=one), (OTHER, None), parameters, 0.3) for one in (True, False)]
+    assert split[0].differences(split[1]) == ["`no_split` was not given, is given"]
+
+
+FLAT = {
+    "picker": "hydra", "weights": NETWORK.model_dump(), "head": OWN_HEAD.model_dump(),
+    "diameter_angstrom": 180.5, "border_angstrom": None, "threshold": 0.3, "no_mask": False,
+    "no_split": False, "overlay": False, "format": ["csv", "star"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "now_is"),
+    [
+        ({}, {}),
+        ({"no_mask": True, "border_angstrom": 20.0}, {"use_mask": False, "border_angstrom": 20.0}),
+        ({"quality": "best", "contrast": "light"}, {"quality": "best", "contrast": "light"}),
+    ],
+)
+def test_records_of_earlier_versions_are_read(changes: dict[str, Any], now_is: dict[str, Any]) -> None:
+    assert RunConfig.model_validate_json(json.dumps(FLAT | changes)) == now(**now_is)
+
+
+def test_a_record_of_the_other_picker_of_an_earlier_version() -> None:
+    flat = FLAT | {"picker": "cgan", "head": None, "no_split": True, "quality": "fast", "contrast": "dark"}
+    assert RunConfig.model_validate(flat).picker_options == {"split": False}
+
+
+def test_a_damaged_record_is_refused_as_any_other_model_is() -> None:
+    with pytest.raises(ValidationError, match="diameter_angstrom"):
+        RunConfig.model_validate(FLAT | {"diameter_angstrom": -1})
 
 
 def test_nothing_changes_on_its_way_through_a_file() -> None:

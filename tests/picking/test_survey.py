@@ -7,12 +7,14 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.imaging.prepare import Prepared
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.picking import survey
+from napari_hydrapicker.picking.base import Candidates
 from napari_hydrapicker.picking.parameters import Contrast, PickParameters
 from napari_hydrapicker.picks import Picks
 
@@ -30,16 +32,16 @@ class StandIn:
         self.asked: list[float] = []
 
     def pick_micrograph(self, micrograph: Micrograph, parameters: PickParameters) -> Picks:
-        return self._picks(parameters.diameter_angstrom)
+        return Picks(PLACES[: self.number], self._scores(parameters.diameter_angstrom).astype(np.float32))
 
-    def pick(self, prepared: Prepared) -> Picks:
-        return self._picks(DIAMETER_WPX * prepared.shape_px[0] / prepared.shape_wpx[0] * PIXEL)
+    def candidates(self, prepared: Prepared) -> Candidates:
+        diameter = DIAMETER_WPX * prepared.shape_px[0] / prepared.shape_wpx[0] * PIXEL
+        return Candidates(prepared, prepared.to_wpx(PLACES[: self.number]), self._scores(diameter))
 
-    def _picks(self, diameter: float) -> Picks:
+    def _scores(self, diameter: float) -> NDArray[np.float64]:
         self.asked.append(diameter)
         fit = np.exp(-((np.log(diameter / self.diameter) / 0.6) ** 2)) * (self.contrast == self.of)
-        yx = PLACES[: self.number]
-        return Picks(yx, np.full(len(yx), 0.5 + 0.45 * fit, np.float32))
+        return np.full(min(self.number, len(PLACES)), 0.5 + 0.45 * fit)
 
 
 def replaced(picker: StandIn, contrast: Contrast) -> StandIn:

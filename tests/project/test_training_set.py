@@ -11,7 +11,7 @@ import pytest
 
 from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.head_library import HOME_VARIABLE
+from napari_hydrapicker.picking.library import HOME_VARIABLE
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.records import Status

@@ -13,7 +13,8 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra import layers as head_module
 from napari_hydrapicker.hydra.layers import ThesisHead
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
-from napari_hydrapicker.hydra.weights import bundled_path, load
+from napari_hydrapicker.hydra.weights import load
+from napari_hydrapicker.picking.library import bundled_path
 from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph, Marks
 from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, split_by_area, train_head
 

@@ -12,9 +12,8 @@ import torch
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.head_record import HeadRecord
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
-from napari_hydrapicker.hydra.weights import body_hash
+from napari_hydrapicker.hydra.weights import Metadata, body_hash
 from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress

@@ -11,10 +11,10 @@ import pytest
 
 from napari_hydrapicker.errors import HydraPickerError, ParameterError
 from napari_hydrapicker.hydra import weights
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import HydraPicker
+from napari_hydrapicker.hydra.weights import Metadata
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.head_library import HOME_VARIABLE, user_library
+from napari_hydrapicker.picking.library import HOME_VARIABLE, user_library
 from napari_hydrapicker.picking.pick import pick
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.training.kept_head import finetune

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from napari_hydrapicker.hydra import weights
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
+from napari_hydrapicker.hydra.weights import Metadata
 from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
 from napari_hydrapicker.simulation.sample import Sample, sample_micrograph

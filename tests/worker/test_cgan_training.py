@@ -13,7 +13,7 @@ import pytest
 from napari_hydrapicker.cgan import weights
 from napari_hydrapicker.cgan.background import Patch
 from napari_hydrapicker.errors import MicrographError, ParameterError, WeightsError
-from napari_hydrapicker.picking.model_files import GeneratorLibrary
+from napari_hydrapicker.picking.library import GeneratorLibrary, bundled_generator
 from napari_hydrapicker.project.records import MicrographRef
 from napari_hydrapicker.simulation.sample import Sample
 from napari_hydrapicker.training import cgan_publish
@@ -82,7 +82,7 @@ def test_it_goes_on_where_it_was(request_for: Make) -> None:
 def test_a_name_that_was_taken_meanwhile_gets_a_number(request_for: Make, tmp_path: Path) -> None:
     request = request_for()
     result = making.make(request, lambda _: None)
-    GeneratorLibrary(tmp_path / "b").add(weights.bundled_path() or Path(), "mine")
+    GeneratorLibrary(tmp_path / "b").add(bundled_generator() or Path(), "mine")
     assert making.save(request, result).name == "mine-2"
     assert GeneratorLibrary(tmp_path / "a").names() == ["mine-2"]
 

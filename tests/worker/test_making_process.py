@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_hydrapicker.picking.model_files import GeneratorLibrary
+from napari_hydrapicker.picking.library import GeneratorLibrary
 from napari_hydrapicker.project.records import MicrographRef
 from napari_hydrapicker.simulation.sample import Sample
 from napari_hydrapicker.worker import status_file as unfinished

@@ -12,11 +12,11 @@ import pytest
 
 from napari_hydrapicker.cgan import weights as generator_file
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.hydra.weights import bundled_path
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.picking.cgan import CGanPicker
+from napari_hydrapicker.picking.consensus import JointPicker
 from napari_hydrapicker.picking.hydra import HydraNetPicker
-from napari_hydrapicker.picking.joint import JointPicker
+from napari_hydrapicker.picking.library import bundled_generator, bundled_path
 from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.worker.messages import PickRequest
@@ -56,7 +56,7 @@ def test_a_generator_of_the_users_own_is_loaded_and_loaded_again_when_it_changes
     request_of: Make, tmp_path: Path
 ) -> None:
     own = tmp_path / "own.safetensors"
-    shutil.copy(str(generator_file.bundled_path()), own)
+    shutil.copy(str(bundled_generator()), own)
     generator, meta = generator_file.load(own)
     cache = PickerCache()
     bundled = cache.get(request_of(1, picker=CGanSpec()))
@@ -71,10 +71,10 @@ def test_a_generator_of_the_users_own_is_loaded_and_loaded_again_when_it_changes
 
 
 def test_what_is_no_generator_is_refused(request_of: Make, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="napari-hydrapicker cgan"):
+    with pytest.raises(WeightsError, match="not a generator"):
         PickerCache().get(request_of(1, picker=CGanSpec(weights=bundled_path())))
     damaged = tmp_path / "damaged.safetensors"
-    damaged.write_bytes(Path(str(generator_file.bundled_path())).read_bytes()[:-100])
+    damaged.write_bytes(Path(str(bundled_generator())).read_bytes()[:-100])
     with pytest.raises(WeightsError, match="damaged"):
         PickerCache().get(request_of(1, picker=CGanSpec(weights=damaged)))
 

@@ -17,14 +17,12 @@ from napari_hydrapicker.cgan import weights as generator_file
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.head_record import HeadRecord
-from napari_hydrapicker.hydra.weights import bundled_path
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.cgan import CGanPicker
-from napari_hydrapicker.picking.head_library import HeadLibrary
 from napari_hydrapicker.picking.hydra import HydraNetPicker
-from napari_hydrapicker.picking.model_files import GeneratorLibrary
+from napari_hydrapicker.picking.library import GeneratorLibrary, HeadLibrary, bundled_generator, bundled_path
 from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec, PickParameters
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.records import MicrographRef
@@ -260,10 +258,10 @@ def make_request(
     simulated: tuple[Path, Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> MakeRequest:
     """A picker that is made in a moment; its generator is the bundled one."""
-    meta = generator_file.read_metadata(generator_file.bundled_path() or Path())
+    meta = generator_file.read_metadata(bundled_generator() or Path())
 
     def trained(maker: object, folder: Path, *args: object, **kwargs: object) -> object:
-        shutil.copy(str(generator_file.bundled_path()), folder / FILE)
+        shutil.copy(str(bundled_generator()), folder / FILE)
         return meta
 
     monkeypatch.setattr(making, "make_picker", trained)

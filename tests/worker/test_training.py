@@ -11,8 +11,8 @@ import pytest
 from napari_hydrapicker.errors import ParameterError, WeightsError
 from napari_hydrapicker.hydra.head_record import HeadRecord
 from napari_hydrapicker.hydra.layers import ThesisHead
-from napari_hydrapicker.picking import model_files as room
-from napari_hydrapicker.picking.head_library import HeadLibrary
+from napari_hydrapicker.picking import library as room
+from napari_hydrapicker.picking.library import HeadLibrary
 from napari_hydrapicker.worker.messages import Trained, TrainRequest
 from napari_hydrapicker.worker.training import save, train
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_hydrapicker.picking.head_library import HeadLibrary
+from napari_hydrapicker.picking.library import HeadLibrary
 from napari_hydrapicker.worker.client import Child
 from napari_hydrapicker.worker.messages import (
     Broken,

@@ -5,7 +5,6 @@ Nothing in such a file is ever executed. What is not ours or not whole is refuse
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,11 +17,9 @@ from napari_hydrapicker.cgan.networks import Generator, LossName
 from napari_hydrapicker.cgan.predict import Calibration
 from napari_hydrapicker.cgan.preprocess import CANVAS_DIAMETER_CPX
 from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
-from napari_hydrapicker.hydra.weights import stored
 from napari_hydrapicker.io import safetensors as container
-from napari_hydrapicker.io.safetensors import GET_ANOTHER, parse
+from napari_hydrapicker.io.safetensors import GENERATOR
 
-FORMAT: Final = "napari-hydrapicker cgan"
 FORMAT_VERSION: Final = 1
 _SPLIT_TOLERANCE, _SPLIT_THRESHOLD, _SPLIT_EROSION_CPX = 0.8, 0.05, 3
 _USUAL_CALIBRATION = (6.5, 1.2, -3.5)  # of a generator that knows none
@@ -53,7 +50,7 @@ class GeneratorMetadata(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    format: Literal["napari-hydrapicker cgan"] = FORMAT
+    format: Literal["napari-hydrapicker cgan"] = "napari-hydrapicker cgan"
     format_version: Literal[1] = FORMAT_VERSION
     width: int = Field(default=DEFAULT_WIDTH, ge=1, le=256)
     diameter_cpx: float = Field(default=CANVAS_DIAMETER_CPX, ge=8, le=64)
@@ -88,12 +85,6 @@ class GeneratorMetadata(BaseModel):
         )  # fmt: skip
 
 
-def bundled_path() -> Path | None:
-    """Path of the generator that comes with the package; None where none does."""
-    path = Path(str(resources.files("napari_hydrapicker"))) / "weights" / "cgan.safetensors"
-    return path if path.is_file() else None
-
-
 def save(generator: Generator, path: Path, meta: GeneratorMetadata) -> GeneratorMetadata:
     """Write a generator; an existing file is replaced only once the new one is whole.
 
@@ -108,10 +99,8 @@ def save(generator: Generator, path: Path, meta: GeneratorMetadata) -> Generator
         If the generator holds values that float16 cannot, or the file cannot be written.
     """
     meta = meta.model_copy(update={"width": generator.width})
-    state = generator.state_dict()
-    tensors = {name: stored(tensor) for name, tensor in state.items() if not name.endswith(_COUNTER)}
-    container.check_finite(path, tensors, "generator")
-    container.write(path, tensors, {"format": FORMAT, "metadata": meta.model_dump_json()})
+    header = {"format": GENERATOR, "metadata": meta.model_dump_json()}
+    container.write_module(path, generator, header, "generator", without=(_COUNTER,))
     return meta
 
 
@@ -123,7 +112,7 @@ def read_metadata(path: Path) -> GeneratorMetadata:
     WeightsError
         If the file is not one of ours or is damaged.
     """
-    return _parse(path, container.read_header(path, FORMAT))
+    return _parse(path, container.read_header(path, GENERATOR))
 
 
 def load(path: Path) -> tuple[Generator, GeneratorMetadata]:
@@ -134,20 +123,16 @@ def load(path: Path) -> tuple[Generator, GeneratorMetadata]:
     WeightsError
         If the file is not one of ours, is damaged, or comes from a newer version.
     """
-    header, tensors = container.read(path, FORMAT)
+    header, tensors = container.read(path, GENERATOR)
     meta = _parse(path, header)
     with torch.device("meta"):  # shapes without storage: a strange file cannot ask for memory
         generator = Generator(meta.width)
     counters = [name for name in generator.state_dict() if name.endswith(_COUNTER)]
-    counted = dict.fromkeys(counters, torch.zeros((), dtype=torch.float16))
-    container.check(path, tensors | counted, generator)
-    state = {name: tensor.float() for name, tensor in tensors.items()}
-    state |= {name: torch.zeros((), dtype=torch.int64) for name in counters}
-    generator.load_state_dict(state, assign=True)
-    return generator.eval(), meta
+    tensors |= dict.fromkeys(counters, torch.zeros((), dtype=torch.float16))
+    return container.fill_module(path, tensors, generator), meta
 
 
 def _parse(path: Path, header: dict[str, str]) -> GeneratorMetadata:
     text = header.get("metadata", "")
     called = "generator format", "description"
-    return parse(path, text, GeneratorMetadata, FORMAT_VERSION, called, GET_ANOTHER)
+    return container.parse(path, text, GeneratorMetadata, FORMAT_VERSION, called)

@@ -37,12 +37,12 @@ def demo(
     from napari_hydrapicker.evaluation.report import Sample
     from napari_hydrapicker.io import coordinates as formats
     from napari_hydrapicker.io.micrograph import open_micrograph
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
-    from napari_hydrapicker.picking.parameters import PickParameters
+    from napari_hydrapicker.picking.base import load_picker
+    from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
     from napari_hydrapicker.simulation.sample import sample_micrograph
 
     check_seed("--seed", seed)
-    picker = HydraNetPicker.load()
+    picker = load_picker(HydraSpec())
     made = sample_micrograph(seed=seed)
     diameter, pixel_size = made.diameter_angstrom, made.pixel_size_angstrom
     path = out / f"{_NAME}.mrc"

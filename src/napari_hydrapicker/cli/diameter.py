@@ -51,11 +51,11 @@ def diameter(
     from napari_hydrapicker.picking.parameters import HydraSpec
     from napari_hydrapicker.picking.survey import chosen_for_survey, estimate_diameter
 
-    picker = HydraNetPicker.load(weights, device=device)
-    known = HydraSpec(contrast=contrast.value).known_contrast
+    spec = HydraSpec(weights=weights, contrast=contrast.value)
+    picker = HydraNetPicker.load(spec, device)
     few = with_pixel_size(chosen_for_survey(opened, number), pixel_size)
     with Console(stderr=True).status("looking at several diameters"):
-        found, seen = estimate_diameter(picker, few, stated, known)
+        found, seen = estimate_diameter(picker, few, stated, spec.known_contrast)
     for one in found.trials:
         measured = (
             "" if math.isnan(one.measured_angstrom) else f", about {one.measured_angstrom:.0f} A across"

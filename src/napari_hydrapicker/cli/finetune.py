@@ -65,9 +65,8 @@ def finetune(
     _check(diameter, pixel_size, threshold, seed)
     from napari_hydrapicker.cli.finetune_examples import read_examples
     from napari_hydrapicker.cli.inputs import doubt_scale
-    from napari_hydrapicker.hydra.bundled import check_not_own
     from napari_hydrapicker.hydra.head_record import check_head_name
-    from napari_hydrapicker.picking.head_library import HeadLibrary, user_library
+    from napari_hydrapicker.picking.library import HeadLibrary, check_not_own, user_library
 
     check_head_name(name)
     check_not_own(name, weights)
@@ -84,7 +83,8 @@ def finetune(
 
     # Not before the arguments are known to make sense: torch takes a second or two to load.
     from napari_hydrapicker.hydra.device import choose_device
-    from napari_hydrapicker.hydra.weights import bundled_path, load
+    from napari_hydrapicker.hydra.weights import load
+    from napari_hydrapicker.picking.library import bundled_path
     from napari_hydrapicker.training import finetune as job
     from napari_hydrapicker.training.kept_head import check_writable, keep
 

@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.hydra.bundled import check_not_own, head_names
-from napari_hydrapicker.hydra.head_record import OF_MARKS, HeadRecord, read_record
-from napari_hydrapicker.picking.head_library import Comparison, HeadLibrary, user_library
+from napari_hydrapicker.hydra.head_record import OF_MARKS, Comparison, HeadRecord, read_record
+from napari_hydrapicker.picking.library import HeadLibrary, check_not_own, head_names, user_library
 
 heads = typer.Typer(no_args_is_help=True, help="List and manage the heads that you keep.")
 _MEASURED_ON = {

@@ -7,20 +7,6 @@ from enum import StrEnum
 from napari_hydrapicker.errors import with_parameters
 
 
-class PickerName(StrEnum):
-    """Which picker."""
-
-    HYDRA = "hydra"
-    CGAN = "cgan"
-
-
-class Quality(StrEnum):
-    """How much is computed for a micrograph."""
-
-    FAST = "fast"
-    BEST = "best"
-
-
 class ContrastName(StrEnum):
     """How particles stand out from the background."""
 
@@ -29,9 +15,13 @@ class ContrastName(StrEnum):
     LIGHT = "light"
 
 
+_ONE_OF_SEVERAL = {"libraries": "library"}  # an option that can be repeated is called in the singular
+
+
 def option(parameter: str) -> str:
     """Return what a parameter of the core is called on the command line."""
-    return "--" + parameter.removesuffix("_angstrom").replace("_", "-")
+    name = _ONE_OF_SEVERAL.get(parameter, parameter).removesuffix("_angstrom").removesuffix("_wpx")
+    return "--" + name.replace("_", "-")
 
 
 def in_option_words(text: str) -> str:

@@ -1,18 +1,18 @@
-"""What a head file says about the head: its name and its record, read without tensors and without torch."""
+"""What a head file says about the head: its name and its record; heads side by side. Without torch."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
-from safetensors import SafetensorError, safe_open
 
-from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.io.safetensors import parse, unreadable
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.io.safetensors import HEAD, parse, read_header
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # torch keeps the heads as attributes of a module: these words would hide one of its own.
@@ -31,13 +31,11 @@ _RESERVED = frozenset(_RESERVED_WORDS.split())
 # Windows takes these for devices, whatever their case and extension.
 _DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 
-HEAD_FORMAT: Final = "napari-hydrapicker head"
 HEAD_FORMAT_VERSION: Final = 1
 GENERIC: Final = "generic"
 OF_MARKS: Final = "_marks"
 """In the name of a figure after what it was measured on: of some marks there, not of all particles."""
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-GET_ANOTHER = "Copy the file again, or choose another head."
 
 
 def check_head_name(name: str) -> None:
@@ -120,7 +118,7 @@ class HeadRecord(BaseModel):
 
     model_config = _FROZEN
 
-    format: Literal["napari-hydrapicker head"] = HEAD_FORMAT
+    format: Literal["napari-hydrapicker head"] = "napari-hydrapicker head"
     format_version: Literal[1] = HEAD_FORMAT_VERSION
     name: str
     diameter_angstrom: float = Field(gt=0)
@@ -161,16 +159,7 @@ def read_record(path: Path) -> HeadRecord:
     WeightsError
         If the file cannot be read, is none of ours, is damaged, or comes from a newer version.
     """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({unreadable(path, error)}). Check the path.") from error
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: not a safetensors file, or damaged ({error}). {GET_ANOTHER}") from error
-    if header.get("format") != HEAD_FORMAT:
-        raise WeightsError(f"{path}: a safetensors file, but not a {HEAD_FORMAT}. {GET_ANOTHER}")
-    return parse_record(path, header)
+    return parse_record(path, read_header(path, HEAD))
 
 
 def parse_record(path: Path, header: dict[str, str]) -> HeadRecord:
@@ -182,4 +171,57 @@ def parse_record(path: Path, header: dict[str, str]) -> HeadRecord:
         If it is damaged or comes from a newer version.
     """
     text = header.get("record", "")
-    return parse(path, text, HeadRecord, HEAD_FORMAT_VERSION, ("head format", "record"), GET_ANOTHER)
+    return parse(path, text, HeadRecord, HEAD_FORMAT_VERSION, ("head format", "record"))
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """One figure of merit of several heads; None where a head's record does not have it."""
+
+    figure: str
+    before: tuple[float | None, ...]
+    after: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Some heads in the order asked for."""
+
+    records: tuple[HeadRecord, ...]
+
+    @property
+    def rows(self) -> list[FigureRow]:
+        """All figures that any of the heads has, in the order of their first mention."""
+        names = {
+            name: None for one in self.records for name in (*one.figures_after, *one.figures_before)
+        }  # a dictionary keeps the order
+        return [
+            FigureRow(
+                name,
+                tuple(one.figures_before.get(name) for one in self.records),
+                tuple(one.figures_after.get(name) for one in self.records),
+            )
+            for name in names
+        ]
+
+    @property
+    def same_body(self) -> bool:
+        """Whether one network can use them all."""
+        return len({one.parent for one in self.records}) < 2
+
+    @property
+    def same_measure(self) -> bool:
+        """Whether their figures were measured on the same micrographs, known by their checksums.
+
+        Those are the held-out ones, or all where none was held out; all of what is on them, or some marks.
+        Only then do the figures say which of two heads is the better.
+        """
+        return len({_measured_on(one) for one in self.records}) < 2
+
+
+def _measured_on(record: HeadRecord) -> tuple[str, bool, frozenset[str]]:
+    marks = any(OF_MARKS in figure for figure in record.figures_after)
+    held_out = frozenset(one.sha256 for one in record.micrographs if one.use == "validation")
+    if held_out:
+        return "validation", marks, held_out
+    return "training", marks, frozenset(one.sha256 for one in record.micrographs)

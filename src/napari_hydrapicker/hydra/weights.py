@@ -1,25 +1,101 @@
-"""Networks and heads on disk: one safetensors file each, float16, with all that is needed to use it."""
+"""Networks and heads on disk: one safetensors file each, float16, with all that is needed to use it.
+
+Nothing in such a file is ever executed. What is not ours or not whole is refused before a tensor is used.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final, Literal, Self
 
 import torch
-from pydantic import ValidationError
-from torch import Tensor
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.hydra.bundled import bundled_path
-from napari_hydrapicker.hydra.head_record import HEAD_FORMAT, HeadRecord, parse_record
+from napari_hydrapicker.hydra.head_record import HeadRecord, check_head_name, parse_record
 from napari_hydrapicker.hydra.layers import Head
-from napari_hydrapicker.hydra.metadata import FORMAT, FORMAT_VERSION, Metadata
 from napari_hydrapicker.hydra.network import GENERIC, Architecture, HydraPicker
 from napari_hydrapicker.io import safetensors as container
-from napari_hydrapicker.io.safetensors import GET_ANOTHER, parse, reason
+from napari_hydrapicker.io.safetensors import GET_ANOTHER, HEAD, NETWORK, fill_module, reason, stored
 
-__all__ = ["Metadata", "body_hash", "bundled_path", "load", "read_metadata", "save"]
+FORMAT_VERSION: Final = 4  # 1 is the thesis' network; 2 and 3, differences of it, are no longer read
+
+
+class Metadata(BaseModel):
+    """What must be known to use a network, and where it came from.
+
+    Attributes
+    ----------
+    architecture
+        Sizes of the layers.
+    diameter_wpx
+        Length of a particle, in pixels of the images that the network takes.
+    heads
+        Names of the heads, ``generic`` among them.
+    calibration
+        For each calibrated head ``(a, b)`` of ``probability = sigmoid(a * logit + b)``, ``a > 0``.
+    thresholds
+        For each head the probability from which on a pick is shown by default.
+    preprocessing
+        Settings with which images were prepared in training, and must be in picking.
+    training
+        Provenance: data sets, losses' weights, steps, whatever tells how the network came to be.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    format: Literal["napari-hydrapicker"] = "napari-hydrapicker"
+    format_version: Literal[1, 4] = 1
+    architecture: Architecture = Architecture()
+    diameter_wpx: Literal[21] = 21
+    heads: tuple[str, ...] = Field(default=(GENERIC,), max_length=1000)
+    calibration: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    preprocessing: dict[str, JsonValue] = Field(default_factory=dict)
+    training: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if GENERIC not in self.heads or len(set(self.heads)) < len(self.heads):
+            raise ValueError(f"heads must hold {GENERIC!r}, and each name once, not {self.heads}")
+        for name in self.heads:
+            try:
+                check_head_name(name)
+            except ParameterError as error:
+                raise ValueError(str(error)) from error
+        unknown = {*self.calibration, *self.thresholds} - set(self.heads)
+        if unknown:
+            raise ValueError(f"it speaks of heads that are not there: {sorted(unknown)}")
+        if self.architecture.kind != "thesis" and self.format_version < 4:
+            raise ValueError("the compact architecture: since format 4")
+        if any(slope <= 0 for slope, _ in self.calibration.values()):
+            raise ValueError("the slope of a calibration must be above 0")
+        if any(not 0 <= threshold <= 1 for threshold in self.thresholds.values()):
+            raise ValueError("thresholds must be between 0 and 1")
+        return self
+
+    def only(self, heads: tuple[str, ...]) -> Metadata:
+        """The same for a network of which only `heads` are kept."""
+        return self.model_copy(
+            update={
+                "heads": heads,
+                "calibration": {k: v for k, v in self.calibration.items() if k in heads},
+                "thresholds": {k: v for k, v in self.thresholds.items() if k in heads},
+            }
+        )
+
+    def with_head(self, record: HeadRecord) -> Metadata:
+        """The same for a network with a head added: its images are prepared as the head wants them."""
+        return self.model_copy(
+            update={
+                "heads": (*self.heads, record.name),
+                "calibration": {**self.calibration, record.name: record.calibration},
+                "thresholds": {**self.thresholds, record.name: record.threshold},
+                "preprocessing": record.preprocessing,
+            }
+        )
 
 
 def body_hash(model: HydraPicker) -> str:
@@ -59,9 +135,8 @@ def save(model: HydraPicker, path: Path, meta: Metadata) -> Metadata:
         If `meta` speaks of heads that the network does not have.
     """
     meta = _described(model, meta)
-    tensors = {name: stored(tensor) for name, tensor in model.state_dict().items()}
-    container.check_finite(path, tensors, "network")
-    container.write(path, tensors, {"format": FORMAT, "metadata": meta.model_dump_json()})
+    header = {"format": NETWORK, "metadata": meta.model_dump_json()}
+    container.write_module(path, model, header, "network")
     return meta
 
 
@@ -73,7 +148,7 @@ def read_metadata(path: Path) -> Metadata:
     WeightsError
         If the file is not one of ours or is damaged.
     """
-    return _parse(path, container.read_header(path, FORMAT))
+    return _parse(path, container.read_header(path, NETWORK))
 
 
 def load(path: Path, heads: Sequence[str] | None = None) -> tuple[HydraPicker, Metadata]:
@@ -98,22 +173,14 @@ def load(path: Path, heads: Sequence[str] | None = None) -> tuple[HydraPicker, M
     ParameterError
         If it has no such head.
     """
-    header, tensors = container.read(path, FORMAT)
+    header, tensors = container.read(path, NETWORK)
     meta = _parse(path, header)
     wanted = _wanted(path, meta, heads)
     unwanted = tuple(f"heads.{name}." for name in meta.heads if name not in wanted)
     tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(unwanted)}
     meta = meta.only(wanted)
-    model = _empty_model(meta)
-    container.check(path, tensors, model)
-    # Assigning replaces the shapes without storage by the tensors of the file.
-    model.load_state_dict({name: tensors[name].float() for name in model.state_dict()}, assign=True)
-    return model.eval(), _described(model, meta)
-
-
-def stored(tensor: Tensor) -> Tensor:
-    """Return a tensor as it is written to a file."""
-    return tensor.detach().to("cpu", torch.float16).contiguous()
+    model = fill_module(path, tensors, _empty_model(meta))
+    return model, _described(model, meta)
 
 
 def _described(model: HydraPicker, meta: Metadata) -> Metadata:
@@ -128,7 +195,7 @@ def _described(model: HydraPicker, meta: Metadata) -> Metadata:
 
 def _parse(path: Path, header: dict[str, str]) -> Metadata:
     text = header.get("metadata", "")
-    return parse(path, text, Metadata, FORMAT_VERSION, ("format", "description"), GET_ANOTHER)
+    return container.parse(path, text, Metadata, FORMAT_VERSION, ("format", "description"))
 
 
 def _wanted(path: Path, meta: Metadata, heads: Sequence[str] | None) -> tuple[str, ...]:
@@ -159,10 +226,7 @@ def save_head(path: Path, head: Head, record: HeadRecord) -> None:
     WeightsError
         If the head holds values that float16 cannot, or the file cannot be written.
     """
-    tensors = {name: stored(tensor) for name, tensor in head.state_dict().items()}
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-        raise WeightsError(f"{path}: not written, since the head is not finite in float16. Train it again.")
-    container.write(path, tensors, {"format": HEAD_FORMAT, "record": record.model_dump_json()})
+    container.write_module(path, head, {"format": HEAD, "record": record.model_dump_json()}, "head")
 
 
 def load_head(path: Path) -> tuple[Head, HeadRecord]:
@@ -173,13 +237,11 @@ def load_head(path: Path) -> tuple[Head, HeadRecord]:
     WeightsError
         If the file is none of ours, is damaged, or comes from a newer version.
     """
-    header, tensors = container.read(path, HEAD_FORMAT)
+    header, tensors = container.read(path, HEAD)
     record = parse_record(path, header)
     with torch.device("meta"):  # shapes without storage: a strange file cannot ask for memory
         head = _architecture(path, record).make_head()
-    container.check(path, tensors, head)
-    head.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
-    return head.requires_grad_(False).eval(), record
+    return fill_module(path, tensors, head).requires_grad_(False), record
 
 
 def _architecture(path: Path, record: HeadRecord) -> Architecture:

@@ -6,9 +6,9 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -20,13 +20,19 @@ if TYPE_CHECKING:  # metadata are read where nobody waits for torch to load
     from torch import Tensor, nn
 
 Described = TypeVar("Described", bound=BaseModel)
+Module = TypeVar("Module", bound="nn.Module")
 
 GET_ANOTHER = "Copy or download the file again, or choose another one."
+NETWORK, HEAD, GENERATOR = "napari-hydrapicker", "napari-hydrapicker head", "napari-hydrapicker cgan"
+KINDS = {
+    NETWORK: "a network of HydraPicker",
+    HEAD: "a head of HydraPicker",
+    GENERATOR: "a generator of the cGAN picker",
+}
+"""What files of a format are called."""
 
 
-def parse(
-    path: Path, text: str, model: type[Described], newest: int, called: tuple[str, str], advice: str
-) -> Described:
+def parse(path: Path, text: str, model: type[Described], newest: int, called: tuple[str, str]) -> Described:
     """Read a description.
 
     Parameters
@@ -41,8 +47,6 @@ def parse(
         The newest version that this program reads.
     called
         What messages call the format, and the description.
-    advice
-        What to do with a file that is damaged.
 
     Raises
     ------
@@ -60,15 +64,9 @@ def parse(
             )
         return model.model_validate(content)
     except ValidationError as error:
-        raise WeightsError(f"{path}: its {noun} is invalid: {reason(error)}. {advice}") from error
+        raise WeightsError(f"{path}: its {noun} is invalid: {reason(error)}. {GET_ANOTHER}") from error
     except ValueError as error:
-        raise WeightsError(f"{path}: its {noun} is not JSON ({error}). {advice}") from error
-
-
-def unreadable(path: Path, error: OSError) -> str:
-    """Say in a word or two why a file of weights cannot be read."""
-    # Mapping a folder into memory fails in words that do not tell.
-    return "it is a folder" if path.is_dir() else error.strerror or str(error)
+        raise WeightsError(f"{path}: its {noun} is not JSON ({error}). {GET_ANOTHER}") from error
 
 
 def reason(error: ValidationError) -> str:
@@ -105,14 +103,15 @@ def write(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> Non
 
 
 def read_header(path: Path, file_format: str) -> dict[str, str]:
-    """Header of a file whose ``format`` is `file_format`, without reading its tensors.
+    """Header of a file whose ``format`` is `file_format`, without reading its tensors and without torch.
 
     Raises
     ------
     WeightsError
         If the file cannot be read or is of another format.
     """
-    return _read(path, file_format, with_tensors=False)[0]
+    with _opened(path, "numpy") as file:
+        return _header(path, file, file_format)
 
 
 def read(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -123,7 +122,33 @@ def read(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, Tensor
     WeightsError
         If the file cannot be read, is of another format, or is damaged.
     """
-    return _read(path, file_format, with_tensors=True)
+    with _opened(path, "pt") as file:
+        header = _header(path, file, file_format)
+        if hashlib.sha256(_payload(path.read_bytes())).hexdigest() != header.get("sha256"):
+            raise WeightsError(f"{path}: damaged: its tensors do not match their checksum. {GET_ANOTHER}")
+        return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+@contextlib.contextmanager
+def _opened(path: Path, framework: str) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework=framework) as file:
+            yield file
+    except OSError as error:
+        # Mapping a folder into memory fails in words that do not tell.
+        why = "it is a folder" if path.is_dir() else error.strerror or str(error)
+        raise WeightsError(f"{path}: cannot be read ({why}). Check the path.") from error
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: not a safetensors file, or damaged ({error}). {GET_ANOTHER}") from error
+
+
+def _header(path: Path, file: Any, file_format: str) -> dict[str, str]:
+    header: dict[str, str] = file.metadata() or {}
+    found = header.get("format", "")
+    if found != file_format:
+        what = KINDS.get(found, "a file of another program")
+        raise WeightsError(f"{path}: {what}, not {KINDS.get(file_format, file_format)}. {GET_ANOTHER}")
+    return header
 
 
 def check(path: Path, tensors: dict[str, Tensor], module: nn.Module) -> None:
@@ -155,37 +180,57 @@ def check(path: Path, tensors: dict[str, Tensor], module: nn.Module) -> None:
             raise WeightsError(f"{path}: tensor '{name}' holds NaN or infinity. {GET_ANOTHER}")
 
 
-def check_finite(path: Path, tensors: Mapping[str, Tensor], what: str) -> None:
-    """Refuse to write what float16 cannot hold.
+def stored(tensor: Tensor) -> Tensor:
+    """Return a tensor as it is written to a file."""
+    import torch
+
+    return tensor.detach().to("cpu", torch.float16).contiguous()
+
+
+def write_module(
+    path: Path, module: nn.Module, header: dict[str, str], what: str, without: tuple[str, ...] = ()
+) -> None:
+    """Write a module's tensors in float16, as `write` does.
+
+    Parameters
+    ----------
+    path, module, header
+        The file, and what goes into it.
+    what
+        What messages call the module.
+    without
+        Endings of the names of tensors that are left out.
 
     Raises
     ------
     WeightsError
-        If a tensor of the network, called `what`, holds NaN or infinity.
+        If it holds values that float16 cannot, or the file cannot be written.
     """
+    state = module.state_dict()
+    tensors = {name: stored(tensor) for name, tensor in state.items() if not name.endswith(without)}
     for name, tensor in tensors.items():
         if not bool(tensor.isfinite().all()):
             raise WeightsError(
                 f"{path}: not written, since '{name}' of the {what} is not finite in float16. "
                 "The training diverged: use an earlier state, or train with a lower learning rate."
             )
+    write(path, tensors, header)
 
 
-def _read(path: Path, file_format: str, with_tensors: bool) -> tuple[dict[str, str], dict[str, Tensor]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != file_format:
-                raise WeightsError(f"{path}: a safetensors file, but not a {file_format} one. {GET_ANOTHER}")
-            if not with_tensors:
-                return header, {}
-            if hashlib.sha256(_payload(path.read_bytes())).hexdigest() != header.get("sha256"):
-                raise WeightsError(f"{path}: damaged: its tensors do not match their checksum. {GET_ANOTHER}")
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({unreadable(path, error)}). Check the path.") from error
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: not a safetensors file, or damaged ({error}). {GET_ANOTHER}") from error
+def fill_module(path: Path, tensors: dict[str, Tensor], module: Module) -> Module:
+    """Give a module, made without storage, the tensors of a file in its own types; it is set to evaluate.
+
+    Raises
+    ------
+    WeightsError
+        As `check`.
+    """
+    check(path, tensors, module)
+    # Assigning replaces the shapes without storage by the tensors of the file.
+    state = {name: tensors[name].to(empty.dtype) for name, empty in module.state_dict().items()}
+    module.load_state_dict(state, assign=True)
+    module.eval()
+    return module
 
 
 def _payload(content: bytes) -> bytes:

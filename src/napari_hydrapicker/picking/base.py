@@ -1,16 +1,17 @@
-"""What every picker can do, and what all of them leave out."""
+"""What every picker can do, how one is loaded, and the end of picking, which is the same for all: `kept`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.parameters import PickParameters
+from napari_hydrapicker.picking.parameters import PickerSpec, PickParameters
 from napari_hydrapicker.picks import Picks
 
 NMS_DISTANCE_WPX = 7.0
@@ -46,8 +47,85 @@ def nms(yx: ArrayLike, score: ArrayLike, distance: float = NMS_DISTANCE_WPX) -> 
     return order[alive]
 
 
+class View(Protocol):
+    """A micrograph as a picker looks at it, in pixels of its own: `prepare.Prepared`, `preprocess.Canvas`."""
+
+    @property
+    def image(self) -> NDArray[np.float32]:
+        """Grey levels, shape (H, W), particles dark."""
+        ...
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """True, shape (H, W), where particles can be."""
+        ...
+
+    @property
+    def shape_px(self) -> tuple[int, int]:
+        """Shape of the micrograph."""
+        ...
+
+    def to_px(self, yx: ArrayLike, /) -> NDArray[np.float64]:
+        """Places (N, 2) on the view as places on the micrograph."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """All that a picker sees on a micrograph, of which `kept` makes its picks.
+
+    Attributes
+    ----------
+    view : View
+        What it has looked at.
+    yx : ndarray, shape (N, 2)
+        Centres (row, column) in pixels of the view.
+    probability : ndarray of float64, shape (N,)
+        Of a particle.
+    """
+
+    view: View
+    yx: NDArray[np.float64]
+    probability: NDArray[np.float64]
+
+
+def kept(
+    found: Candidates, parameters: PickParameters, pixel_size_angstrom: float, floor: float = MIN_SCORE
+) -> Picks:
+    """Leave out what is no pick: this is the end of picking, whatever picks.
+
+    Parameters
+    ----------
+    found : Candidates
+        All that a picker sees.
+    parameters : PickParameters
+        Its border, mask and least distance act here.
+    pixel_size_angstrom : float
+        Of the micrograph.
+    floor : float
+        Least probability.
+
+    Returns
+    -------
+    Picks
+        By falling score, in pixels of the micrograph.
+    """
+    view = found.view
+    yx_px = view.to_px(found.yx)
+    keep = found.probability >= floor
+    keep &= within_border(yx_px, view.shape_px, parameters.border_px(pixel_size_angstrom))
+    keep[keep] &= usable(found.yx[keep], view.mask)
+    yx_px, score = yx_px[keep], found.probability[keep]
+    best = nms(yx_px, score, parameters.distance_px(pixel_size_angstrom))
+    diameter_px = parameters.diameter_angstrom / pixel_size_angstrom
+    return Picks(yx_px[best], score[best].astype(np.float32), diameter_px=diameter_px)
+
+
 class Picker(Protocol):
-    """Finds particles on micrographs."""
+    """Finds particles on micrographs.
+
+    The module of a picker in this folder is called as its kind, and has a function ``load(spec, device)``.
+    """
 
     @property
     def threshold(self) -> float:
@@ -90,6 +168,32 @@ class Picker(Protocol):
         ...
 
 
+def load_picker(spec: PickerSpec, device: str = "auto") -> Picker:
+    """Load what a specification names.
+
+    Particles are taken for dark where their contrast is to be found out: see `survey.look_first`.
+
+    Parameters
+    ----------
+    spec
+        What to pick with.
+    device
+        "auto", "cpu", "cuda" or "mps".
+
+    Raises
+    ------
+    WeightsError
+        If a file is none of ours or is damaged, or the head belongs to another network.
+    ParameterError
+        If there is no such head or device, tiles cannot have this size, or a consensus has too few members.
+    CoordinateFileError
+        If picks of another program cannot be read.
+    """
+    # Imported when it is needed: torch takes a second or two to load.
+    picker: Picker = import_module(f"napari_hydrapicker.picking.{spec.kind}").load(spec, device)
+    return picker
+
+
 def doubt(picks: Picks) -> float:
     """Share of the picks, weighed with their probability, that should be wrong; 1 without any.
 
@@ -99,20 +203,6 @@ def doubt(picks: Picks) -> float:
     score = np.asarray(picks.score, np.float64)
     expected = score.sum()
     return float((score * (1 - score)).sum() / expected) if expected > 0 else 1.0
-
-
-def check_lengths(border_px: float, min_distance: float) -> None:
-    """Refuse negative lengths, and what is no number.
-
-    Raises
-    ------
-    ParameterError
-        If the border or the least distance between picks is not 0 or more.
-    """
-    if not border_px >= 0:
-        raise ParameterError(f"the border must be 0 or more, not {border_px:g} pixels")
-    if not min_distance >= 0:
-        raise ParameterError(f"the least distance must be 0 or more, not {min_distance:g}")
 
 
 def within_border(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -20,12 +19,10 @@ from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, Paramet
 from napari_hydrapicker.hydra.device import choose_device, is_out_of_memory
 from napari_hydrapicker.imaging.rescale import diameter_on, pixel_angstrom
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.base import MIN_SCORE, check_lengths, nms, usable, within_border
-from napari_hydrapicker.picking.parameters import PickParameters
+from napari_hydrapicker.picking.base import MIN_SCORE, Candidates, kept
+from napari_hydrapicker.picking.library import model_files
+from napari_hydrapicker.picking.parameters import CGanSpec, PickParameters
 from napari_hydrapicker.picks import Picks
-
-NMS_DIAMETERS = 1 / 3
-"""Least distance of two picks by default, in particle diameters; as for the other picker."""
 
 
 @dataclass(eq=False)
@@ -48,17 +45,15 @@ class CGanPicker:
     split: bool = True
 
     @classmethod
-    def load(cls, weights: Path | None = None, device: str = "auto", split: bool = True) -> Self:
-        """Read a generator, the bundled one by default, and bring it to a device.
+    def load(cls, spec: CGanSpec | None = None, device: str = "auto") -> Self:
+        """Read the generator of a specification, the bundled one by default, and bring it to a device.
 
         Parameters
         ----------
-        weights
-            File of the generator.
+        spec
+            Its generator, and whether merged marks are divided.
         device
             "auto", "cpu", "cuda" or "mps".
-        split
-            Whether merged marks are divided.
 
         Raises
         ------
@@ -67,8 +62,9 @@ class CGanPicker:
         ParameterError
             If there is no such device, or no file is given and none comes with the package.
         """
+        spec = spec or CGanSpec()
         target = choose_device(device)
-        path = generator_file.bundled_path() if weights is None else Path(weights)
+        path, _ = model_files(spec)
         if path is None:
             raise ParameterError(
                 "no generator comes with this installation: give one with `weights`, made with "
@@ -76,7 +72,7 @@ class CGanPicker:
             )
         generator, metadata = generator_file.load(path)
         generator = generator.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(generator, metadata, split)
+        return cls(generator, metadata, spec.split)
 
     @property
     def threshold(self) -> float:
@@ -104,31 +100,20 @@ class CGanPicker:
             if str(micrograph.path) in str(error):
                 raise
             raise type(error)(f"{micrograph.path}: {error}") from error
-        distance_px = None if p.min_distance_angstrom is None else p.min_distance_angstrom / pixel_size
-        return self.pick(canvas, length_px, p.border_px(pixel_size), floor, distance_px)
+        return kept(self.candidates(canvas), p, pixel_size, floor)
 
-    def pick(
-        self,
-        canvas: Canvas,
-        diameter_px: float,
-        border_px: float = 0.0,
-        floor: float = MIN_SCORE,
-        min_distance_px: float | None = None,
-    ) -> Picks:
-        """Pick a micrograph on the canvas; as `pick_micrograph`, with lengths in micrograph pixels."""
-        if min_distance_px is None:
-            min_distance_px = NMS_DIAMETERS * diameter_px
-        check_lengths(border_px, min_distance_px)
+    def candidates(self, canvas: Canvas) -> Candidates:
+        """Return all marks on a canvas.
+
+        Raises
+        ------
+        OutOfMemoryError
+            If the canvas is too large for the device.
+        """
         meta = self.metadata
         yx_cpx, strength = find_blobs(canvas.image, self.mark(canvas.image), meta.localisation(self.split))
         contrasts = contrast(canvas.image, canvas.mask, yx_cpx, meta.diameter_cpx)
-        score = probability(strength, contrasts, meta.calibration)
-        yx_px = canvas.to_px(yx_cpx)
-        keep = (score >= floor) & within_border(yx_px, canvas.shape_px, border_px)
-        keep[keep] &= usable(yx_cpx[keep], canvas.mask)
-        yx_px, score = yx_px[keep], score[keep]
-        best = nms(yx_px, score, min_distance_px)
-        return Picks(yx_px[best], score[best].astype(np.float32), diameter_px=diameter_px)
+        return Candidates(canvas, yx_cpx, probability(strength, contrasts, meta.calibration))
 
     def mark(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """A canvas' image with its marks, ``(H, W)`` each: see `cgan.predict.marked`.
@@ -147,3 +132,6 @@ class CGanPicker:
                 f"marking a canvas of {image.shape[0]} x {image.shape[1]} pixels does not fit into memory: "
                 "close other programs, pick on another device (`device` cpu), or check the diameter"
             ) from error
+
+
+load = CGanPicker.load

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 
 from napari_hydrapicker.errors import OutOfMemoryError, ParameterError, WeightsError
 from napari_hydrapicker.hydra import weights as network_file
 from napari_hydrapicker.hydra.anchors import CELL_WPX, decode
 from napari_hydrapicker.hydra.device import choose_device, is_out_of_memory, precision
-from napari_hydrapicker.hydra.head_record import HeadRecord
-from napari_hydrapicker.hydra.layers import Head
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
-from napari_hydrapicker.hydra.weights import attach, load_head
+from napari_hydrapicker.hydra.weights import Metadata, attach, load_head
 from napari_hydrapicker.imaging.augment import TURNS, turn
 from napari_hydrapicker.imaging.normalise import pad_with_noise
 from napari_hydrapicker.imaging.prepare import Prepared, network_input, prepare
-from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.base import (
-    MIN_SCORE,
-    NMS_DISTANCE_WPX,
-    check_lengths,
-    nms,
-    usable,
-    within_border,
-)
-from napari_hydrapicker.picking.head_library import SUFFIX, HeadLibrary, find, user_library
-from napari_hydrapicker.picking.parameters import Contrast, PickParameters, Quality
+from napari_hydrapicker.picking.base import MIN_SCORE, Candidates, kept
+from napari_hydrapicker.picking.library import SUFFIX, model_files
+from napari_hydrapicker.picking.parameters import Contrast, HydraSpec, PickParameters, Quality
 from napari_hydrapicker.picks import Picks
 
 STRIDE_WPX = 8
@@ -262,32 +251,15 @@ class HydraNetPicker:
         self._whiten = float(strength)
 
     @classmethod
-    def load(
-        cls,
-        weights: Path | None = None,
-        head: str = GENERIC,
-        device: str = "auto",
-        tile_wpx: int | None = None,
-        libraries: Sequence[HeadLibrary] = (),
-        quality: Quality = "fast",
-        contrast: Contrast = "dark",
-    ) -> Self:
-        """Read a network, the bundled one by default, and bring it to a device.
+    def load(cls, spec: HydraSpec | None = None, device: str = "auto") -> Self:
+        """Read the network of a specification, the bundled one by default, and bring it to a device.
 
         Parameters
         ----------
-        weights
-            File of the network.
-        head
-            One of the network's own, one kept in a library, or a head's file (``*.safetensors``).
+        spec
+            The network, its head, and how it picks. A contrast that is to be found out is taken for dark.
         device
             "auto", "cpu", "cuda" or "mps".
-        tile_wpx
-            Side of the tiles, working pixels.
-        libraries
-            Searched for the head before the user's own.
-        quality, contrast
-            As of the picker.
 
         Raises
         ------
@@ -296,20 +268,21 @@ class HydraNetPicker:
         ParameterError
             If there is no such head or device, or tiles cannot have this size.
         """
+        spec = spec or HydraSpec()
         target = choose_device(device)
-        path = network_file.bundled_path() if weights is None else Path(weights)
-        own = network_file.read_metadata(path).heads
-        trained_at = None
-        if head in own:
-            model, metadata = network_file.load(path, [head])
-        else:
-            made, record = _kept_head(head, own, [*libraries, user_library()])
-            model, metadata = network_file.load(path, [])
+        path, head_path = model_files(spec)
+        head, trained_at = spec.head, None
+        model, metadata = network_file.load(path, [head] if head_path is None else [])
+        if head_path is not None:
+            made, record = load_head(head_path)
+            if not head.endswith(SUFFIX):  # in a library it is called as its file is
+                record = record.model_copy(update={"name": head})
             attach(model, made, record)
             metadata, head = metadata.with_head(record), record.name
             trained_at = record.diameter_angstrom
         model = model.to(target).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(model, metadata, head, tile_wpx, quality, contrast, trained_at)
+        contrast = spec.known_contrast or "dark"
+        return cls(model, metadata, head, spec.tile_wpx, spec.quality, contrast, trained_at)
 
     @property
     def threshold(self) -> float:
@@ -329,46 +302,23 @@ class HydraNetPicker:
         p = parameters
         light = self.contrast == "light"
         prepared = prepare(micrograph, p.diameter_angstrom, use_mask=p.use_mask, light=light)
-        pixel_size = prepared.pixel_size_angstrom
-        distance_wpx = NMS_DISTANCE_WPX
-        if p.min_distance_angstrom is not None:
-            distance_wpx = p.min_distance_angstrom * DIAMETER_WPX / p.diameter_angstrom
-        return self.pick(
-            prepared, p.diameter_angstrom / pixel_size, p.border_px(pixel_size), floor, distance_wpx
-        )
+        return kept(self.candidates(prepared), p, prepared.pixel_size_angstrom, floor)
 
-    def pick(
-        self,
-        prepared: Prepared,
-        diameter_px: float | None = None,
-        border_px: float = 0.0,
-        floor: float = MIN_SCORE,
-        min_distance_wpx: float = NMS_DISTANCE_WPX,
-    ) -> Picks:
-        """Pick a prepared micrograph; as `pick_micrograph`, with lengths in micrograph pixels.
+    def candidates(self, prepared: Prepared) -> Candidates:
+        """Return what the cells of a prepared micrograph say: each has a centre and a probability.
 
-        `diameter_px` goes into the picks; by default it follows from the working scale.
+        Raises
+        ------
+        OutOfMemoryError
+            If not even the smallest tiles fit into memory.
         """
-        check_lengths(border_px, min_distance_wpx)
-        logit, yx_wpx = self._candidates(prepared)
-        probability = self._probability(logit)
-        yx_px = prepared.to_px(yx_wpx)
-        keep = (probability >= floor) & within_border(yx_px, prepared.shape_px, border_px)
-        keep[keep] &= usable(yx_wpx[keep], prepared.mask)
-        logit, yx_wpx, yx_px, probability = logit[keep], yx_wpx[keep], yx_px[keep], probability[keep]
-        best = nms(yx_wpx, logit, min_distance_wpx)
-        if diameter_px is None:
-            diameter_px = DIAMETER_WPX * prepared.shape_px[0] / prepared.shape_wpx[0]
-        return Picks(yx_px[best], probability[best].astype(np.float32), diameter_px=diameter_px)
-
-    def _candidates(self, prepared: Prepared) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Logits (N,) and centres (N, 2) in working pixels of all cells."""
         image = network_input(prepared.image, prepared.mask, self._whiten)
         padded, offset = pad_with_noise(image, multiple=16, margin_wpx=0)
         logits, centres = self._predict(padded)
         if self.quality == "best":
             logits, centres = averaged_over_turns(self._predict, padded, (logits, centres))
-        return logits.reshape(-1), centres.reshape(-1, 2) - offset
+        yx_wpx = centres.reshape(-1, 2) - offset
+        return Candidates(prepared, yx_wpx, self._probability(logits.reshape(-1)))
 
     def _predict(self, image: NDArray[np.float32]) -> Prediction:
         raw, self._fitting_tile = predict(self.model, image, self.head, self._fitting_tile)
@@ -378,17 +328,7 @@ class HydraNetPicker:
     def _probability(self, logit: NDArray[np.float64]) -> NDArray[np.float64]:
         known = self.metadata.calibration
         slope, intercept = known.get(self.head, known.get(GENERIC, (1.0, 0.0)))
-        # The sigmoid written as tanh does not overflow.
-        return np.asarray(0.5 + 0.5 * np.tanh((slope * logit + intercept) / 2))
+        return np.asarray(expit(slope * logit + intercept))
 
 
-def _kept_head(head: str, own: Sequence[str], libraries: Sequence[HeadLibrary]) -> tuple[Head, HeadRecord]:
-    """Read a head from its file or from the first library that has it."""
-    if head.endswith(SUFFIX):
-        return load_head(Path(head))
-    library = find(head, libraries)
-    if library is None:
-        kept = {name: None for library in libraries for name in library.names()}
-        known = ", ".join((*own, *kept))
-        raise ParameterError(f"There is no head called {head!r}. Choose one of: {known}.")
-    return library.load(head)
+load = HydraNetPicker.load

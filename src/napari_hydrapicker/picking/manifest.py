@@ -32,7 +32,7 @@ from napari_hydrapicker import __version__
 from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.io.files import FolderLock
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.run_config import RunConfig
+from napari_hydrapicker.picking.parameters import RunConfig
 from napari_hydrapicker.picks import Picks
 
 logger = logging.getLogger(__name__)

@@ -27,8 +27,7 @@ from napari_hydrapicker.io.coordinates import WriteOptions
 from napari_hydrapicker.io.files import write_files
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.manifest import Manifest, MicrographResult, OutputFolderError, source_of
-from napari_hydrapicker.picking.parameters import PickParameters
-from napari_hydrapicker.picking.run_config import RunConfig
+from napari_hydrapicker.picking.parameters import PickParameters, RunConfig
 from napari_hydrapicker.picks import Picks
 
 logger = logging.getLogger(__name__)

@@ -5,23 +5,13 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Any, Literal
 
 from napari_hydrapicker.errors import ParameterError, check_positive
-from napari_hydrapicker.hydra.head_record import GENERIC
 from napari_hydrapicker.io.micrograph import MicrographLike, as_micrograph
-from napari_hydrapicker.picking.model_files import generator_file
-from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec, PickParameters
+from napari_hydrapicker.picking.base import Picker, load_picker
+from napari_hydrapicker.picking.parameters import NETWORKS, HydraSpec, PickParameters
 from napari_hydrapicker.picks import Picks
-
-if TYPE_CHECKING:
-    from napari_hydrapicker.picking.cgan import CGanPicker
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
-
-
-Network: TypeAlias = "HydraNetPicker | CGanPicker"
-_PICKERS = ("hydra", "cgan")
 
 
 class PickingWarning(UserWarning):
@@ -29,11 +19,11 @@ class PickingWarning(UserWarning):
 
 
 def load_network(
-    picker: Literal["hydra", "cgan"] = "hydra",
+    picker: str = "hydra",
     head: str | os.PathLike[str] | None = None,
     weights: str | os.PathLike[str] | None = None,
     device: str = "auto",
-) -> Network:
+) -> Picker:
     """Load a network once, to pick many micrographs with it.
 
     Parameters
@@ -68,16 +58,16 @@ def load_network(
     >>> network.head, 0 < network.threshold < 1
     ('generic', True)
     """
-    if picker not in _PICKERS:
-        raise ParameterError(f"`picker`: {picker!r} is not one of {', '.join(_PICKERS)}")
-    from napari_hydrapicker.picking.loading import load_network as load
-
-    file = None if weights is None else Path(weights)
-    if picker == "hydra":
-        return load(HydraSpec(weights=file, head=GENERIC if head is None else os.fspath(head)), device)
-    if head is not None:
-        raise ParameterError("`head`: the cGAN picker has none; leave it out")
-    return load(CGanSpec(weights=None if file is None else generator_file(file)), device)
+    kind = NETWORKS.get(picker)
+    if kind is None:
+        raise ParameterError(f"`picker`: {picker!r} is not one of {', '.join(NETWORKS)}")
+    given: dict[str, Any] = {
+        name: os.fspath(value) for name, value in (("head", head), ("weights", weights)) if value is not None
+    }
+    for name in given:
+        if name not in kind.model_fields:
+            raise ParameterError(f"`{name}`: the {kind.label} picker has none; leave it out")
+    return load_picker(kind(**given), device)
 
 
 def pick(
@@ -85,8 +75,8 @@ def pick(
     diameter_angstrom: float,
     pixel_size_angstrom: float | None = None,
     *,
-    network: Network | None = None,
-    picker: Literal["hydra", "cgan"] | None = None,
+    network: Picker | None = None,
+    picker: str | None = None,
     head: str | os.PathLike[str] | None = None,
     weights: str | os.PathLike[str] | None = None,
     device: str | None = None,
@@ -95,6 +85,7 @@ def pick(
     use_mask: bool = True,
     contrast: Literal["auto", "dark", "light"] = "auto",
     quality: Literal["fast", "best"] = "fast",
+    **further: float | bool | None,
 ) -> Picks:
     """Pick the particles on one micrograph.
 
@@ -124,6 +115,9 @@ def pick(
         it if you know it. The cGAN picker knows dark particles only.
     quality : "fast" or "best"
         "best" averages over flips and quarter turns, at eight times the cost; HydraPicker's network only.
+    **further
+        The other fields of `picking.parameters.PickParameters`: ``min_distance_angstrom``, of two picks
+        nearer than that the less probable is left out; a third of the diameter by default.
 
     Returns
     -------
@@ -156,7 +150,7 @@ def pick(
     True
     """
     parameters = PickParameters(
-        diameter_angstrom=diameter_angstrom, border_angstrom=border_angstrom, use_mask=use_mask
+        diameter_angstrom=diameter_angstrom, border_angstrom=border_angstrom, use_mask=use_mask, **further
     )
     spec = HydraSpec(contrast=contrast, quality=quality)
     check_positive(pixel_size_angstrom=pixel_size_angstrom)
@@ -175,13 +169,12 @@ def pick(
     from napari_hydrapicker.picking.survey import look_first
 
     if isinstance(network, HydraNetPicker):
-        asked = replace(network, quality=spec.quality)
-        seen = look_first(asked, [opened], diameter_angstrom, spec.known_contrast)
-        for remark in seen.remarks:
-            warnings.warn(f"{opened.path}: {remark}", PickingWarning, stacklevel=2)
-        network = seen.picker
+        network = replace(network, quality=spec.quality)
     elif contrast == "light" or quality == "best":
         name, value = ("contrast", contrast) if contrast == "light" else ("quality", quality)
-        raise ParameterError(f"`{name}`: {value!r} is not for the cGAN picker; leave it out")
-    found = network.pick_micrograph(opened, parameters)
+        raise ParameterError(f"`{name}`: {value!r} is for HydraPicker's network alone; leave it out")
+    seen = look_first(network, [opened], diameter_angstrom, spec.known_contrast)
+    for remark in seen.remarks:
+        warnings.warn(f"{opened.path}: {remark}", PickingWarning, stacklevel=2)
+    found = seen.picker.pick_micrograph(opened, parameters)
     return found.above(network.threshold if threshold is None else threshold)

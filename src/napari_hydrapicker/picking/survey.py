@@ -20,7 +20,7 @@ from napari_hydrapicker.errors import HydraPickerError, MicrographError, Paramet
 from napari_hydrapicker.imaging.prepare import prepare
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX, pixel_angstrom
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.base import doubt
+from napari_hydrapicker.picking.base import Picker, doubt, kept
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.picking.parameters import Contrast, PickParameters
 from napari_hydrapicker.picks import Picks
@@ -211,7 +211,8 @@ def _trial(
         except MicrographError as error:
             failed.append(error)
             continue
-        picks = picker.pick(prepared)
+        anywhere = PickParameters(diameter_angstrom=diameter_angstrom, border_angstrom=0)
+        picks = kept(picker.candidates(prepared), anywhere, prepared.pixel_size_angstrom)
         total += evidence(picks)
         sure = np.asarray(picks.score) > 0.5
         crops += _crops(prepared.image, prepared.to_wpx(picks.yx[sure]))
@@ -289,12 +290,17 @@ def _evidence(
 class Look:
     """What a look at a few micrographs says: the picker for their contrast, and what the user should know."""
 
-    picker: HydraNetPicker
-    remarks: tuple[str, ...]
+    picker: Picker
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def contrast(self) -> Contrast:
+        """What particles are taken for."""
+        return self.picker.contrast if isinstance(self.picker, HydraNetPicker) else "dark"
 
 
 def look_first(
-    picker: HydraNetPicker,
+    picker: Picker,
     micrographs: Sequence[Micrograph],
     diameter_angstrom: float,
     contrast: Contrast | None = None,
@@ -306,12 +312,14 @@ def look_first(
     Parameters
     ----------
     picker
-        Its contrast is set.
+        Its contrast is set. Another than HydraPicker's knows one contrast alone, and is returned as it is.
     micrographs
         All that are to be picked.
     contrast
         Of the particles, where it is known; None to find out.
     """
+    if not isinstance(picker, HydraNetPicker):
+        return Look(picker)
     remarks = []
     known = picker.head_diameter_angstrom
     if known is not None and not 1 / _SAME_DIAMETER < diameter_angstrom / known < _SAME_DIAMETER:

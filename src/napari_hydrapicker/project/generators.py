@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.model_files import (
+from napari_hydrapicker.picking.library import (
     GeneratorLibrary,
     find_generator,
+    names_of,
     project_generators,
     user_generators,
 )
@@ -31,7 +32,7 @@ def generator_names(session: Session) -> list[str]:
     WeightsError
         If a folder cannot be read.
     """
-    return list(dict.fromkeys(name for one in generator_libraries(session) for name in one.names()))
+    return names_of(generator_libraries(session))
 
 
 def generator_file(session: Session) -> Path | None:

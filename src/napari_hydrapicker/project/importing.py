@@ -15,7 +15,7 @@ from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.coordinates.folder import Key
 from napari_hydrapicker.io.coordinates.frame_check import FrameCheck, Reading, Report, check_frame
 from napari_hydrapicker.io.names import Match, match_names
-from napari_hydrapicker.picking.joint import ImportedPicks
+from napari_hydrapicker.picking.consensus import ImportedPicks
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.edits import Replayed
 from napari_hydrapicker.project.records import MicrographRecord, Status

@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from napari_hydrapicker.picking.model_files import user_folder
+from napari_hydrapicker.picking.library import user_folder
 
 _KEPT = 10
 _FILE = "recent.json"

@@ -8,8 +8,6 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
-from napari_hydrapicker.picking.base import NMS_DISTANCE_WPX
 from napari_hydrapicker.picking.parameters import (
     CONTRASTS,
     CGanSpec,
@@ -141,6 +139,4 @@ class PickSettings(PickParameters):
     @property
     def distance_angstrom(self) -> float:
         """Least distance of two picks, Angstrom, as given or as it follows from the diameter."""
-        if self.min_distance_angstrom is not None:
-            return self.min_distance_angstrom
-        return NMS_DISTANCE_WPX * self.diameter_angstrom / DIAMETER_WPX
+        return self.distance_px(1.0)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from napari_hydrapicker.picking.head_library import HeadLibrary, user_library
+from napari_hydrapicker.picking.library import HeadLibrary, user_library
 from napari_hydrapicker.picks import Source
 from napari_hydrapicker.project.records import CorrectedRef, Status
 from napari_hydrapicker.project.session import Session

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.head_record import OF_MARKS, HeadRecord, MicrographUse, check_head_name
 from napari_hydrapicker.hydra.layers import Head
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
-from napari_hydrapicker.hydra.weights import body_hash
+from napari_hydrapicker.hydra.weights import Metadata, body_hash
 from napari_hydrapicker.imaging.prepare import prepare
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph

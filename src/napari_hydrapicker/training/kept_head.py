@@ -10,13 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from napari_hydrapicker.errors import ParameterError, check_positive
-from napari_hydrapicker.hydra.bundled import bundled_path, check_not_own
 from napari_hydrapicker.hydra.device import choose_device
 from napari_hydrapicker.hydra.head_record import HeadRecord, check_head_name, free_name
 from napari_hydrapicker.hydra.weights import load
 from napari_hydrapicker.io.micrograph import Micrograph, MicrographLike, as_micrograph
-from napari_hydrapicker.picking.head_library import HeadLibrary, user_library
-from napari_hydrapicker.picking.model_files import changing, check_room
+from napari_hydrapicker.picking.library import (
+    HeadLibrary,
+    bundled_path,
+    changing,
+    check_not_own,
+    check_room,
+    user_library,
+)
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.training import finetune as training
 from napari_hydrapicker.training.data_sets import check_inside

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
-from napari_hydrapicker.hydra.weights import save
+from napari_hydrapicker.hydra.weights import Metadata, save
 from napari_hydrapicker.training.sources import WHITEN_STRENGTH, Crop
 from napari_hydrapicker.training.validation import (
     average_precisions,

@@ -17,7 +17,7 @@ from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.hydra.device import choose_device
-from napari_hydrapicker.picking.model_files import GeneratorLibrary
+from napari_hydrapicker.picking.library import GeneratorLibrary
 from napari_hydrapicker.training.cgan import CGanParameters, CGanProgress
 from napari_hydrapicker.training.cgan_data import PairMaker, varied
 from napari_hydrapicker.training.cgan_publish import FILE, make_picker

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING
 
 from napari_hydrapicker.errors import HydraPickerError, MicrographError
 from napari_hydrapicker.io.micrograph import Micrograph, MicrographWarning, open_micrographs
-from napari_hydrapicker.picking.head_library import HeadLibrary, find, user_library
+from napari_hydrapicker.picking.base import Picker, load_picker
+from napari_hydrapicker.picking.library import model_files
 from napari_hydrapicker.picking.parameters import ConsensusSpec, HydraSpec, PickerSpec
 from napari_hydrapicker.project.records import MicrographRef
 from napari_hydrapicker.worker.errors import in_words
 from napari_hydrapicker.worker.messages import Estimated, Failed, Picked, PickRequest
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.picking.base import Picker
     from napari_hydrapicker.picking.hydra import HydraNetPicker
-    from napari_hydrapicker.picking.loading import AnyPicker
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +31,9 @@ class PickerCache:
     """Holds one picker: more networks than it needs may not fit into the memory of a GPU."""
 
     def __init__(self) -> None:
-        self._loaded: tuple[object, AnyPicker] | None = None
+        self._loaded: tuple[object, Picker] | None = None
 
-    def get(self, request: PickRequest) -> AnyPicker:
+    def get(self, request: PickRequest) -> Picker:
         """Return the picker that a request asks for.
 
         Raises
@@ -49,16 +48,14 @@ class PickerCache:
         job = request.job if isinstance(spec, ConsensusSpec) and spec.imported else None
         key = (request.device, job, _version(spec))
         if self._loaded is None or self._loaded[0] != key:
-            from napari_hydrapicker.picking.loading import load_picker
-
             self._loaded = None  # before the next one takes memory
             self._loaded = (key, load_picker(spec, request.device))
         return self._loaded[1]
 
 
-def remark_on(picker: AnyPicker) -> str:
+def remark_on(picker: Picker) -> str:
     """Return what the user should know of what was loaded; "" for nothing."""
-    from napari_hydrapicker.picking.joint import JointPicker
+    from napari_hydrapicker.picking.consensus import JointPicker
 
     imported = picker.imported if isinstance(picker, JointPicker) else None
     return "" if imported is None else imported.remark
@@ -80,12 +77,9 @@ def _version(spec: PickerSpec) -> tuple[object, ...]:
     """What tells a picker from all others, its files included; none of it reads a network."""
     if isinstance(spec, ConsensusSpec):
         return (spec, *map(_version, spec.members))
-    if not isinstance(spec, HydraSpec):
-        return (spec, _changed(getattr(spec, "weights", None)))
-    library = find(spec.head, [*map(HeadLibrary, spec.libraries), user_library()])
-    head = None if library is None else _changed(library.path(spec.head))
     # The contrast is the loaded picker's to change.
-    return (spec.model_copy(update={"contrast": "auto"}), _changed(spec.weights), head)
+    named = spec.model_copy(update={"contrast": "auto"}) if isinstance(spec, HydraSpec) else spec
+    return (named, *map(_changed, model_files(spec)))
 
 
 def _changed(path: Path | None) -> int | None:
@@ -116,15 +110,14 @@ def open_reference(reference: MicrographRef) -> Micrograph:
     return found.with_pixel_size(reference.pixel_size_angstrom)
 
 
-def first_look(picker: AnyPicker, request: PickRequest) -> tuple[AnyPicker, str]:
+def first_look(picker: Picker, request: PickRequest) -> tuple[Picker, str]:
     """Return the picker for the particles' contrast, and what the user should know of contrast and diameter.
 
     Other pickers than HydraPicker know one contrast alone, and are returned as they are.
     """
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
     from napari_hydrapicker.picking.survey import look_first
 
-    if not (isinstance(picker, HydraNetPicker) and isinstance(request.picker, HydraSpec)):
+    if not isinstance(request.picker, HydraSpec):
         return picker, ""
     contrast = request.picker.known_contrast
     micrographs = _openable(request.micrographs) if contrast is None else []

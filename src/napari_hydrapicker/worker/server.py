@@ -42,8 +42,8 @@ from napari_hydrapicker.worker.priority import give_way, go_on_alone, stand_back
 from napari_hydrapicker.worker.status_file import NoteKeeper
 
 if TYPE_CHECKING:
+    from napari_hydrapicker.picking.base import Picker
     from napari_hydrapicker.picking.hydra import HydraNetPicker
-    from napari_hydrapicker.picking.loading import AnyPicker
 
 
 logger = logging.getLogger(__name__)
@@ -190,7 +190,7 @@ class Worker:
             self._say(answer)
         self._say(Finished(request.job, request.job in self._cancelled))
 
-    def _estimate(self, picker: AnyPicker, request: PickRequest) -> None:
+    def _estimate(self, picker: Picker, request: PickRequest) -> None:
         try:
             answer = self._unless_cancelled(
                 request.job, lambda: estimate(cast("HydraNetPicker", picker), request)

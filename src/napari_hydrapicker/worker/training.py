@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import HydraPickerError, ParameterError, WeightsError
 from napari_hydrapicker.hydra import weights as network_file
-from napari_hydrapicker.hydra.bundled import check_not_own
 from napari_hydrapicker.hydra.device import choose_device
 from napari_hydrapicker.hydra.head_record import HeadRecord, free_name
-from napari_hydrapicker.picking.head_library import HeadLibrary
-from napari_hydrapicker.picking.model_files import check_room
+from napari_hydrapicker.picking.library import HeadLibrary, bundled_path, check_not_own, check_room
 from napari_hydrapicker.project.records import CorrectedRef
 from napari_hydrapicker.training.few_shot import FewShotProgress, FewShotResult
 from napari_hydrapicker.training.finetune import Example, finetune
@@ -44,7 +42,7 @@ def train(request: TrainRequest, say: Callable[[Training], None]) -> tuple[FewSh
     check_room([one.folder for one in _libraries(request)])
     # All cores, unlike picking, which goes on for hours: the process' low priority keeps the window usable.
     torch.set_num_threads(os.cpu_count() or 1)
-    path = network_file.bundled_path() if request.weights is None else Path(request.weights)
+    path = bundled_path() if request.weights is None else Path(request.weights)
     check_not_own(request.name, path)
     model, metadata = network_file.load(path, [])
 

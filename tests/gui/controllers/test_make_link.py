@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from napari_hydrapicker.cgan import weights as generator_file
 from napari_hydrapicker.errors import ProjectError
-from napari_hydrapicker.picking.model_files import GeneratorLibrary, project_generators
+from napari_hydrapicker.picking.library import GeneratorLibrary, bundled_generator, project_generators
 from napari_hydrapicker.project.generators import work_folder
 from napari_hydrapicker.worker import status_file as unfinished
 from napari_hydrapicker.worker.messages import Broken, Made
@@ -47,7 +46,7 @@ def library(dock: Any) -> GeneratorLibrary:
 
 
 def keep(dock: Any, name: str) -> Path:
-    library(dock).add(Path(str(generator_file.bundled_path())), name)
+    library(dock).add(Path(str(bundled_generator())), name)
     return library(dock).path(name)
 
 
@@ -168,7 +167,7 @@ def test_a_generator_picks_and_is_missed_when_it_is_gone(dock: Any, told: list[s
 
 def test_a_file_is_taken_if_it_is_a_generator(dock: Any, told: list[str], tmp_path: Path) -> None:
     own = tmp_path / "elsewhere.safetensors"
-    shutil.copy(str(generator_file.bundled_path()), own)
+    shutil.copy(str(bundled_generator()), own)
     dock.pick.choices.generator_file_chosen.emit(str(own))
     assert dock.session.settings.generator == str(own)
     assert dock.pick.choices.generator.currentText() == "elsewhere.safetensors"

@@ -13,12 +13,11 @@ import pytest
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.gui.controllers.head_comparison import NAME
 from napari_hydrapicker.hydra import weights
-from napari_hydrapicker.hydra.bundled import head_names
 from napari_hydrapicker.hydra.head_record import HeadRecord, MicrographUse
 from napari_hydrapicker.hydra.layers import ThesisHead
-from napari_hydrapicker.hydra.metadata import Metadata
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
-from napari_hydrapicker.picking.head_library import HOME_VARIABLE, HeadLibrary
+from napari_hydrapicker.hydra.weights import Metadata
+from napari_hydrapicker.picking.library import HOME_VARIABLE, HeadLibrary, head_names
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.worker.messages import Trained

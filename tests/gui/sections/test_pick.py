@@ -13,6 +13,7 @@ from qtpy.QtTest import QTest
 
 from napari_hydrapicker.cgan import weights as generator_file
 from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.picking.library import bundled_generator
 from napari_hydrapicker.picks import Source
 from napari_hydrapicker.simulation.sample import Sample
 
@@ -66,7 +67,7 @@ def test_the_other_picker_picks_and_its_picks_are_corrected_and_exported(
     QTest.mouseClick(dock.pick.buttons[0], Qt.MouseButton.LeftButton)
     wait(lambda: not dock.jobs.running, 90)
     session, number = dock.session, dock.session.records[0].id
-    generator = generator_file.bundled_path()
+    generator = bundled_generator()
     assert generator is not None
     own = generator_file.read_metadata(generator).threshold
     assert session.threshold(number) == own

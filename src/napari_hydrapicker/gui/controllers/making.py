@@ -11,7 +11,7 @@ from napari_hydrapicker.errors import HydraPickerError, ParameterError, ProjectE
 from napari_hydrapicker.gui.controllers.lasting_jobs import LastingJobs
 from napari_hydrapicker.gui.sections.make import MakeSection, described
 from napari_hydrapicker.gui.sections.pick import PickSection
-from napari_hydrapicker.picking.model_files import check_name
+from napari_hydrapicker.picking.library import check_name
 from napari_hydrapicker.project.generators import (
     background_micrographs,
     generator_libraries,

@@ -16,8 +16,7 @@ from napari_hydrapicker.gui.sections.micrographs import MicrographsSection
 from napari_hydrapicker.gui.sections.pick import PickSection
 from napari_hydrapicker.gui.sections.train import TrainSection, verdict
 from napari_hydrapicker.gui.widgets.tasks import once_after
-from napari_hydrapicker.hydra.bundled import head_names
-from napari_hydrapicker.picking.head_library import find
+from napari_hydrapicker.picking.library import find, head_names
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.training_set import (
     corrected_micrographs,

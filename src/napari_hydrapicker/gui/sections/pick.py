@@ -25,7 +25,7 @@ from napari_hydrapicker.gui.widgets.parts import (
 )
 from napari_hydrapicker.gui.widgets.picker_choices import PickerChoices, devices, picker_name
 from napari_hydrapicker.gui.widgets.score_slider import ScoreSlider
-from napari_hydrapicker.picking.model_files import check_file
+from napari_hydrapicker.io.safetensors import GENERATOR, read_header
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.settings import PickSettings
@@ -259,7 +259,7 @@ class PickSection(Section):
     def _take_file(self, path: str) -> None:
         """Pick with a generator of the user's own from now on, if the file is one."""
         try:
-            check_file(Path(path))
+            read_header(Path(path), GENERATOR)
         except HydraPickerError as error:
             self.problem.emit(str(error))
         else:

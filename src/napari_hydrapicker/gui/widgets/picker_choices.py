@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QSpin
 
 from napari_hydrapicker.gui.widgets.parts import choice, row
 from napari_hydrapicker.hydra.head_record import GENERIC
-from napari_hydrapicker.picking.model_files import BUNDLED, SUFFIX
+from napari_hydrapicker.picking.library import BUNDLED, SUFFIX
 from napari_hydrapicker.picking.parameters import SPECS
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.settings import IMPORTED, PickSettings

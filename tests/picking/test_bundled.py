@@ -11,10 +11,11 @@ import safetensors.torch
 import torch
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.hydra import bundled, weights
-from napari_hydrapicker.hydra.bundled import bundled_path, check_not_own, head_names
-from napari_hydrapicker.hydra.metadata import Metadata
+from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
+from napari_hydrapicker.hydra.weights import Metadata
+from napari_hydrapicker.picking import library as bundled
+from napari_hydrapicker.picking.library import bundled_path, check_not_own, head_names
 
 
 def test_names_as_the_network_has_them(tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ def test_names_as_the_network_has_them(tmp_path: Path) -> None:
 
 
 def test_without_torch() -> None:
-    code = "import sys; from napari_hydrapicker.hydra.bundled import head_names; head_names(); "
+    code = "import sys; from napari_hydrapicker.picking.library import head_names; head_names(); "
     code += "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -39,9 +40,9 @@ def test_without_torch() -> None:
 @pytest.mark.parametrize("metadata", [None, "", "[1]", "{}", '{"heads": []}', '{"heads": [1]}'])
 def test_other_files_are_refused(tmp_path: Path, metadata: str | None) -> None:
     path = tmp_path / "other.safetensors"
-    header = None if metadata is None else {"metadata": metadata}
+    header = None if metadata is None else {"format": "napari-hydrapicker", "metadata": metadata}
     path.write_bytes(safetensors.torch.save({"a": torch.zeros(1)}, header))
-    with pytest.raises(WeightsError, match=r"other\.safetensors: .*Choose another file"):
+    with pytest.raises(WeightsError, match=r"other\.safetensors: .*Copy or download the file again"):
         head_names(path)
 
 
@@ -49,7 +50,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"none\.safetensors: cannot be read"):
         head_names(tmp_path / "none.safetensors")
     (tmp_path / "text.safetensors").write_text("no tensors")
-    with pytest.raises(WeightsError, match="not one of our networks"):
+    with pytest.raises(WeightsError, match="not a safetensors file"):
         head_names(tmp_path / "text.safetensors")
 
 
