@@ -14,6 +14,7 @@ from napari_hydrapicker.cgan.networks import Generator
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.picking import library
 from napari_hydrapicker.picking.library import user_generators
 
 
@@ -112,7 +113,7 @@ def test_a_network_of_the_other_picker_is_refused(
     tmp_path: Path, micrograph: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert pick(tmp_path / "out", micrograph, "--weights", weights, "--picker", "hydra") == 2
-    assert "not a napari-hydrapicker one" in capsys.readouterr().err
+    assert "not a network of HydraPicker" in capsys.readouterr().err
 
 
 def test_without_a_bundled_generator_one_must_be_given(
@@ -121,6 +122,6 @@ def test_without_a_bundled_generator_one_must_be_given(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(generator_file, "bundled_path", lambda: None)
+    monkeypatch.setattr(library, "bundled_generator", lambda: None)
     assert pick(tmp_path / "out", micrograph) == 2
     assert "--weights" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import hashlib
 import math
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -244,18 +244,35 @@ def as_micrograph(source: MicrographLike, pixel_size_angstrom: float | None = No
     elif isinstance(source, str | os.PathLike):
         made = open_micrograph(Path(source))
     elif all(hasattr(source, name) for name in ("data", "scale", "metadata", "name")):
-        made = _of_layer(source)
+        made = of_layer(source)
     else:
         made = Micrograph.from_array(source)  # type: ignore[arg-type]
     return made if pixel_size_angstrom is None else made.with_pixel_size(pixel_size_angstrom)
 
 
-def _of_layer(layer: Any) -> Micrograph:
+def of_layer(layer: Any, step: Sequence[int] | None = None) -> Micrograph:
+    """Make a micrograph of what an image layer of napari shows.
+
+    Parameters
+    ----------
+    layer : ImageLayer
+        Of a pyramid the full resolution is taken.
+    step : sequence of int, optional
+        Where the viewer's sliders are: of a layer of more than two dimensions that plane is taken.
+
+    Raises
+    ------
+    MicrographError
+        If it is no image layer, is in colours, or is not one image.
+    """
     name = str(layer.name)
     if getattr(layer, "rgb", None) is not False:  # points and shapes have data and a scale too
         what = "is in colours" if getattr(layer, "rgb", False) else "is no image layer"
         raise MicrographError(f"{name}: the layer {what}; a micrograph is a grey image")
     data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    if data.ndim > 2 and step is not None:
+        sliders = list(step)[-data.ndim : -2]
+        data = data[tuple(min(int(at), size - 1) for at, size in zip(sliders, data.shape, strict=False))]
     if data.ndim != 2:
         raise MicrographError(
             f"{name}: the layer has shape {tuple(data.shape)}, which is not one micrograph; give one image "
@@ -263,20 +280,21 @@ def _of_layer(layer: Any) -> Micrograph:
         )
     file_name = "".join("-" if character in "/\\" else character for character in name)
     made = Micrograph.from_array(data, name=file_name if micrograph_stem(file_name) else "layer")
-    return replace(made, pixel_size_angstrom=_pixel_size_of_layer(layer))
+    sizes = pixel_sizes_of_layer(layer)
+    known = sizes is not None and math.isclose(*sizes, rel_tol=0.01)
+    return replace(made, pixel_size_angstrom=plausible_pixel_size(sizes[1]) if sizes and known else None)
 
 
-def _pixel_size_of_layer(layer: Any) -> float | None:
+def pixel_sizes_of_layer(layer: Any) -> tuple[float, float] | None:
+    """Return height and width of a layer's pixels, Angstrom; None where it does not state them."""
     stated = layer.metadata.get("pixel_size_angstrom")
     if stated is not None:
-        return plausible_pixel_size(float(stated))
+        return float(stated), float(stated)
     units = [_ANGSTROM_PER.get(str(unit)) for unit in (getattr(layer, "units", None) or ())[-2:]]
     sizes = [
         float(size) * unit for size, unit in zip(layer.scale[-2:], units, strict=False) if unit is not None
     ]
-    if len(sizes) < 2 or not math.isclose(*sizes, rel_tol=0.01):
-        return None
-    return plausible_pixel_size(sizes[1])
+    return (sizes[0], sizes[1]) if len(sizes) == 2 else None
 
 
 def with_distinct_names(micrographs: Iterable[Micrograph]) -> list[Micrograph]:

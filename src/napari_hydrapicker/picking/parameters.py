@@ -163,7 +163,8 @@ class CGanSpec(Checked):
     split: bool = Field(default=True, description="Divide merged marks, which the paper leaves out")
 
 
-NetworkSpec = Annotated[HydraSpec | CGanSpec, Field(discriminator="kind")]
+_Networks = HydraSpec | CGanSpec
+NetworkSpec = Annotated[_Networks, Field(discriminator="kind")]
 
 
 class ConsensusSpec(Checked):
@@ -193,9 +194,9 @@ class ConsensusSpec(Checked):
         return self
 
 
-PickerSpec = Annotated[NetworkSpec | ConsensusSpec, Field(discriminator="kind")]
+PickerSpec = Annotated[_Networks | ConsensusSpec, Field(discriminator="kind")]
 NETWORKS: dict[str, type[NetworkSpec]] = {
-    one.model_fields["kind"].default: one for one in get_args(get_args(NetworkSpec)[0])
+    one.model_fields["kind"].default: one for one in get_args(_Networks)
 }
 """The specifications of single pickers, by kind."""
 SPECS: dict[str, type[Checked]] = {**NETWORKS, ConsensusSpec.model_fields["kind"].default: ConsensusSpec}

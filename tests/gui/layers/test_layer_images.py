@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog
 
-from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.gui.layers.layer_images import file_of, image_layers, picture_of
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.project.records import Status
@@ -46,7 +46,7 @@ def test_the_active_image_comes_first_and_the_plugins_own_never() -> None:
     ],
 )
 def test_the_pixel_size_is_what_the_layer_says(options: dict[str, Any], angstrom: float | None) -> None:
-    found = picture_of(Image(PIXELS, **options), (0, 0)).pixel_size_angstrom
+    found = picture_of(Image(PIXELS, **options), (0, 0)).micrograph.pixel_size_angstrom
     assert found == (None if angstrom is None else pytest.approx(angstrom))
 
 
@@ -66,7 +66,7 @@ def test_pixels_of_any_type_are_kept(tmp_path: Path, kind: Any) -> None:
 
 
 def test_what_is_no_micrograph_is_refused_in_words() -> None:
-    with pytest.raises(ParameterError, match="colours"):
+    with pytest.raises(MicrographError, match="colours"):
         picture_of(Image(np.zeros((9, 8, 3), np.uint8), rgb=True, name="photo"), (0, 0))
     oblong = Image(PIXELS, scale=(1.0, 2.0), units=("angstrom", "angstrom"), name="oblong")
     with pytest.raises(ParameterError, match="square"):

@@ -9,22 +9,20 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image
-from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import HydraPickerError, ParameterError, ProjectError
-from napari_hydrapicker.io.micrograph import open_micrographs
+from napari_hydrapicker.io.micrograph import Micrograph, of_layer, open_micrographs, pixel_sizes_of_layer
 from napari_hydrapicker.project.project import Project
-from napari_hydrapicker.project.session import PIXEL_SIZES, Session
+from napari_hydrapicker.project.session import Session
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-_ANGSTROM = {"angstrom": 1.0, "nanometer": 10.0, "micrometer": 1e4, "picometer": 0.01}
 _BESIDE = ("-heads", "-generators")  # folders that belong to a project file, by what follows its name
 
 
@@ -34,17 +32,13 @@ class LayerImage:
 
     Attributes
     ----------
-    name : str
-        The layer's.
-    data : array-like, shape (H, W)
-        Its pixels; read no sooner than `write` is called.
-    pixel_size_angstrom, diameter_angstrom : float or None
+    micrograph : Micrograph
+        What the layer shows, in memory.
+    diameter_angstrom : float or None
         None where the layer does not say.
     """
 
-    name: str
-    data: Any
-    pixel_size_angstrom: float | None
+    micrograph: Micrograph
     diameter_angstrom: float | None
 
     def write(self, folder: Path) -> Path:
@@ -57,13 +51,14 @@ class LayerImage:
         """
         import mrcfile
 
-        pixels: NDArray[Any] = np.asarray(self.data)
+        pixels = self.micrograph.pixels()
         kept = pixels.dtype if pixels.dtype in (np.int16, np.uint16) else np.dtype(np.float32)
-        path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', self.name).strip('.-') or 'image'}.mrc"
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", self.micrograph.name).strip(".-") or "image"
+        path = folder / f"{name}.mrc"
         try:
             with mrcfile.new(path, overwrite=True) as file:
                 file.set_data(np.ascontiguousarray(pixels, kept))
-                file.voxel_size = self.pixel_size_angstrom or 0.0
+                file.voxel_size = self.micrograph.pixel_size_angstrom or 0.0
         except OSError as error:
             raise ParameterError(f"the image cannot be kept ({error.strerror or error}): {folder}") from error
         return path
@@ -93,40 +88,18 @@ def picture_of(layer: Image, step: Sequence[int]) -> LayerImage:
 
     Raises
     ------
+    MicrographError
+        If it is no grey picture.
     ParameterError
-        If it is no grey picture, or its pixels are not square.
+        If its pixels are not square.
     """
-    if layer.rgb:
-        raise ParameterError(f"{layer.name} is in colours: a micrograph is grey")
-    data: Any = layer.data[0] if layer.multiscale else layer.data
-    if data.ndim < 2:
-        raise ParameterError(f"{layer.name} has {data.ndim} dimension, not two")
-    if data.ndim > 2:
-        sliders = list(step)[-data.ndim : -2]
-        data = data[tuple(min(int(at), size - 1) for at, size in zip(sliders, data.shape, strict=False))]
-    diameter = layer.metadata.get("diameter_angstrom")
-    return LayerImage(layer.name, data, _pixel_size(layer), None if diameter is None else float(diameter))
-
-
-def _pixel_size(layer: Image) -> float | None:
-    stated = layer.metadata.get("pixel_size_angstrom")
-    sizes = [float(stated)] * 2 if stated is not None else _scale_angstrom(layer)
-    if sizes is None or not all(PIXEL_SIZES[0] <= size <= PIXEL_SIZES[1] for size in sizes):
-        return None
-    if not math.isclose(*sizes, rel_tol=0.01):
+    sizes = pixel_sizes_of_layer(layer)
+    if sizes is not None and not math.isclose(*sizes, rel_tol=0.01):
         raise ParameterError(
             f"{layer.name} has pixels of {sizes[0]:g} by {sizes[1]:g} Å: they must be square"
         )
-    return sizes[1]
-
-
-def _scale_angstrom(layer: Image) -> list[float] | None:
-    """Return the layer's scale, Angstrom, if it has a unit that is a length."""
-    units = getattr(layer, "units", None) or ()
-    factors = [_ANGSTROM.get(str(unit)) for unit in units[-2:]]
-    if len(factors) < 2 or any(factor is None for factor in factors):
-        return None
-    return [float(size) * float(factor or 0) for size, factor in zip(layer.scale[-2:], factors, strict=True)]
+    diameter = layer.metadata.get("diameter_angstrom")
+    return LayerImage(of_layer(layer, step), None if diameter is None else float(diameter))
 
 
 class PassingProject:
