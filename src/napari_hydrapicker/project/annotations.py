@@ -48,34 +48,35 @@ class Annotations:
         """Return who made the scores of a micrograph's picks (`PickSettings.picker_key`); "" if unknown."""
         return self._pickers.get(micrograph_id, "")
 
-    def write(self, project: Project, edits: Sequence[Edit]) -> None:
-        """Write what follows from edits that are committed: whose scores there are, and the thresholds."""
+    def write(self, project: Project, edit: Edit) -> None:
+        """Write what follows from an edit that is committed: whose scores there are."""
+        if edit.scoring is not None and edit.scoring[1].picker != self.picker_of(edit.micrograph_id):
+            project.set_setting(f"{_PICKER}{edit.micrograph_id}", edit.scoring[1].picker)
+
+    def write_frozen_after(self, project: Project, edits: Sequence[Edit]) -> None:
+        """Write the thresholds that complete micrographs keep after edits, if these change one."""
+        kept = dict(self.frozen)
         for edit in edits:
-            if edit.scoring is not None and edit.scoring[1].picker != self.picker_of(edit.micrograph_id):
-                project.set_setting(f"{_PICKER}{edit.micrograph_id}", edit.scoring[1].picker)
-        frozen = self._frozen_after(edits)
-        if frozen != self.frozen:
-            self.write_frozen(project, frozen)
+            _freeze(kept, edit)
+        if kept != self.frozen:
+            self.write_frozen(project, kept)
 
     @staticmethod
     def write_frozen(project: Project, frozen: Mapping[int, float]) -> None:
         """Write the thresholds that complete micrographs keep."""
         project.set_setting(_FROZEN, {str(number): value for number, value in frozen.items()})
 
-    def follow(self, edits: Sequence[Edit]) -> None:
-        """Follow edits that are in the project file already."""
-        self.frozen = self._frozen_after(edits)
-        for edit in edits:
-            number = edit.micrograph_id
-            self._labels[number] = edit.apply(self.labels(number))
-            if edit.scoring is not None:
-                self._pickers[number] = edit.scoring[1].picker
-            self.counts.set(number, self._labels[number])
+    def follow(self, edit: Edit) -> None:
+        """Follow an edit that is in the project file already."""
+        number = edit.micrograph_id
+        _freeze(self.frozen, edit)
+        self._labels[number] = edit.apply(self.labels(number))
+        if edit.scoring is not None:
+            self._pickers[number] = edit.scoring[1].picker
+        self.counts.set(number, self._labels[number])
 
-    def _frozen_after(self, edits: Sequence[Edit]) -> dict[int, float]:
-        kept = dict(self.frozen)
-        for edit in edits:
-            number = edit.micrograph_id
-            if edit.scoring is not None and number in kept and edit.scoring[1].frozen is not None:
-                kept[number] = edit.scoring[1].frozen
-        return kept
+
+def _freeze(frozen: dict[int, float], edit: Edit) -> None:
+    """Bring the thresholds that complete micrographs keep to those after an edit."""
+    if edit.micrograph_id in frozen and edit.scoring is not None and edit.scoring[1].frozen is not None:
+        frozen[edit.micrograph_id] = edit.scoring[1].frozen

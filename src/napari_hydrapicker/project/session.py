@@ -462,7 +462,9 @@ class Session:
 
     def _write_rest(self, edits: Sequence[Edit]) -> list[Status]:
         """Write what else follows from edits; returns the micrographs' statuses after them."""
-        self._annotations.write(self.project, edits)
+        for edit in edits:
+            self._annotations.write(self.project, edit)
+        self._annotations.write_frozen_after(self.project, edits)
         return [self._write_status(edit) for edit in edits]
 
     def _write_status(self, edit: Edit) -> Status:
@@ -479,8 +481,8 @@ class Session:
     def _take_in(self, edits: Sequence[Edit], statuses: Sequence[Status]) -> None:
         """Follow edits that are in the project file already."""
         self._import_to_undo = self._import_to_redo = None
-        self._annotations.follow(edits)
         for edit, status in zip(edits, statuses, strict=True):
+            self._annotations.follow(edit)
             self._records[edit.micrograph_id] = replace(self._records[edit.micrograph_id], status=status)
         for edit in edits:
             self.labels_changed.emit(edit.micrograph_id)
