@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_hydrapicker.training.split import is_gain
+from napari_hydrapicker.training.annotated_micrograph import is_gain
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
-from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph, Marks
 from napari_hydrapicker.training.features import Window, windows
 from napari_hydrapicker.training.few_shot import gain_error
+from napari_hydrapicker.training.labelled_image import LabelledImage, Marks
 from napari_hydrapicker.training.single_head import SingleHeadParameters, train_single_head
 from napari_hydrapicker.training.sources import LabelledMicrograph, RealSource
 from napari_hydrapicker.training.validation import HeadScores, score_head, together
@@ -51,9 +51,7 @@ def suitable_seed(
         seed += BETWEEN_REDRAWS
 
 
-def data_set(
-    structure: Path, seed: int, whiten: float, test: int, first: int = 0
-) -> list[CorrectedMicrograph]:
+def data_set(structure: Path, seed: int, whiten: float, test: int, first: int = 0) -> list[LabelledImage]:
     """Simulate the micrographs of a target at the working scale, every particle marked.
 
     More micrographs for testing do not change the first ones; from another number `first` on they are others.
@@ -73,7 +71,7 @@ def data_set(
         one = simulate(species, SHAPE_WPX, pixel, taken, 1000 * seed + first + i)
         image = network_input(normalise(flatten(one.image.numpy())), None, whiten)
         made.append(
-            CorrectedMicrograph(f"{species.name}-{i}", image, Marks(one.yx, np.empty((0, 2)), one.ignore_yx))
+            LabelledImage(f"{species.name}-{i}", image, Marks(one.yx, np.empty((0, 2)), one.ignore_yx))
         )
     return made
 
@@ -99,9 +97,7 @@ def gain(new: Head, of_new: list[Window], old: Head, of_old: list[Window]) -> tu
     return together(now).ap - together(before).ap, gain_error(before, now)
 
 
-def from_scratch(
-    model: HydraPicker, training: list[CorrectedMicrograph], steps: int, crop_wpx: int
-) -> HydraPicker:
+def from_scratch(model: HydraPicker, training: list[LabelledImage], steps: int, crop_wpx: int) -> HydraPicker:
     """Train a new network of the same kind on the same micrographs, with equal shares of flips and turns."""
     torch.manual_seed(0)
     labelled = [

@@ -12,7 +12,7 @@ from napari_hydrapicker.hydra.head_record import HeadRecord
 from napari_hydrapicker.picking.library import user_library
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.project.project import Project
-from napari_hydrapicker.project.records import CorrectedRef
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.worker.messages import Trained, TrainRequest
 
 DRAG_PX = np.array([9.0, -6.0])  # rows and columns: not to be mistaken for one another
@@ -113,12 +113,12 @@ class PartialWindow:
         print(f"  threshold {record.threshold:.3f}, calibration {record.calibration}", flush=True)
         return record
 
-    def _check_sent(self, one: CorrectedRef) -> None:
-        number = one.micrograph.id
-        name = self.session.record(number).name
+    def _check_sent(self, one: AnnotatedMicrograph) -> None:
+        name = one.micrograph.name
+        number = next(record.id for record in self.session.records if record.name == name)
         if one.complete:
             shown = self.session.picks(number).yx
-            same = np.array_equal(np.sort(np.array(one.yx), axis=0), np.sort(shown, axis=0))
+            same = np.array_equal(np.sort(one.yx, axis=0), np.sort(shown, axis=0))
             check(f"{name}, sent: complete, all {len(shown)} picks shown are particles", same)
         else:
             self._check_alike(f"{name}, sent", number, one.yx, one.negative_yx)

@@ -20,8 +20,9 @@ from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.picking.library import HOME_VARIABLE, HeadLibrary, user_library
 from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.training.few_shot import FewShotParameters
-from napari_hydrapicker.training.finetune import Example, finetune
+from napari_hydrapicker.training.finetune import finetune
 
 SMALL = Architecture(channels=4, groups=4, dropout=0.0)
 DIAMETER_ANGSTROM = 84.0
@@ -89,7 +90,7 @@ def train(network: Path, name: str, micrograph: Micrograph, seed: int) -> None:
     """Train a head, as the program does, and keep it."""
     model, metadata = load(network, [])
     yx = np.random.default_rng(seed).uniform(20, 220, (12, 2))
-    examples = [Example(micrograph, yx, np.empty((0, 2)))]
+    examples = [AnnotatedMicrograph(micrograph, yx, np.empty((0, 2)))]
     quick = FewShotParameters(steps=2, batch_size=1, crop_wpx=64, memory_bytes=0, seed=seed)
     result, record = finetune(model, metadata, examples, DIAMETER_ANGSTROM, name, quick)
     user_library().add(result.head, record)

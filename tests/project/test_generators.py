@@ -14,7 +14,6 @@ from napari_hydrapicker.project.generators import (
     background_micrographs,
     generator_file,
     generator_names,
-    work_folder,
 )
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.records import Status
@@ -48,7 +47,6 @@ def test_both_libraries_are_listed_and_the_projects_comes_first(session: Session
     assert generator_file(session) == own
     session.update(generator="other")
     assert generator_file(session) == other
-    assert work_folder(session, "mine").parent == own.parent
     assert session.project.setting("pick", {})["generator"] == "other"
 
 

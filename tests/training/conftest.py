@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
-from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph, Marks
+from napari_hydrapicker.training.labelled_image import LabelledImage, Marks
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -29,9 +29,9 @@ def model() -> HydraPicker:
 
 
 @pytest.fixture(scope="module")
-def micrograph() -> CorrectedMicrograph:
+def micrograph() -> LabelledImage:
     """Return noise of a side ratio of its own, with marks up to its edges."""
     rng = np.random.default_rng(1)
     image = rng.normal(size=(90, 200)).astype(np.float32)
     yx = rng.uniform(0, 1, (40, 2)) * (90, 200) - 0.5
-    return CorrectedMicrograph("m", image, Marks(yx, yx[:5] + 3, np.empty((0, 2)), True))
+    return LabelledImage("m", image, Marks(yx, yx[:5] + 3, np.empty((0, 2)), True))

@@ -7,15 +7,15 @@ import pytest
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.network import HydraPicker
-from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph, Marks
 from napari_hydrapicker.training.features import batch, cached_windows, window_bytes, windows
+from napari_hydrapicker.training.labelled_image import LabelledImage, Marks
 
 NONE = np.empty((0, 2))
 
 
 @pytest.mark.parametrize(("granted", "turns"), [(0, 1), (3, 2), (7, 6), (100, 8)])
 def test_memory_decides_on_the_orientations(
-    model: HydraPicker, micrograph: CorrectedMicrograph, granted: int, turns: int
+    model: HydraPicker, micrograph: LabelledImage, granted: int, turns: int
 ) -> None:
     told: list[tuple[int, int]] = []
     once = window_bytes(model, micrograph)
@@ -27,7 +27,7 @@ def test_memory_decides_on_the_orientations(
     assert turns < 8 or {window.shape for window in made} == {(96, 208), (208, 96)}
 
 
-def test_cancelling_keeps_what_is_there(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
+def test_cancelling_keeps_what_is_there(model: HydraPicker, micrograph: LabelledImage) -> None:
     asked = iter([False, True])
     assert len(cached_windows(model, [micrograph], 10**9, cancelled=lambda: next(asked))) == 1
 
@@ -42,7 +42,7 @@ def test_a_batch_has_features_and_marks_of_the_same_place(model: HydraPicker) ->
     yx = np.array([[30.0, 100.0], [70.0, 40.0]])
     for y, x in yx.astype(int):
         image[y - 4 : y + 5, x - 4 : x + 5] = 8
-    made = list(windows(model, CorrectedMicrograph("m", image, Marks(yx, NONE, NONE, True))))
+    made = list(windows(model, LabelledImage("m", image, Marks(yx, NONE, NONE, True))))
     flat = made[0].features[:, 5, 5].float()
     features, marks = batch(made, np.random.default_rng(0), 12, 64)
     assert features.shape == (12, 8, 64, 64)
@@ -56,8 +56,6 @@ def test_a_batch_has_features_and_marks_of_the_same_place(model: HydraPicker) ->
     assert seen > 3
 
 
-def test_crops_are_no_larger_than_the_smallest_window(
-    model: HydraPicker, micrograph: CorrectedMicrograph
-) -> None:
+def test_crops_are_no_larger_than_the_smallest_window(model: HydraPicker, micrograph: LabelledImage) -> None:
     features, _ = batch(list(windows(model, micrograph)), np.random.default_rng(0), 2, 192)
     assert features.shape == (2, 8, 96, 96)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from napari_hydrapicker.errors import OutOfMemoryError
 from napari_hydrapicker.hydra.network import HydraPicker
 from napari_hydrapicker.imaging.normalise import pad_with_noise
-from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph, Marks
 from napari_hydrapicker.training.features import Window, precision, windows
+from napari_hydrapicker.training.labelled_image import LabelledImage, Marks
 
 NONE = np.empty((0, 2))
 
 
-def test_windows_are_parts_of_the_whole(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
+def test_windows_are_parts_of_the_whole(model: HydraPicker, micrograph: LabelledImage) -> None:
     (whole,) = windows(model, micrograph)
     assert whole.shape == (96, 208)  # padded to whole cells
     parts = list(windows(model, micrograph, side=80))
@@ -31,7 +31,7 @@ def test_windows_are_parts_of_the_whole(model: HydraPicker, micrograph: Correcte
     assert error < 0.15 < shifted
 
 
-def test_features_are_the_networks_own(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
+def test_features_are_the_networks_own(model: HydraPicker, micrograph: LabelledImage) -> None:
     (whole,) = windows(model, micrograph)
     image = torch.from_numpy(pad_with_noise(micrograph.image)[0])[None, None]
     with torch.inference_mode(), precision(torch.device("cpu")):
@@ -40,7 +40,7 @@ def test_features_are_the_networks_own(model: HydraPicker, micrograph: Corrected
     assert whole.features.dtype == torch.bfloat16
 
 
-def test_every_mark_is_in_one_window(model: HydraPicker, micrograph: CorrectedMicrograph) -> None:
+def test_every_mark_is_in_one_window(model: HydraPicker, micrograph: LabelledImage) -> None:
     parts = list(windows(model, micrograph, side=80))
     corners = [(top, left) for top in (0, 48) for left in (0, 64, 128)]
     found = [part.marks.yx + corner for part, corner in zip(parts, corners, strict=True)]
@@ -83,7 +83,7 @@ def test_where_memory_is_short_the_windows_shrink(
         return features(image)
 
     yx = np.random.default_rng(2).uniform(0, 1, (40, 2)) * (90, 300) - 0.5
-    micrograph = CorrectedMicrograph("m", np.zeros((90, 300), np.float32), Marks(yx, NONE, NONE, True))
+    micrograph = LabelledImage("m", np.zeros((90, 300), np.float32), Marks(yx, NONE, NONE, True))
     monkeypatch.setattr(model, "features", short_of_memory)
     found = list(windows(model, micrograph, side=160))
     assert [one.shape for one in found] == [(96, 144), *[(48, 80)] * 4]
@@ -94,7 +94,7 @@ def test_where_memory_is_short_the_windows_shrink(
 
 
 def test_without_any_memory_it_says_what_to_do(
-    model: HydraPicker, micrograph: CorrectedMicrograph, monkeypatch: pytest.MonkeyPatch
+    model: HydraPicker, micrograph: LabelledImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(image: torch.Tensor) -> torch.Tensor:
         raise RuntimeError(message)

@@ -15,8 +15,8 @@ from napari_hydrapicker.hydra.layers import ThesisHead
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import load
 from napari_hydrapicker.picking.library import bundled_path
-from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph, Marks
 from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, split_by_area, train_head
+from napari_hydrapicker.training.labelled_image import LabelledImage, Marks
 
 NONE = np.empty((0, 2))
 QUICK = FewShotParameters(
@@ -26,7 +26,7 @@ QUICK = FewShotParameters(
 LONGER = replace(QUICK, steps=400, patience=100)
 
 
-def discs(seed: int, complete: bool = True) -> CorrectedMicrograph:
+def discs(seed: int, complete: bool = True) -> LabelledImage:
     """Bright discs, marked, and dark ones, which are not (deleted on a partial micrograph)."""
     rng = np.random.default_rng(seed)
     image = rng.normal(size=(112, 192)).astype(np.float32)
@@ -35,9 +35,7 @@ def discs(seed: int, complete: bool = True) -> CorrectedMicrograph:
     rows, cols = np.mgrid[:112, :192]
     for i, (y, x) in enumerate(yx):
         image[np.hypot(rows - y, cols - x) < 9] += -3 if i % 2 else 3
-    return CorrectedMicrograph(
-        str(seed), image, Marks(yx[::2], NONE if complete else yx[1::2], NONE, complete)
-    )
+    return LabelledImage(str(seed), image, Marks(yx[::2], NONE if complete else yx[1::2], NONE, complete))
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +86,11 @@ def test_without_held_out_micrographs_the_last_state_is_kept(small: HydraPicker)
     assert not result.held_out
 
 
-def crowd(shape: tuple[int, int], complete: bool = True, number: int = 40) -> CorrectedMicrograph:
+def crowd(shape: tuple[int, int], complete: bool = True, number: int = 40) -> LabelledImage:
     rng = np.random.default_rng(3)
     yx = rng.uniform(0, 1, (number, 2)) * (np.array(shape) - 1)
     image = rng.normal(size=shape).astype(np.float32)
-    return CorrectedMicrograph("crowd", image, Marks(yx, yx[:3] + 1, yx[:2] + 2, complete))
+    return LabelledImage("crowd", image, Marks(yx, yx[:3] + 1, yx[:2] + 2, complete))
 
 
 @pytest.mark.parametrize("shape", [(96, 330), (330, 96)])
@@ -198,6 +196,6 @@ def test_the_bias_loss_holds_the_head_to_the_generic_one(small: HydraPicker) -> 
 
 
 def test_no_marked_particle_is_refused(small: HydraPicker) -> None:
-    blank = CorrectedMicrograph("m", discs(1).image, Marks(NONE, NONE, NONE, True))
+    blank = LabelledImage("m", discs(1).image, Marks(NONE, NONE, NONE, True))
     with pytest.raises(ParameterError, match="no particle is marked"):
         train_head(small, [blank], parameters=QUICK)

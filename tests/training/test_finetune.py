@@ -16,8 +16,9 @@ from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import Metadata, body_hash
 from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import open_micrograph
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress
-from napari_hydrapicker.training.finetune import Example, _corrected, finetune, split
+from napari_hydrapicker.training.finetune import _corrected, finetune, split
 
 NONE = np.empty((0, 2))
 QUICK = FewShotParameters(steps=2, batch_size=1, crop_wpx=64, validate_every=1, memory_bytes=0)
@@ -30,7 +31,7 @@ def model() -> HydraPicker:
 
 
 @pytest.fixture
-def examples(tmp_path: Path) -> list[Example]:
+def examples(tmp_path: Path) -> list[AnnotatedMicrograph]:
     made = []
     for i in range(3):
         rng = np.random.default_rng(i)
@@ -39,22 +40,22 @@ def examples(tmp_path: Path) -> list[Example]:
             mrc.set_data(rng.normal(size=(160, 240)).astype(np.float32))
             mrc.voxel_size = 2.0
         yx = rng.uniform(20, 140, (4 + i, 2))
-        made.append(Example(open_micrograph(path), yx, yx[:1] + 15))
+        made.append(AnnotatedMicrograph(open_micrograph(path), yx, yx[:1] + 15))
     return made
 
 
-def test_one_alone_is_trained_on(examples: list[Example]) -> None:
+def test_one_alone_is_trained_on(examples: list[AnnotatedMicrograph]) -> None:
     assert split(examples[:1]) == (examples[:1], [])
 
 
-def test_the_middle_one_is_held_out(examples: list[Example]) -> None:
+def test_the_middle_one_is_held_out(examples: list[AnnotatedMicrograph]) -> None:
     training, held = split(examples[::-1])
     assert held == [examples[1]]
     assert training == [examples[2], examples[0]]
     assert split(examples[:2])[1] == [examples[0]]  # the richer one is for training
 
 
-def test_one_in_five_is_held_out_and_never_one_without_particles(examples: list[Example]) -> None:
+def test_one_in_five_is_held_out_and_never_one_without_particles(examples: list[AnnotatedMicrograph]) -> None:
     training, held = split(examples * 1 + [replace(examples[i % 3]) for i in range(8)])
     assert (len(training), len(held)) == (9, 2)
     bare = replace(examples[0], yx=NONE)
@@ -62,7 +63,7 @@ def test_one_in_five_is_held_out_and_never_one_without_particles(examples: list[
 
 
 def test_partial_ones_neither_calibrate_nor_judge_where_two_are_complete(
-    model: HydraPicker, examples: list[Example]
+    model: HydraPicker, examples: list[AnnotatedMicrograph]
 ) -> None:
     partial = [replace(one, complete=False) for one in examples]
     assert split([partial[0], examples[1], examples[2]])[1] == [examples[1]]
@@ -75,7 +76,9 @@ def test_partial_ones_neither_calibrate_nor_judge_where_two_are_complete(
     assert record.figures_after.keys() == {"validation_marks_ap", "validation_marks_f1"}
 
 
-def test_the_record_tells_how_the_head_came_to_be(model: HydraPicker, examples: list[Example]) -> None:
+def test_the_record_tells_how_the_head_came_to_be(
+    model: HydraPicker, examples: list[AnnotatedMicrograph]
+) -> None:
     metadata = Metadata(calibration={"generic": (2.0, 0.5)}, preprocessing={"whiten": 0.5})
     result, record = finetune(model, metadata, examples, 84.0, "mine", QUICK)
     assert record.name == "mine"
@@ -94,9 +97,12 @@ def test_the_record_tells_how_the_head_came_to_be(model: HydraPicker, examples: 
     assert HeadRecord.model_validate_json(record.model_dump_json()) == record
 
 
-def test_with_one_micrograph_the_calibration_stays(model: HydraPicker, examples: list[Example]) -> None:
+def test_with_one_micrograph_the_calibration_stays(
+    model: HydraPicker, examples: list[AnnotatedMicrograph]
+) -> None:
     metadata = Metadata(calibration={"generic": (2.0, 0.5)}, thresholds={"generic": 0.33})
-    one = [replace(examples[0], complete=False, pixel_size_angstrom=4.0)]
+    micrograph = examples[0].micrograph.with_pixel_size(4.0)
+    one = [replace(examples[0], micrograph=micrograph, complete=False)]
     result, record = finetune(model, metadata, one, 168.0, "mine", QUICK)
     assert not result.held_out
     assert record.calibration == (2.0, 0.5)
@@ -107,7 +113,7 @@ def test_with_one_micrograph_the_calibration_stays(model: HydraPicker, examples:
 
 
 @pytest.mark.parametrize("name", ["generic", "a b"])
-def test_names_that_cannot_be(model: HydraPicker, examples: list[Example], name: str) -> None:
+def test_names_that_cannot_be(model: HydraPicker, examples: list[AnnotatedMicrograph], name: str) -> None:
     with pytest.raises(ParameterError, match="name"):
         finetune(model, Metadata(), examples, 84.0, name, QUICK)
 
@@ -118,7 +124,7 @@ def test_nothing_to_train_on(model: HydraPicker) -> None:
 
 
 def test_a_micrograph_that_vanishes_later_does_not_cost_the_head(
-    model: HydraPicker, examples: list[Example]
+    model: HydraPicker, examples: list[AnnotatedMicrograph]
 ) -> None:
     def report(progress: FewShotProgress) -> None:
         if progress.stage == "training":
@@ -129,7 +135,7 @@ def test_a_micrograph_that_vanishes_later_does_not_cost_the_head(
     assert not examples[0].micrograph.path.exists()
 
 
-def test_what_the_user_painted_is_neither_positive_nor_negative(examples: list[Example]) -> None:
+def test_what_the_user_painted_is_neither_positive_nor_negative(examples: list[AnnotatedMicrograph]) -> None:
     """All that is marked on the right of a micrograph of 160 x 240, and the background there."""
     one = replace(
         examples[0], yx=np.array([[40.0, 60.0], [100.0, 200.0]]), negative_yx=np.array([[50.0, 190.0]])

@@ -12,9 +12,9 @@ from napari_hydrapicker.errors import OutOfMemoryError
 from napari_hydrapicker.hydra import layers as head_module
 from napari_hydrapicker.hydra.layers import Head, ThesisHead
 from napari_hydrapicker.training import head_trainer
-from napari_hydrapicker.training.annotated_micrograph import Marks
 from napari_hydrapicker.training.features import Window
 from napari_hydrapicker.training.head_trainer import FewShotParameters, HeadTrainer
+from napari_hydrapicker.training.labelled_image import Marks
 
 P = FewShotParameters(
     steps=20, batch_size=2, crop_wpx=64, learning_rate=1e-3, warmup_steps=0, ema_decay=0.5, lambda_bias=0.0

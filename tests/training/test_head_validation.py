@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_hydrapicker.hydra.layers import Head
-from napari_hydrapicker.training.annotated_micrograph import Marks
 from napari_hydrapicker.training.features import Window
+from napari_hydrapicker.training.labelled_image import Marks
 from napari_hydrapicker.training.validation import HeadScores, score_head, score_tiles
 
 NONE = np.empty((0, 2))

@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mrcfile
+import numpy as np
 import pytest
 import torch
 
 from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import Metadata
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
-from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
 from napari_hydrapicker.simulation.sample import Sample, sample_micrograph
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.worker.messages import PickRequest, TrainRequest
 
 
@@ -31,6 +33,12 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sample]:
     return path, sample
 
 
+def micrograph_at(path: Path, sample: Sample) -> Micrograph:
+    """The simulated micrograph in a file of this name, as a project knows it."""
+    rows, cols = sample.image.shape
+    return Micrograph(path, (rows, cols), sample.pixel_size_angstrom)
+
+
 @pytest.fixture
 def request_of(simulated: tuple[Path, Sample]) -> Callable[..., PickRequest]:
     """Makes requests to pick that micrograph, or other paths."""
@@ -40,9 +48,7 @@ def request_of(simulated: tuple[Path, Sample]) -> Callable[..., PickRequest]:
         chosen = [path] if paths is None else paths
         fields: dict[str, object] = {
             "job": job,
-            "micrographs": tuple(
-                MicrographRef(i, str(p), 0, sample.pixel_size_angstrom) for i, p in enumerate(chosen)
-            ),
+            "micrographs": {i: micrograph_at(p, sample) for i, p in enumerate(chosen)},
             "parameters": PickParameters(diameter_angstrom=sample.diameter_angstrom), "device": "cpu",
             "picker": HydraSpec(),
         }  # fmt: skip
@@ -59,13 +65,13 @@ def train_request(simulated: tuple[Path, Sample], tmp_path: Path) -> TrainReques
     small = HydraPicker(Architecture(channels=4, groups=4))
     network = tmp_path / "net.safetensors"
     weights.save(small, network, Metadata())
-    reference = MicrographRef(1, str(path), 0, sample.pixel_size_angstrom)
-    yx = tuple((y, x) for y, x in sample.picks.yx.tolist())
-    corrected = CorrectedRef(reference, yx, ((20.0, 30.0),), True)
+    corrected = AnnotatedMicrograph(
+        micrograph_at(path, sample), sample.picks.yx, np.array([[20.0, 30.0]]), complete=True
+    )
     folders = (str(tmp_path / "a"), str(tmp_path / "b"))
     return TrainRequest(
         1, "mine", (corrected,), sample.diameter_angstrom, str(network), "cpu", folders, False,
-        str(tmp_path / "note"),
+        tmp_path / "job",
     )  # fmt: skip
 
 

@@ -13,14 +13,14 @@ import pytest
 from napari_hydrapicker.cgan import weights
 from napari_hydrapicker.cgan.background import Patch
 from napari_hydrapicker.errors import MicrographError, ParameterError, WeightsError
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.library import GeneratorLibrary, bundled_generator
-from napari_hydrapicker.project.records import MicrographRef
 from napari_hydrapicker.simulation.sample import Sample
 from napari_hydrapicker.training import cgan_publish
 from napari_hydrapicker.training.cgan import CGanParameters
 from napari_hydrapicker.training.cgan_data import PairMaker
 from napari_hydrapicker.worker import cgan_training as making
-from napari_hydrapicker.worker import status_file as unfinished
+from napari_hydrapicker.worker.job_directory import CHECKPOINT, JobDirectory
 from napari_hydrapicker.worker.messages import Made, MakeRequest, Training
 from napari_hydrapicker.worker.training import trained
 
@@ -40,25 +40,24 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 def request_for(simulated: tuple[Path, Sample], tmp_path: Path) -> Make:
     """Makes requests for two steps' training on that micrograph, which is not square."""
     path, sample = simulated
-    reference = MicrographRef(1, str(path), 0, sample.pixel_size_angstrom)
+    micrograph = Micrograph(path, (480, 640), sample.pixel_size_angstrom)
     request = MakeRequest(
-        1, "mine", (reference,), sample.diameter_angstrom, 30, 2, "cpu",
-        (str(tmp_path / "a"), str(tmp_path / "b")), str(tmp_path / "a" / "mine.unfinished"),
-        str(tmp_path / "note"),
+        1, "mine", (micrograph,), sample.diameter_angstrom, 30, 2, "cpu",
+        (str(tmp_path / "a"), str(tmp_path / "b")), tmp_path / "job",
     )  # fmt: skip
     return partial(replace, request)
 
 
 def test_a_generator_is_made_told_of_and_kept(request_for: Make, tmp_path: Path) -> None:
     request, said = request_for(), list[Training]()
-    unfinished.begin(request)
+    JobDirectory(request.folder).begin(request)
     save = trained(request, said.append)
     stages = [(p.stage, p.done, p.total) for p in said]
     assert stages == [
         ("backgrounds", 0, 1), ("training", 1, 2), ("training", 2, 2), ("testing", 0, 1),
     ]  # fmt: skip
     assert said[2].loss is not None
-    assert unfinished.begun(Path(request.work)) == request, "a crash before it is saved loses nothing"
+    assert JobDirectory(request.folder).resumable() == request, "a crash before it is saved loses nothing"
     made = save()
     assert isinstance(made, Made)
     assert (made.job, made.name, made.backgrounds, made.steps) == (1, "mine", 1, 2)
@@ -69,7 +68,7 @@ def test_a_generator_is_made_told_of_and_kept(request_for: Make, tmp_path: Path)
     synthesis = meta.training["synthesis"]
     assert isinstance(synthesis, dict)
     assert synthesis["coverage"] != [0.05, 0.7], "the number has a say"
-    assert not Path(request.work).exists()
+    assert not JobDirectory(request.folder).work.exists()
 
 
 def test_it_goes_on_where_it_was(request_for: Make) -> None:
@@ -101,7 +100,7 @@ def test_a_micrograph_that_is_gone_is_passed_over_unless_all_are(
     request_for: Make,
 ) -> None:
     request = request_for()
-    gone = MicrographRef(2, "gone.mrc", 0, 1.5)
+    gone = Micrograph(Path("gone.mrc"), (480, 640), 1.5)
     both = replace(request, micrographs=(gone, *request.micrographs))
     assert making.make(both, lambda _: None).backgrounds == 1
     with pytest.raises(MicrographError, match=r"gone\.mrc"):
@@ -117,8 +116,9 @@ def test_what_does_not_fit_is_refused(request_for: Make) -> None:
 
 def test_a_damaged_checkpoint_is_told(request_for: Make) -> None:
     request = request_for()
-    unfinished.begin(request)
-    (Path(request.work) / unfinished.CHECKPOINT).write_bytes(b"12345678" * 9)
+    work = JobDirectory(request.folder).work
+    work.mkdir(parents=True)
+    (work / CHECKPOINT).write_bytes(b"12345678" * 9)
     with pytest.raises(WeightsError, match="cannot go on"):
         making.make(request, lambda _: None)
 

@@ -230,11 +230,12 @@ def test_it_does_not_outlive_the_window(simulated: tuple[Path, Sample]) -> None:
     window = f"""
 import time
 from napari_hydrapicker.worker.client import Child
-from napari_hydrapicker.project.records import MicrographRef
+from pathlib import Path
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 from napari_hydrapicker.worker.messages import (Picked, PickRequest)
 child = Child()
-many = tuple(MicrographRef(i, {str(simulated[0])!r}, 0, 2.0) for i in range(500))
+many = dict.fromkeys(range(500), Micrograph(Path({str(simulated[0])!r}), (480, 640), 2.0))
 child.send(PickRequest(1, many, PickParameters(diameter_angstrom=150), HydraSpec(), "cpu"))
 while not any(isinstance(m, Picked) for m in child.poll()):
     time.sleep(0.01)

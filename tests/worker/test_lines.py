@@ -2,18 +2,21 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_hydrapicker.io.edited_mask import EditedMask
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec, PickParameters
-from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.worker.messages import (
     Broken,
     Cancel,
     Failed,
     Finished,
+    JobStatus,
     Made,
     MakeRequest,
     Message,
@@ -22,7 +25,6 @@ from napari_hydrapicker.worker.messages import (
     Ready,
     Trained,
     Training,
-    TrainingNote,
     TrainRequest,
     from_line,
     to_line,
@@ -51,39 +53,44 @@ networks = st.one_of(
     st.builds(CGanSpec, weights=st.none() | path, split=st.booleans()),
 )  # fmt: skip
 consensus = st.builds(
-    ConsensusSpec, members=st.lists(networks).map(tuple), imported=st.none() | path, votes=st.integers(1, 3)
+    ConsensusSpec,
+    members=st.lists(networks, unique_by=lambda one: one.kind).map(tuple),
+    imported=st.none() | path,
+    votes=st.integers(1, 3),
 )
 masks = st.builds(EditedMask, st.tuples(number, number), number, text)
-micrographs = st.builds(MicrographRef, number, text, number, length, text, st.none() | masks)
-points = st.lists(st.tuples(length, length)).map(tuple)
+micrographs = st.builds(
+    Micrograph, path, st.tuples(number, number), st.none() | length, number, number, text, st.none() | masks
+)
+points = st.lists(st.tuples(length, length)).map(lambda yx: np.array(yx, float).reshape(-1, 2))
 training = st.builds(Training, number, text, number, number, length, st.none() | length, st.none() | length)
 trained = st.builds(Trained, number, text, length, length, st.booleans(), number, length)
 made = st.builds(Made, number, text, st.none() | length, st.none() | length, number, number, length)
 messages = st.one_of(
     st.builds(
-        PickRequest, number, st.lists(micrographs).map(tuple), parameters, networks | consensus, text,
+        PickRequest, number, st.dictionaries(number, micrographs), parameters, networks | consensus, text,
         st.booleans(),
     ),
     st.builds(
         MakeRequest, number, text,
         st.lists(micrographs).map(tuple),
-        length, st.none() | number, number, text, st.lists(text).map(tuple), text, text,
+        length, st.none() | number, number, text, st.lists(text).map(tuple), path,
     ),
     st.builds(
         TrainRequest, number, text,
         st.lists(
             st.builds(
-                CorrectedRef, micrographs, points, points,
+                AnnotatedMicrograph, micrographs, points, points,
                 st.booleans(),
             )
         ).map(tuple),
-        length, st.none() | text, text, st.lists(text).map(tuple), st.booleans(), text,
+        length, st.none() | text, text, st.lists(text).map(tuple), st.booleans(), path,
     ),
     training,
     trained,
     made,
     st.builds(
-        TrainingNote, text, st.none() | training, st.none() | trained, st.none() | text, st.none() | made
+        JobStatus, st.none() | training, st.none() | trained | made, st.none() | text
     ),
     st.builds(Cancel, number),
     st.builds(Ready, text, length, text),
@@ -147,11 +154,11 @@ def test_noise_is_refused(line: bytes) -> None:
 
 def test_a_request_that_a_version_without_masks_wrote_is_read() -> None:
     request = MakeRequest(
-        1, "mine", (MicrographRef(7, "a.mrc", 0, 1.5),), 180.0, 30, 2, "cpu", ("lib",), "work", "note"
+        1, "mine", (Micrograph(Path("a.mrc"), (30, 50), 1.5),), 180.0, 30, 2, "cpu", ("lib",), Path("job")
     )
     line = to_line(request)
     before = line.replace(b', "mask": null', b"")
     assert before != line
     assert from_line(before) == request
     with pytest.raises(ValueError, match="not a message"):
-        from_line(line.replace(b', "frame": 0', b""))
+        from_line(line.replace(b', "pixel_size_angstrom": 1.5', b""))

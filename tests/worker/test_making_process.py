@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.library import GeneratorLibrary
-from napari_hydrapicker.project.records import MicrographRef
 from napari_hydrapicker.simulation.sample import Sample
-from napari_hydrapicker.worker import status_file as unfinished
 from napari_hydrapicker.worker.client import Child
+from napari_hydrapicker.worker.job_directory import DetachedJob, JobDirectory
 from napari_hydrapicker.worker.messages import Broken, Finished, Made, MakeRequest, Message, Training
-from napari_hydrapicker.worker.status_file import LeftTraining, NoteFile
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
@@ -67,10 +66,10 @@ def make_request(simulated: tuple[Path, Sample], tmp_path: Path) -> MakeRequest:
     path, sample = simulated
     library = tmp_path / "library"
     request = MakeRequest(
-        1, "mine", (MicrographRef(1, str(path), 0, sample.pixel_size_angstrom),), sample.diameter_angstrom,
-        30, 4, "cpu", (str(library),), str(library / "mine.unfinished"), str(tmp_path / "note"),
+        1, "mine", (Micrograph(path, (480, 640), sample.pixel_size_angstrom),), sample.diameter_angstrom,
+        30, 4, "cpu", (str(library),), tmp_path / "job",
     )  # fmt: skip
-    unfinished.begin(request)
+    JobDirectory(request.folder).begin(request)
     return request
 
 
@@ -95,7 +94,7 @@ def is_last(message: Message) -> bool:
 
 def goes_on(child: Child, gate: Path, request: MakeRequest) -> None:
     """A new job does the steps that are missing, and keeps the picker."""
-    assert unfinished.begun(Path(request.work)) == request
+    assert JobDirectory(request.folder).resumable() == request
     assert GeneratorLibrary(Path(request.libraries[0])).names() == []
     gate.touch()
     child.send(replace(request, job=2))
@@ -105,7 +104,7 @@ def goes_on(child: Child, gate: Path, request: MakeRequest) -> None:
     assert isinstance(made, Made)
     assert finished == Finished(2, cancelled=False)
     assert GeneratorLibrary(Path(request.libraries[0])).names() == ["mine"]
-    assert not Path(request.work).exists()
+    assert JobDirectory(request.folder).resumable() is None
 
 
 def test_one_that_is_cancelled_ends_within_a_second_and_goes_on(
@@ -139,10 +138,10 @@ def test_one_that_is_left_is_made_and_found(child: Child, gate: Path, make_reque
     child.send(make_request)
     until(child.poll, at_the_gate)
     child.leave()
-    note = NoteFile(Path(make_request.note))
-    assert note.is_held()
+    directory = JobDirectory(make_request.folder)
+    assert directory.is_held()
     gate.touch()
-    *_, made, finished = until(LeftTraining(note, 9).poll, is_last)
+    *_, made, finished = until(DetachedJob(directory, 9).poll, is_last)
     assert isinstance(made, Made)
     assert (made.job, made.name, finished) == (9, "mine", Finished(9, cancelled=False))
     assert GeneratorLibrary(Path(make_request.libraries[0])).names() == ["mine"]

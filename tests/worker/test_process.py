@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -135,7 +136,7 @@ def test_a_program_that_is_not_there_is_told(request_of: Make) -> None:
 
 def test_a_long_request_does_not_wait_for_the_process_to_read(run: Run, request_of: Make) -> None:
     child = run("import time; time.sleep(60)")
-    request = request_of(1, [None] * 20_000)
+    request = request_of(1, [Path("gone.mrc")] * 20_000)
     start = time.monotonic()
     child.send(request)
     assert time.monotonic() - start < 1

@@ -19,21 +19,21 @@ from napari_hydrapicker.hydra import weights
 from napari_hydrapicker.hydra.head_record import HeadRecord
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.edited_mask import EditedMask
-from napari_hydrapicker.io.micrograph import open_micrograph
+from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.picking.cgan import CGanPicker
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.picking.library import GeneratorLibrary, HeadLibrary, bundled_generator, bundled_path
 from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec, PickParameters
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.project.records import MicrographRef
 from napari_hydrapicker.simulation.sample import Sample
 from napari_hydrapicker.training import finetune as finetune_module
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.training.cgan_publish import FILE
 from napari_hydrapicker.training.few_shot import FewShotParameters
 from napari_hydrapicker.worker import cgan_training as making
 from napari_hydrapicker.worker import server as worker_module
-from napari_hydrapicker.worker import status_file as unfinished
 from napari_hydrapicker.worker import training as training_module
+from napari_hydrapicker.worker.job_directory import CHECKPOINT, JobDirectory
 from napari_hydrapicker.worker.messages import (
     Broken,
     Estimated,
@@ -54,7 +54,6 @@ from napari_hydrapicker.worker.messages import (
 )
 from napari_hydrapicker.worker.picking import pick_one
 from napari_hydrapicker.worker.server import Cancelled, Worker
-from napari_hydrapicker.worker.status_file import NoteFile
 
 Make = Callable[..., PickRequest]
 
@@ -115,7 +114,7 @@ def test_the_other_picker_picks(request_of: Make, simulated: tuple[Path, Sample]
 
 
 def test_a_frame_that_is_not_there_fails(request_of: Make, simulated: tuple[Path, Sample]) -> None:
-    request = request_of(1, micrographs=(MicrographRef(3, str(simulated[0]), 1, 2.0),))
+    request = request_of(1, micrographs={3: Micrograph(simulated[0], (480, 640), 2.0, frame=1, n_frames=2)})
     failed = _answers(request)[1]
     assert isinstance(failed, Failed)
     assert "no frame 2" in failed.error
@@ -132,7 +131,7 @@ def test_an_unforeseen_fault_stops_one_micrograph_only(
     request_of: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     request = request_of(1)
-    answer = pick_one(_Faulty(), request.micrographs[0], request)  # type: ignore[arg-type]
+    answer = pick_one(_Faulty(), 0, request)  # type: ignore[arg-type]
     assert isinstance(answer, Failed)
     assert answer.error.endswith("m1.mrc: ZeroDivisionError: deep inside")
     assert "Traceback" in caplog.text
@@ -148,7 +147,7 @@ class _Large:
 
 def test_memory_that_runs_out_on_one_micrograph_is_told_in_words(request_of: Make) -> None:
     request = request_of(1)
-    answer = pick_one(_Large(), request.micrographs[0], request)  # type: ignore[arg-type]
+    answer = pick_one(_Large(), 0, request)  # type: ignore[arg-type]
     assert isinstance(answer, Failed)
     assert "m1.mrc: memory ran out: close other programs" in answer.error
 
@@ -208,9 +207,9 @@ def test_a_head_is_trained_and_saved_in_every_library(train_request: TrainReques
     assert finished == Finished(1, cancelled=False)
     for folder in train_request.libraries:
         assert HeadLibrary(Path(folder)).names() == ["mine"]
-    note = NoteFile(Path(train_request.note)).read()
-    assert note is not None
-    assert note.trained == trained
+    status = JobDirectory(train_request.folder).read()
+    assert status is not None
+    assert status.outcome == trained
     refused = _Open()
     *_, broken = _told(Worker(io.BytesIO(), refused), train_request, refused)
     assert isinstance(broken, Broken)
@@ -224,7 +223,7 @@ def test_a_cancelled_training_saves_nothing(train_request: TrainRequest) -> None
     worker._cancelled.add(1)
     assert _told(worker, train_request, answers) == [Finished(1, cancelled=True)]
     assert not Path(train_request.libraries[0]).exists()
-    assert not Path(train_request.note).exists()
+    assert not train_request.folder.exists()
 
 
 def test_what_cannot_be_trained_is_said(train_request: TrainRequest) -> None:
@@ -232,9 +231,9 @@ def test_what_cannot_be_trained_is_said(train_request: TrainRequest) -> None:
     (broken,) = _told(Worker(io.BytesIO(), answers), replace(train_request, micrographs=()), answers)
     assert isinstance(broken, Broken)
     assert "no corrected micrographs" in broken.text
-    note = NoteFile(Path(train_request.note)).read()
-    assert note is not None
-    assert note.problem == broken.text
+    status = JobDirectory(train_request.folder).read()
+    assert status is not None
+    assert status.problem == broken.text
 
 
 def test_an_unforeseen_fault_is_said_and_noted(
@@ -248,9 +247,9 @@ def test_an_unforeseen_fault_is_said_and_noted(
     (broken,) = _told(Worker(io.BytesIO(), answers), train_request, answers)
     assert broken == Broken("ZeroDivisionError: deep inside")
     assert "Traceback" in caplog.text
-    note = NoteFile(Path(train_request.note)).read()
-    assert note is not None
-    assert note.problem == broken.text
+    status = JobDirectory(train_request.folder).read()
+    assert status is not None
+    assert status.problem == broken.text
 
 
 @pytest.fixture
@@ -261,17 +260,18 @@ def make_request(
     meta = generator_file.read_metadata(bundled_generator() or Path())
 
     def trained(maker: object, folder: Path, *args: object, **kwargs: object) -> object:
+        folder.mkdir()
         shutil.copy(str(bundled_generator()), folder / FILE)
         return meta
 
     monkeypatch.setattr(making, "make_picker", trained)
     path, sample = simulated
-    reference = MicrographRef(1, str(path), 0, sample.pixel_size_angstrom)
+    micrograph = Micrograph(path, (480, 640), sample.pixel_size_angstrom)
     request = MakeRequest(
-        1, "mine", (reference,), sample.diameter_angstrom, None, 400, "cpu", (str(tmp_path / "a"),),
-        str(tmp_path / "work"), str(tmp_path / "note"),
+        1, "mine", (micrograph,), sample.diameter_angstrom, None, 400, "cpu", (str(tmp_path / "a"),),
+        tmp_path / "job",
     )  # fmt: skip
-    unfinished.begin(request)
+    JobDirectory(request.folder).begin(request)
     return request
 
 
@@ -282,19 +282,21 @@ def test_a_picker_is_made_noted_and_kept(make_request: MakeRequest) -> None:
     assert isinstance(made, Made)
     assert finished == Finished(1, cancelled=False)
     assert GeneratorLibrary(Path(make_request.libraries[0])).names() == ["mine"]
-    note = NoteFile(Path(make_request.note)).read()
-    assert note is not None
-    assert note.made == made
+    status = JobDirectory(make_request.folder).read()
+    assert status is not None
+    assert status.outcome == made
 
 
 def test_a_picker_whose_making_is_cancelled_can_be_gone_on_with(make_request: MakeRequest) -> None:
-    (Path(make_request.work) / unfinished.CHECKPOINT).touch()
+    directory = JobDirectory(make_request.folder)
+    directory.work.mkdir()
+    (directory.work / CHECKPOINT).touch()
     answers = _Open()
     worker = Worker(io.BytesIO(), answers)
     worker._cancelled.add(1)
     assert _told(worker, make_request, answers) == [Finished(1, cancelled=True)]
-    assert unfinished.begun(Path(make_request.work)) == make_request
-    assert not Path(make_request.note).exists()
+    assert directory.resumable() == make_request
+    assert directory.read() is None
 
 
 def test_a_consensus_is_picked(request_of: Make, tmp_path: Path) -> None:
@@ -311,15 +313,15 @@ def test_a_consensus_is_picked(request_of: Make, tmp_path: Path) -> None:
 def test_a_second_training_of_a_project_is_refused(
     train_request: TrainRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_hydrapicker.worker.status_file._HANDOVER_SECONDS", 0.1)
-    first = NoteFile(Path(train_request.note))
+    monkeypatch.setattr("napari_hydrapicker.worker.job_directory._HANDOVER_SECONDS", 0.1)
+    first = JobDirectory(train_request.folder)
     first.hold()
     answers = _Open()
     (broken,) = _told(Worker(io.BytesIO(), answers), train_request, answers)
     first.release()
     assert isinstance(broken, Broken)
     assert "another training" in broken.text
-    assert first.read() is None, "and the first one's note is left alone"
+    assert first.read() is None, "and the first one's status is left alone"
 
 
 def test_a_head_from_a_project_is_picked_with(request_of: Make, tmp_path: Path) -> None:
@@ -403,7 +405,7 @@ def test_what_the_user_painted_goes_along_into_a_training(
     seen: list[object] = []
 
     def caught(
-        _model: object, _meta: object, examples: list[finetune_module.Example], *_: object, **__: object
+        _model: object, _meta: object, examples: tuple[AnnotatedMicrograph, ...], *_: object, **__: object
     ) -> None:
         seen.extend(example.micrograph.mask for example in examples)
         raise ParameterError("that is enough")

@@ -17,6 +17,7 @@ import pytest
 
 from napari_hydrapicker.picking.library import HeadLibrary
 from napari_hydrapicker.worker.client import Child
+from napari_hydrapicker.worker.job_directory import DetachedJob, JobDirectory
 from napari_hydrapicker.worker.messages import (
     Broken,
     Finished,
@@ -26,7 +27,6 @@ from napari_hydrapicker.worker.messages import (
     TrainRequest,
     to_line,
 )
-from napari_hydrapicker.worker.status_file import LeftTraining, NoteFile
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
@@ -116,9 +116,9 @@ def test_a_training_that_is_left_is_finished_and_found(
     pid = pid_of(child)
     child.leave()
     assert not child.running
-    note = NoteFile(Path(train_request.note))
-    assert note.is_held()
-    left = LeftTraining(note, 9)
+    directory = JobDirectory(train_request.folder)
+    assert directory.is_held()
+    left = DetachedJob(directory, 9)
     os.kill(pid, signal.SIGHUP)  # the terminal is closed as well
     gate.touch()
     heard = until(left.poll, Finished)
@@ -128,7 +128,7 @@ def test_a_training_that_is_left_is_finished_and_found(
     assert heard[-1] == Finished(9, cancelled=False)
     assert names(train_request) == [["mine"], ["mine"]]
     assert ends(pid)
-    assert not note.is_held()
+    assert not directory.is_held()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the process in /proc")
@@ -156,8 +156,8 @@ time.sleep(600)
     process.wait()
     process.stdout.close()
     gate.touch()
-    note = NoteFile(Path(train_request.note))
-    heard = until(LeftTraining(note, 1).poll, Finished)
+    directory = JobDirectory(train_request.folder)
+    heard = until(DetachedJob(directory, 1).poll, Finished)
     assert isinstance(heard[-2], Trained)
     assert names(train_request) == [["mine"], ["mine"]]
     assert ends(pid), "a process that nobody knows of must not stay"
@@ -168,7 +168,7 @@ def test_a_training_that_is_left_can_be_cancelled(child: Child, train_request: T
     until(child.poll, Training)
     pid = pid_of(child)
     child.leave()
-    left = LeftTraining(NoteFile(Path(train_request.note)), 9)
+    left = DetachedJob(JobDirectory(train_request.folder), 9)
     start = time.monotonic()
     left.cancel()
     assert until(left.poll, Finished)[-1] == Finished(9, cancelled=True)
@@ -186,11 +186,11 @@ def test_one_that_is_killed_when_left_is_told_of_and_another_can_be_trained(
     child.leave()
     os.kill(pid, signal.SIGKILL)
     assert ends(pid)
-    note = NoteFile(Path(train_request.note))
-    broken = until(LeftTraining(note, 9).poll, Broken)[-1]
+    directory = JobDirectory(train_request.folder)
+    broken = until(DetachedJob(directory, 9).poll, Broken)[-1]
     assert isinstance(broken, Broken)
     assert "was killed" in broken.text
-    note.remove()
+    directory.forget()
     assert names(train_request) == [[], []]
     gate.touch()
     child.send(replace(train_request, job=2, name="other"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +15,8 @@ from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
+    from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
     from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, FewShotResult
-    from napari_hydrapicker.training.finetune import Example
-
 
 _HARDLY_ANY = 0.1  # average precision
 
@@ -64,7 +64,7 @@ def finetune(
     """
     _check(diameter, pixel_size, threshold, seed)
     from napari_hydrapicker.cli.finetune_examples import read_examples
-    from napari_hydrapicker.cli.inputs import doubt_scale
+    from napari_hydrapicker.cli.inputs import doubt_scale, with_pixel_size
     from napari_hydrapicker.hydra.head_record import check_head_name
     from napari_hydrapicker.picking.library import HeadLibrary, check_not_own, user_library
 
@@ -79,7 +79,12 @@ def finetune(
         raise ParameterError(
             f"there is a head called {name!r} already; choose another --name, or --overwrite"
         )
-    doubt_scale([one.micrograph for one in examples], diameter, pixel_size)
+    stated = [one.micrograph for one in examples]
+    doubt_scale(stated, diameter, pixel_size)
+    examples = [
+        replace(one, micrograph=known)
+        for one, known in zip(examples, with_pixel_size(stated, pixel_size), strict=True)
+    ]
 
     # Not before the arguments are known to make sense: torch takes a second or two to load.
     from napari_hydrapicker.hydra.device import choose_device
@@ -155,8 +160,8 @@ class _Display:
         self._progress.update(self._task, description=text, completed=p.done, total=p.total)
 
 
-def _report(result: FewShotResult, examples: Sequence[Example], path: Path) -> None:
-    from napari_hydrapicker.training.split import MARKS_DO_NOT_TELL
+def _report(result: FewShotResult, examples: Sequence[AnnotatedMicrograph], path: Path) -> None:
+    from napari_hydrapicker.training.annotated_micrograph import MARKS_DO_NOT_TELL
 
     before, after = result.before.ap, result.after.ap
     on = "held-out micrographs" if result.held_out else "the micrographs it was trained on"

@@ -13,8 +13,8 @@ from napari_hydrapicker.io.coordinates.folder import read_matched
 from napari_hydrapicker.io.coordinates.frame_check import Reading
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.training.data_sets import check_inside
-from napari_hydrapicker.training.finetune import Example
 
 _LISTED = 3
 
@@ -28,7 +28,7 @@ def read_examples(
     pixel_size_angstrom: float | None,
     reading: Reading | None = None,
     show: bool = False,
-) -> list[Example]:
+) -> list[AnnotatedMicrograph]:
     """Join micrographs with their picks, by name; those without picks are skipped and listed.
 
     Parameters
@@ -78,12 +78,11 @@ def read_examples(
         )
     nothing = np.empty((0, 2))
     return [
-        Example(
+        AnnotatedMicrograph(
             one,
             own.above(threshold).yx if threshold else own.yx,
             nothing if no_particles is None else no_particles.yx,
             complete,
-            pixel_size_angstrom,
         )
         for one, own, no_particles in zip(kept, particles, negative, strict=True)
     ]

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -74,6 +74,9 @@ class Micrograph:
     image : ndarray or None
         The pixels, shape `shape`, of an image in memory; None for a file.
     """
+
+    # How pydantic reads one in a request; this module does without it.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"arbitrary_types_allowed": True, "extra": "forbid"}
 
     path: Path
     shape: tuple[int, int]
@@ -159,7 +162,9 @@ class Micrograph:
         """
         if self.image is not None:
             return self.image
-        _, reader = _probe(self.path)
+        info, reader = _probe(self.path)
+        if self.frame >= info.n_frames:
+            raise MicrographError(f"{self.path}: has no frame {self.frame + 1} any more")
         pixels: NDArray[Any] = reader.read(self.path, self.frame)
         if pixels.shape != self.shape:
             raise MicrographError(f"{self.path}: changed since it was opened; open it again")

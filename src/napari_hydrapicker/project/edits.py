@@ -11,6 +11,7 @@ from scipy.spatial import KDTree
 
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.project.labels import Labels
+from napari_hydrapicker.project.records import Status
 
 
 class EditKind(StrEnum):
@@ -200,3 +201,10 @@ def far_from(
         return np.ones(len(yx), np.bool_)
     gap, _ = KDTree(others_yx).query(yx)
     return np.asarray(gap >= distance_px)
+
+
+def plain_status(labels: Labels) -> Status:
+    """Return the status that picks speak for, as long as the user has set none."""
+    if is_edited(labels).any():
+        return Status.CORRECTED
+    return Status.PICKED if len(labels) else Status.NEW

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.library import (
     GeneratorLibrary,
     find_generator,
@@ -12,7 +13,7 @@ from napari_hydrapicker.picking.library import (
     project_generators,
     user_generators,
 )
-from napari_hydrapicker.project.records import MicrographRef, Status
+from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
 
 _MOST_BACKGROUNDS = 20  # micrographs, spread over the project: more add time and memory, and little else
@@ -52,7 +53,7 @@ def generator_file(session: Session) -> Path | None:
     return find_generator(s.generator, generator_libraries(session))
 
 
-def background_micrographs(session: Session) -> tuple[MicrographRef, ...]:
+def background_micrographs(session: Session) -> tuple[Micrograph, ...]:
     """Return micrographs whose particle-free areas a picker can be made on, spread over the project.
 
     Raises
@@ -61,9 +62,9 @@ def background_micrographs(session: Session) -> tuple[MicrographRef, ...]:
         If there are none of known pixel size.
     """
     known = [
-        reference
+        r.micrograph()
         for r in session.records
-        if (reference := r.reference()) is not None and r.status is not Status.EXCLUDED
+        if r.pixel_size_angstrom is not None and r.status is not Status.EXCLUDED
     ]
     if not known:
         raise ParameterError(
@@ -72,8 +73,3 @@ def background_micrographs(session: Session) -> tuple[MicrographRef, ...]:
         )
     count = min(len(known), _MOST_BACKGROUNDS)
     return tuple(known[i * len(known) // count] for i in range(count))
-
-
-def work_folder(session: Session, name: str) -> Path:
-    """Return where a picker of this name is made, in the project's library: it stays there if unfinished."""
-    return project_generators(session.project.path).folder / f"{name}.unfinished"

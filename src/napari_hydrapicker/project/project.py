@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from natsort import natsorted, ns
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
@@ -88,7 +88,7 @@ class Project(Database):
             records = [self._record(row, masks.get(row[0])) for row in rows]
             names = distinct_names([record.micrograph().full_name for record in records])
             named = [replace(record, name=name) for record, name in zip(records, names, strict=True)]
-            return sorted(named, key=lambda record: _natural(record.name))
+            return natsorted(named, key=lambda record: record.name, alg=ns.IGNORECASE)
 
     def add_micrographs(self, micrographs: Sequence[Micrograph]) -> int:
         """Add those that are not in the project yet; returns how many these were."""
@@ -224,8 +224,3 @@ class Project(Database):
         """Path as it is stored: relative below the project's folder, so that both can move together."""
         path, folder = Path(path).absolute(), self.path.parent.absolute()
         return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
-
-
-def _natural(name: str) -> list[tuple[int, int | str]]:
-    """Sort key that puts 2 before 10."""
-    return [(0, int(p)) if p.isdigit() else (1, p.lower()) for p in re.split(r"(\d+)", name) if p]

@@ -66,40 +66,7 @@ class MicrographRecord:
             self.path, self.shape, self.pixel_size_angstrom, self.frame, self.n_frames, folder, self.mask
         )
 
-    def reference(self) -> MicrographRef | None:
-        """Return what the worker opens it by; None without a pixel size."""
-        if self.pixel_size_angstrom is None:
-            return None
-        folder = self.name.rpartition("/")[0]
-        return MicrographRef(self.id, str(self.path), self.frame, self.pixel_size_angstrom, folder, self.mask)
-
     @property
     def missing(self) -> bool:
         """Whether its file is not where it was."""
         return not self.path.is_file()
-
-
-@dataclass(frozen=True)
-class MicrographRef:
-    """A micrograph to be picked: frame `frame`, from 0, of the file at `path`.
-
-    `folder` stands before its name where the window has another one of that name. What the user wants left
-    out on it is in `mask`, None where that is to be found.
-    """
-
-    id: int
-    path: str
-    frame: int
-    pixel_size_angstrom: float
-    folder: str = ""
-    mask: EditedMask | None = None
-
-
-@dataclass(frozen=True)
-class CorrectedRef:
-    """A corrected micrograph: particles (N, 2) and deleted picks (M, 2), (row, column), pixels."""
-
-    micrograph: MicrographRef
-    yx: tuple[tuple[float, float], ...]
-    negative_yx: tuple[tuple[float, float], ...]
-    complete: bool

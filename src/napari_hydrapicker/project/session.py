@@ -1,12 +1,11 @@
-"""What the widgets show: micrographs, their picks and the settings, without a trace of Qt.
-
-The session is the one way to change a project. Edits and marks are in the project file before a signal tells
-of them; settings hold in this window even if they cannot be written.
-"""
+"""What the widgets show: micrographs, their picks and the settings, without a trace of Qt."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,21 +14,37 @@ from psygnal import Signal
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
 from napari_hydrapicker.io.edited_mask import EditedMask
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.project.edits import EditKind, far_from
-from napari_hydrapicker.project.labels import Labels, is_shown
-from napari_hydrapicker.project.open_project import OpenProject, plain_status
+from napari_hydrapicker.project.annotations import Annotations
+from napari_hydrapicker.project.edits import (
+    Edit,
+    EditKind,
+    Replayed,
+    Scoring,
+    added,
+    deleted,
+    far_from,
+    moved,
+    new_picks,
+    plain_status,
+    restored,
+)
+from napari_hydrapicker.project.labels import Labels, ScoreTable, is_shown
 from napari_hydrapicker.project.project import Project
-from napari_hydrapicker.project.records import Status
-from napari_hydrapicker.project.settings import PickSettings
+from napari_hydrapicker.project.records import MicrographRecord, Status
+from napari_hydrapicker.project.settings import PickSettings, stored_settings
 
 PIXEL_SIZES = (0.1, 50.0)  # Angstrom: what a micrograph can have, binned or not
 _SAME = 1 / 4  # of the diameter: centres nearer than this are of one particle
 _UNKNOWN_DIAMETER = 1 / 25  # of the shorter side, where the pixel size is unknown
 
 
-class Session(OpenProject):
-    """An open project with its picks and settings, as the widgets show it.
+class Session:
+    """An open project, where the user is in it, its picks and settings; the one way to change them.
+
+    Edits and statuses are in the project file before a signal is emitted; settings hold in this window even
+    if they cannot be written.
 
     Parameters
     ----------
@@ -38,16 +53,35 @@ class Session(OpenProject):
 
     Signals
     -------
+    micrographs_changed ()
+        Micrographs were added or removed, or another project was opened.
+    micrograph_changed (int)
+        Status, pixel size or picks of the micrograph with this number.
+    current_changed ()
+        Another micrograph is shown, or none.
+    labels_changed (int)
+        Picks of this micrograph.
     settings_changed (frozenset of str)
         Names of the settings that changed.
     """
 
+    micrographs_changed = Signal()
+    micrograph_changed = Signal(int)
+    current_changed = Signal()
+    labels_changed = Signal(int)
     settings_changed = Signal(frozenset)
 
     def __init__(self, fresh: Callable[[], PickSettings] = PickSettings) -> None:
-        super().__init__()
-        self.passing = False
         self._fresh = fresh
+        self._project: Project | None = None
+        self._records: dict[int, MicrographRecord] = {}
+        self._annotations = Annotations()
+        # A micrograph of the import that was the last thing done, or undone, in this window.
+        self._import_to_undo: int | None = None
+        self._import_to_redo: int | None = None
+        self._times_picked: Counter[int] = Counter()
+        self.current: int | None = None
+        self.passing = False
         self.settings = fresh()
 
     def use(self, project: Project, passing: bool = False) -> None:
@@ -59,8 +93,8 @@ class Session(OpenProject):
         self.close()
         self._project, self.passing = project, passing
         try:
-            self._read_settings()
-            self._read_labels(project)
+            self.settings = stored_settings(project, self.settings)
+            self._annotations = Annotations.read(project)
             self._read_records()
             last = project.setting("current", None)
         except ProjectError:
@@ -77,7 +111,9 @@ class Session(OpenProject):
         self._project.close()
         self._project, self._records = None, {}
         self.passing = False
-        self._forget_labels()
+        self._annotations = Annotations()
+        self._import_to_undo = self._import_to_redo = None
+        self._times_picked.clear()
         self.current = None
         self.settings = self._fresh()
         self.micrographs_changed.emit()
@@ -85,25 +121,91 @@ class Session(OpenProject):
         self.settings_changed.emit(frozenset(PickSettings.model_fields))
 
     def disconnect_all(self) -> None:
-        """Tell nobody anything any more: those who listened are going."""
-        for signal in (
-            self.micrographs_changed,
-            self.micrograph_changed,
-            self.current_changed,
-            self.labels_changed,
-            self.settings_changed,
-        ):
+        """Disconnect every listener, for good."""
+        of_micrographs = (self.micrographs_changed, self.micrograph_changed, self.current_changed)
+        for signal in (*of_micrographs, self.labels_changed, self.settings_changed):
             signal.disconnect()
+
+    @property
+    def project(self) -> Project:
+        """The open project.
+
+        Raises
+        ------
+        ProjectError
+            If none is open.
+        """
+        if self._project is None:
+            raise ProjectError("no micrographs are open: open a folder or a project first")
+        return self._project
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a project."""
+        return self._project is not None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether another napari has the project open for writing."""
+        return self._project is not None and self._project.read_only
+
+    @property
+    def records(self) -> list[MicrographRecord]:
+        """All micrographs, in order."""
+        return list(self._records.values())
+
+    def record(self, micrograph_id: int) -> MicrographRecord:
+        """Return one micrograph's record."""
+        return self._records[micrograph_id]
+
+    def add_micrographs(self, micrographs: Sequence[Micrograph]) -> int:
+        """Add those that the project does not have; returns how many these are."""
+        n_added = self.project.add_micrographs(micrographs)
+        self._read_records()
+        if self.current is None and self._records:
+            self.set_current(next(iter(self._records)))
+        return n_added
+
+    def relocate(self, old: Path, new: Path) -> int:
+        """Look for missing micrographs in another folder; returns how many were found."""
+        found = self.project.relocate(old, new)
+        self._read_records()
+        self.current_changed.emit()
+        return found
+
+    def set_current(self, micrograph_id: int | None) -> None:
+        """Show another micrograph.
+
+        Raises
+        ------
+        ProjectError
+            If the project cannot note it; it is shown none the less.
+        """
+        if micrograph_id == self.current:
+            return
+        self.current = micrograph_id
+        self.current_changed.emit()
+        if not self.read_only and self.current == micrograph_id:
+            self.project.set_setting("current", micrograph_id)
+
+    def neighbour(self, step: int) -> int | None:
+        """Return the micrograph so many places on from the current one, or None beyond the ends."""
+        order = list(self._records)
+        if self.current is None:
+            return None
+        place = order.index(self.current) + step
+        return order[place] if 0 <= place < len(order) else None
 
     def set_status(self, micrograph_id: int, status: Status) -> None:
         """Mark a micrograph; a complete one keeps the picks that are shown now whatever the slider does."""
-        frozen = {number: value for number, value in self._frozen.items() if number != micrograph_id}
-        if status is Status.COMPLETE:
-            frozen[micrograph_id] = self.settings.threshold_of(self.picker_of(micrograph_id))
+        threshold = self.settings.threshold_of(self.picker_of(micrograph_id))
+        frozen = {**self._annotations.frozen, micrograph_id: threshold}
+        if status is not Status.COMPLETE:
+            del frozen[micrograph_id]
         with self.project.transaction():
             self.project.set_status(micrograph_id, status)
-            self._write_frozen(frozen)
-        self._frozen = frozen
+            self._annotations.write_frozen(self.project, frozen)
+        self._annotations.frozen = frozen
         self._change_record(micrograph_id, status=status)
         self.labels_changed.emit(micrograph_id)
 
@@ -195,7 +297,7 @@ class Session(OpenProject):
     def threshold(self, micrograph_id: int) -> float:
         """Threshold that holds on a micrograph: that of its scores' picker, or that of its completion."""
         own = self.settings.threshold_of(self.picker_of(micrograph_id))
-        return self._frozen.get(micrograph_id, own)
+        return self._annotations.frozen.get(micrograph_id, own)
 
     def shown(self, micrograph_id: int) -> NDArray[np.bool_]:
         """Which of a micrograph's labels (N,) are picks at the threshold."""
@@ -218,6 +320,23 @@ class Session(OpenProject):
         """Mean score of the picks shown on a micrograph; NaN if there is none."""
         return self.counts.mean(micrograph_id, self.threshold(micrograph_id))
 
+    @property
+    def counts(self) -> ScoreTable:
+        """Sorted scores of the picks, to count what a threshold shows."""
+        return self._annotations.counts
+
+    def labels(self, micrograph_id: int) -> Labels:
+        """Return all that is known of a micrograph's picks."""
+        return self._annotations.labels(micrograph_id)
+
+    def picker_of(self, micrograph_id: int) -> str:
+        """Return who made the scores of a micrograph's picks (`PickSettings.picker_key`); "" if unknown."""
+        return self._annotations.picker_of(micrograph_id)
+
+    def times_picked(self, micrograph_id: int) -> int:
+        """Return how often a picker's answer has been taken in since the project was opened."""
+        return self._times_picked[micrograph_id]
+
     def put_picks(self, micrograph_id: int, picks: Picks, picker: str = "") -> None:
         """Take in a picker's answer: it replaces untouched picks and leaves the user's edits.
 
@@ -231,12 +350,6 @@ class Session(OpenProject):
         One undo takes them back from all micrographs.
         """
         self._take(EditKind.IMPORT, picks, picker)
-
-    def _take(self, kind: EditKind, picks: Mapping[int, Picks], picker: str) -> None:
-        sizes = {number: self._records[number].pixel_size_angstrom or 1.0 for number in picks}
-        distance = self.settings.distance_angstrom
-        new = {number: (one, distance / sizes[number]) for number, one in picks.items()}
-        self._take_picks(new, kind, picker, self.settings.threshold_of(picker))
 
     def add(self, micrograph_id: int, yx_px: ArrayLike) -> NDArray[np.int64]:
         """Add picks (N, 2) by hand; returns the numbers of those that were added.
@@ -257,7 +370,9 @@ class Session(OpenProject):
         yx = yx[inside & far_from(yx, labels.yx[shown], _SAME * self.ring_px(micrograph_id))]
         if not len(yx):
             return np.empty(0, np.int64)
-        return self._add(micrograph_id, yx, self._covered(micrograph_id, labels.where(~shown), yx))
+        ids = self.project.new_ids(len(yx))
+        self._commit(added(micrograph_id, ids, yx, self._covered(micrograph_id, labels.where(~shown), yx)))
+        return ids
 
     def move(self, micrograph_id: int, ids: ArrayLike, yx_px: ArrayLike) -> None:
         """Move picks to other centres (N, 2), in the order of `ids` (N,).
@@ -270,27 +385,123 @@ class Session(OpenProject):
         yx = np.asarray(yx_px, np.float64).reshape(-1, 2)
         if not self._inside(micrograph_id, yx).all():
             raise ParameterError("a pick would be outside the micrograph: nothing was moved")
-        hidden = self.labels(micrograph_id).where(~self.shown(micrograph_id)).without(ids)
-        self._move(micrograph_id, ids, yx, self._covered(micrograph_id, hidden, yx))
+        labels = self.labels(micrograph_id)
+        covered = self._covered(micrograph_id, labels.where(~self.shown(micrograph_id)).without(ids), yx)
+        # Labels come by rising number, whatever order they are asked for in.
+        places = yx[np.argsort(np.atleast_1d(ids), kind="stable")]
+        self._commit(moved(micrograph_id, labels.rows(ids), places, covered))
+
+    def delete(self, micrograph_id: int, ids: ArrayLike) -> None:
+        """Delete picks: they become hard negatives, and can be restored."""
+        self._commit(deleted(micrograph_id, self.labels(micrograph_id).rows(ids)))
+
+    def restore(self, micrograph_id: int, ids: ArrayLike) -> None:
+        """Take deleted picks back."""
+        self._commit(restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
+
+    def undo(self, micrograph_id: int | None) -> Replayed:
+        """Undo a micrograph's last edit; directly after an import that one, whatever the micrograph."""
+        number = micrograph_id if self._import_to_undo is None else self._import_to_undo
+        done = self._replay(number, self.project.undo)
+        self._import_to_redo = number if done.is_import else None
+        return done
+
+    def redo(self, micrograph_id: int | None) -> Replayed:
+        """Redo what was undone last on a micrograph; directly after an import was undone, that one."""
+        number = micrograph_id if self._import_to_redo is None else self._import_to_redo
+        done = self._replay(number, self.project.redo)
+        self._import_to_undo = number if done.is_import else None
+        return done
+
+    def _take(self, kind: EditKind, new: Mapping[int, Picks], picker: str) -> None:
+        """Replace untouched picks by new ones of a picker, on all of these micrographs or on none.
+
+        An import is one step for the user, however many micrographs it has. Complete micrographs whose scores
+        were another picker's keep this one's threshold from now on.
+        """
+        threshold = self.settings.threshold_of(picker)
+        edits = []
+        with self.project.transaction():
+            ids = self.project.new_ids(sum(map(len, new.values())))
+            for number, picks in new.items():
+                own, ids = ids[: len(picks)], ids[len(picks) :]
+                pixel_size = self._records[number].pixel_size_angstrom or 1.0
+                distance_px = self.settings.distance_angstrom / pixel_size
+                edit = new_picks(number, self.labels(number), picks, own, distance_px)
+                old = Scoring(self.picker_of(number), self._annotations.frozen.get(number))
+                kept = old.frozen is None or old.picker == picker
+                scoring = old, Scoring(picker, old.frozen if kept else threshold)
+                edits.append(replace(edit, kind=kind, scoring=scoring))
+            if kind is EditKind.IMPORT:
+                self.project.commit_together(edits)
+            else:
+                for edit in edits:
+                    self.project.commit(edit)
+            statuses = self._write_rest(edits)
+        self._times_picked.update(new.keys())
+        self._take_in(edits, statuses)
+        self._import_to_undo = next(iter(new), None) if kind is EditKind.IMPORT else None
+
+    def _commit(self, edit: Edit) -> None:
+        if edit.before.equals(edit.after):
+            return  # nothing to undo later on
+        with self.project.transaction():
+            self.project.commit(edit)
+            statuses = self._write_rest([edit])
+        self._take_in([edit], statuses)
+
+    def _replay(self, micrograph_id: int | None, step: Callable[[int], Replayed]) -> Replayed:
+        if micrograph_id is None:
+            return Replayed()
+        with self.project.transaction():
+            done = step(micrograph_id)
+            statuses = self._write_rest(done.edits)
+        if done:
+            self._take_in(done.edits, statuses)
+        return done
+
+    def _write_rest(self, edits: Sequence[Edit]) -> list[Status]:
+        """Write what else follows from edits; returns the micrographs' statuses after them."""
+        for edit in edits:
+            self._annotations.write(self.project, edit)
+        self._annotations.write_frozen_after(self.project, edits)
+        return [self._write_status(edit) for edit in edits]
+
+    def _write_status(self, edit: Edit) -> Status:
+        """Let the status follow the picks, unless the user has set it."""
+        number = edit.micrograph_id
+        before = self._records[number].status
+        if before in (Status.COMPLETE, Status.EXCLUDED):
+            return before
+        status = plain_status(edit.apply(self.labels(number)))
+        if status is not before:
+            self.project.set_status(number, status)
+        return status
+
+    def _take_in(self, edits: Sequence[Edit], statuses: Sequence[Status]) -> None:
+        """Follow edits that are in the project file already."""
+        self._import_to_undo = self._import_to_redo = None
+        for edit, status in zip(edits, statuses, strict=True):
+            self._annotations.follow(edit)
+            self._records[edit.micrograph_id] = replace(self._records[edit.micrograph_id], status=status)
+        for edit in edits:
+            self.labels_changed.emit(edit.micrograph_id)
+            self.micrograph_changed.emit(edit.micrograph_id)
+
+    def _read_records(self) -> None:
+        self._records = {record.id: record for record in self.project.micrographs()}
+        self.micrographs_changed.emit()
+
+    def _change_record(self, number: int, **changes: Any) -> None:
+        self._records[number] = replace(self._records[number], **changes)
+        self.micrograph_changed.emit(number)
 
     def _inside(self, micrograph_id: int, yx: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which places (N, 2) are on a micrograph."""
-        return np.asarray(
-            ((yx >= -0.5) & (yx < np.array(self.record(micrograph_id).shape) - 0.5)).all(axis=1)
-        )
+        shape = np.array(self.record(micrograph_id).shape)
+        return np.asarray(((yx >= -0.5) & (yx < shape - 0.5)).all(axis=1))
 
     def _covered(self, micrograph_id: int, hidden: Labels, yx: NDArray[np.float64]) -> Labels:
         """Those of the hidden picks that lie on a place (N, 2), nearer than two picks may be."""
         share = self.settings.distance_angstrom / self.settings.diameter_angstrom
         return hidden.where(~far_from(hidden.yx, yx, share * self.ring_px(micrograph_id)))
-
-    def _read_settings(self) -> None:
-        """Take the project's settings, or give it those at hand."""
-        stored = self.project.setting("pick", None)
-        try:
-            if stored is not None:
-                self.settings = PickSettings(**stored)
-            elif not self.read_only:
-                self.project.set_setting("pick", self.settings.model_dump())
-        except (ParameterError, TypeError) as error:
-            raise ProjectError(f"{self.project.path}: its settings are damaged ({error})") from None

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from napari_hydrapicker.errors import ParameterError, ProjectError
 from napari_hydrapicker.picking.parameters import (
     CONTRASTS,
     CGanSpec,
@@ -17,6 +18,7 @@ from napari_hydrapicker.picking.parameters import (
     PickParameters,
     Quality,
 )
+from napari_hydrapicker.project.project import Project
 
 CONSENSUS, IMPORTED = "consensus", "imported"
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -140,3 +142,22 @@ class PickSettings(PickParameters):
     def distance_angstrom(self) -> float:
         """Least distance of two picks, Angstrom, as given or as it follows from the diameter."""
         return self.distance_px(1.0)
+
+
+def stored_settings(project: Project, default: PickSettings) -> PickSettings:
+    """Return a project's settings; one that has none is given the default, if it can be written.
+
+    Raises
+    ------
+    ProjectError
+        If they are damaged, or the project cannot be read or written.
+    """
+    stored = project.setting("pick", None)
+    try:
+        if stored is not None:
+            return PickSettings(**stored)
+    except (ParameterError, TypeError) as error:
+        raise ProjectError(f"{project.path}: its settings are damaged ({error})") from None
+    if not project.read_only:
+        project.set_setting("pick", default.model_dump())
+    return default

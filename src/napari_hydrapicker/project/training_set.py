@@ -11,9 +11,9 @@ from scipy.spatial import cKDTree
 
 from napari_hydrapicker.picking.library import HeadLibrary, user_library
 from napari_hydrapicker.picks import Source
-from napari_hydrapicker.project.records import CorrectedRef, Status
+from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
-from napari_hydrapicker.training.split import Marked, held_out
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph, held_out
 
 _FLOOR = 0.05  # of probability: what is less likely is no open question
 _MARKED = (Source.MANUAL, Source.MOVED)
@@ -28,7 +28,7 @@ def head_libraries(session: Session) -> list[HeadLibrary]:
     return [HeadLibrary(path.with_name(f"{path.name}-heads")), user_library()]
 
 
-def corrected_micrographs(session: Session) -> tuple[CorrectedRef, ...]:
+def corrected_micrographs(session: Session) -> tuple[AnnotatedMicrograph, ...]:
     """Return what is known of the micrographs that the user corrected.
 
     On complete ones every pick that is shown is a particle, and all else is background. On others only what
@@ -39,8 +39,7 @@ def corrected_micrographs(session: Session) -> tuple[CorrectedRef, ...]:
     found = []
     for record in session.records:
         complete = record.status is Status.COMPLETE
-        reference = record.reference()
-        if reference is None or not (complete or record.status is Status.CORRECTED):
+        if record.pixel_size_angstrom is None or not (complete or record.status is Status.CORRECTED):
             continue
         labels = session.labels(record.id)
         kept = session.shown(record.id) if complete else np.isin(labels.source, _MARKED) & ~labels.deleted
@@ -50,16 +49,13 @@ def corrected_micrographs(session: Session) -> tuple[CorrectedRef, ...]:
             kept, deleted = kept & usable, deleted & usable
         if not (complete or kept.any() or deleted.any()):
             continue
-        particles, rejected = _points(labels.yx[kept]), _points(labels.yx[deleted])
-        found.append(CorrectedRef(reference, particles, rejected, complete))
+        found.append(AnnotatedMicrograph(record.micrograph(), labels.yx[kept], labels.yx[deleted], complete))
     return tuple(found)
 
 
-def held_out_names(session: Session, corrected: Sequence[CorrectedRef]) -> tuple[str, ...]:
+def held_out_names(corrected: Sequence[AnnotatedMicrograph]) -> tuple[str, ...]:
     """Return the names of those corrected micrographs that a training would hold out."""
-    names = [session.record(one.micrograph.id).name for one in corrected]
-    marked = [Marked(len(o.yx), name, o.complete) for o, name in zip(corrected, names, strict=True)]
-    return tuple(names[i] for i in held_out(marked))
+    return tuple(corrected[i].micrograph.name for i in held_out(corrected))
 
 
 def expected_errors(probabilities: ArrayLike, threshold: float) -> float:
@@ -133,7 +129,3 @@ def _doubt(session: Session, number: int, before: NDArray[np.float64] | None) ->
     if before is None or diameter_px is None:
         return Suggestion(number, errors)
     return Suggestion(number, errors, disagreement(before, session.picks(number).yx, diameter_px / 2))
-
-
-def _points(yx: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    return tuple((y, x) for y, x in yx.tolist())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 
 from napari_hydrapicker.simulation.conditions import Conditions, draw_log_uniform
@@ -112,7 +113,7 @@ def _lattice(
     rows, cols = np.mgrid[: shape[0], : shape[1]]
     turn = rng.uniform(0, 2 * np.pi)
     along = np.sin(turn) * (rows - shape[0] / 2) + np.cos(turn) * (cols - shape[1] / 2)
-    where = 1 / (1 + np.exp(-(along - rng.uniform(-0.3, 0.5) * max(shape)) / (0.2 * diameter)))
+    where = expit((along - rng.uniform(-0.3, 0.5) * max(shape)) / (0.2 * diameter))
     out = np.zeros(shape)
     for _ in range(rng.integers(1, 4)):
         period, angle = diameter * rng.uniform(0.1, 0.6), rng.uniform(0, np.pi)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from napari_hydrapicker.simulation.structures import PointCloud
@@ -47,14 +48,9 @@ class Species:
 
 def random_rotations(n: int, generator: torch.Generator, device: torch.device | str = "cpu") -> Tensor:
     """Draw `n` rotation matrices uniformly over SO(3) from unit quaternions, shape (n, 3, 3)."""
-    q = torch.randn(n, 4, generator=generator, device=generator.device).to(device)
-    w, x, y, z = (q / q.norm(dim=1, keepdim=True)).unbind(1)
-    rows = [
-        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
-        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
-    ]  # fmt: skip
-    return torch.stack(rows, dim=1).view(n, 3, 3)
+    q = torch.randn(n, 4, generator=generator, device=generator.device)
+    matrices = Rotation.from_quat(q.roll(-1, dims=1).cpu().numpy()).as_matrix()  # scalar last
+    return torch.from_numpy(matrices).to(device, torch.float32)
 
 
 def project(

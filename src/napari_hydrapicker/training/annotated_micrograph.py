@@ -1,145 +1,107 @@
-"""What a user's corrections say about a micrograph, as labels to train on."""
+"""Micrographs that a user corrected, and which of them judge a new head; without a trace of torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Self
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Final
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
+from pydantic import ConfigDict, PlainSerializer, PlainValidator
 
-from napari_hydrapicker.hydra.anchors import BOX_WPX, CELL_WPX, Assignment, assign, cell_centres
-from napari_hydrapicker.imaging.augment import turn
-from napari_hydrapicker.imaging.prepare import Prepared, network_input
-from napari_hydrapicker.training.sources import masked_points
+from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.io.micrograph import Micrograph
 
-NEGATIVE_REACH_WPX = CELL_WPX / 2  # a cell this near, on both axes, could have made a deleted pick
-LONE_WPX = 12.0  # a cell this near to a particle, on both axes, has no second one
+
+def _centres(yx: ArrayLike) -> NDArray[np.float64]:
+    """Return an array (N, 2) of any list of places.
+
+    Raises
+    ------
+    ParameterError
+        If these are no finite places.
+    """
+    try:
+        made = np.array(yx, np.float64).reshape(-1, 2)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"not a list of (row, column): {error}") from error
+    if not np.isfinite(made).all():
+        raise ParameterError("not a list of (row, column): some are not finite")
+    return made
+
+
+Centres = Annotated[NDArray[np.float64], PlainValidator(_centres), PlainSerializer(lambda yx: yx.tolist())]
 
 
 @dataclass(frozen=True, eq=False)
-class Marks:
-    """Marks on an image; all centres are (row, column) in working pixels.
+class AnnotatedMicrograph:
+    """A micrograph with what a user said of it: the same type in a project, in requests and in training.
 
     Attributes
     ----------
+    micrograph : Micrograph
+        Its file, with the pixel size and the mask that hold.
     yx : ndarray of float64, shape (N, 2)
-        Particles: picks that were kept, added, or moved there.
+        Particles, (row, column), micrograph pixels.
     negative_yx : ndarray of float64, shape (M, 2)
-        Deleted picks.
-    unusable_yx : ndarray of float64, shape (K, 2)
-        Points of the area in which nothing counts: carbon film, blank strips.
+        Deleted picks: what is no particle.
     complete : bool
-        Whether all particles are marked, so that everything else is background. Where not, only the
-        marks count: beside particles, deleted picks and the cells around a particle are background. In
-        the rest a head in training is held to the generic head's answer (`anchoring`).
+        Whether every particle is marked, so that all else is background.
     """
 
-    yx: NDArray[np.float64]
-    negative_yx: NDArray[np.float64]
-    unusable_yx: NDArray[np.float64]
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    micrograph: Micrograph
+    yx: Centres
+    negative_yx: Centres
     complete: bool = True
 
-    def within(self, top_left: tuple[int, int], shape: tuple[int, int]) -> Marks:
-        """Return the marks in a window, in its own coordinates."""
-
-        def cut(yx: NDArray[np.float64]) -> NDArray[np.float64]:
-            moved = np.asarray(yx - np.array(top_left), np.float64)
-            return moved[((moved >= -0.5) & (moved < np.array(shape) - 0.5)).all(axis=1)]
-
-        return replace(
-            self, yx=cut(self.yx), negative_yx=cut(self.negative_yx), unusable_yx=cut(self.unusable_yx)
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, AnnotatedMicrograph)
+            and (self.micrograph, self.complete) == (other.micrograph, other.complete)
+            and np.array_equal(self.yx, other.yx)
+            and np.array_equal(self.negative_yx, other.negative_yx)
         )
 
-    def assignment(self, grid_shape: tuple[int, int], stride: int) -> Assignment:
-        """Say what each cell of a window's answer ``(h, w)`` has to be, and which do not count."""
-        found = assign(_tensor(self.yx), grid_shape, stride, _tensor(self.unusable_yx))
-        if self.complete:
-            return found
-        cells = cell_centres(grid_shape, stride)
-        background = _near(cells, self.negative_yx, NEGATIVE_REACH_WPX) | _near(cells, self.yx, LONE_WPX)
-        return replace(found, ignore=~found.positive & (~background | found.ignore))
+    __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(frozen=True, eq=False)
-class CorrectedMicrograph:
-    """A micrograph as network input (H, W), and what a user marked on it."""
+def held_out(annotated: Sequence[AnnotatedMicrograph]) -> list[int]:
+    """Hold out micrographs to validate on: none of one, one of two to five, then one in five.
 
-    name: str
-    image: NDArray[np.float32]
-    marks: Marks
+    Where two or more are complete they are chosen from these: the marks on a partial one are mostly the
+    mistakes of the head before, and say little of how well one picks. Of those with particles the ones in
+    the middle by their number are held out, so that neither the richest is lost to training, nor the verdict
+    rests on a handful of particles.
 
-    @classmethod
-    def from_prepared(
-        cls,
-        name: str,
-        prepared: Prepared,
-        yx_px: ArrayLike,
-        negative_yx_px: ArrayLike = (),
-        complete: bool = True,
-        whiten: float = 0.0,
-    ) -> Self:
-        """Make one from a prepared micrograph.
-
-        Parameters
-        ----------
-        name
-            The micrograph's.
-        prepared
-            The micrograph at the working scale.
-        yx_px, negative_yx_px
-            Particles (N, 2) and deleted picks (M, 2), (row, column) in micrograph pixels. Those where
-            nothing is usable count neither way: the network sees noise in their place.
-        complete
-            Whether all particles are marked.
-        whiten
-            Strength with which the network wants backgrounds whitened, 0..1.
-        """
-        image = network_input(prepared.image, prepared.mask, whiten)
-        marks = Marks(
-            _usable(prepared, yx_px),
-            _usable(prepared, negative_yx_px),
-            masked_points(_without_border(prepared.mask)),
-            complete,
-        )
-        return cls(name, image, marks)
-
-    def part(self, top_left: tuple[int, int], shape: tuple[int, int]) -> CorrectedMicrograph:
-        """Return a rectangle of the micrograph, in working pixels."""
-        (top, left), (rows, cols) = top_left, shape
-        image = np.ascontiguousarray(self.image[top : top + rows, left : left + cols])
-        return replace(self, image=image, marks=self.marks.within(top_left, shape))
-
-    def turned(self, which: int) -> CorrectedMicrograph:
-        """Return the micrograph after one of the eight turns of `turns.turn`."""
-        marks = self.marks
-        image, (yx, negative_yx, unusable_yx) = turn(
-            self.image, (marks.yx, marks.negative_yx, marks.unusable_yx), which
-        )
-        return replace(self, image=image, marks=Marks(yx, negative_yx, unusable_yx, marks.complete))
+    Returns
+    -------
+    list of int
+        Indices into `annotated`.
+    """
+    eligible = [i for i, one in enumerate(annotated) if len(one.yx)]
+    complete = [i for i in eligible if annotated[i].complete]
+    count = 0 if len(eligible) < 2 else max(1, len(eligible) // 5)
+    among = complete if len(complete) > 1 else eligible
+    count = min(count, len(among) - 1)
+    ranked = sorted(among, key=lambda i: (len(annotated[i].yx), annotated[i].micrograph.name))
+    first = (len(ranked) - count) // 2
+    return ranked[first : first + max(0, count)]
 
 
-def _without_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Nothing is known of a strip along the edges: pickers and experts leave out what an edge cuts."""
-    inner = np.zeros_like(mask)
-    width = BOX_WPX // 2
-    inner[width:-width, width:-width] = mask[width:-width, width:-width]
-    return inner
+MARKS_DO_NOT_TELL: Final = (
+    "Marks are mostly the picker's mistakes, so they do not tell which head is better: {}, or complete two "
+    "micrographs"
+)
+"""What to say of AP on some marks of partial micrographs; with what to do."""
 
 
-def _usable(prepared: Prepared, yx_px: ArrayLike) -> NDArray[np.float64]:
-    """Return those of some places (N, 2), micrograph pixels, that are usable, in working pixels."""
-    yx = prepared.to_wpx(yx_px)
-    rows, cols = np.clip(np.rint(yx).astype(np.intp), 0, np.array(prepared.mask.shape) - 1).T
-    return np.asarray(yx[prepared.mask[rows, cols]])
+def is_gain(before: float, after: float, error: float) -> bool:
+    """Whether AP on held-out micrographs has risen by more than the standard error of the difference.
 
-
-def _near(cells: torch.Tensor, yx: NDArray[np.float64], reach: float) -> torch.Tensor:
-    """Which cells ``(h, w, 2)`` lie within a reach, on both axes, of one of the points (N, 2)."""
-    gap = (_tensor(yx)[:, None, None] - cells).abs().amax(dim=-1)  # (N, h, w)
-    return (gap <= reach).any(dim=0)
-
-
-def _tensor(yx: NDArray[np.float64]) -> torch.Tensor:
-    return torch.from_numpy(np.array(yx, np.float32))
+    Of two heads that are alike the new one is chosen as the best of several, so that it mostly looks a little
+    better.
+    """
+    return after - before > error

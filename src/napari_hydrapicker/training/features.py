@@ -18,7 +18,7 @@ from napari_hydrapicker.hydra.device import is_out_of_memory, precision
 from napari_hydrapicker.hydra.network import HydraPicker
 from napari_hydrapicker.imaging.augment import BALANCED, TURNS
 from napari_hydrapicker.imaging.normalise import pad_with_noise
-from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph, Marks
+from napari_hydrapicker.training.labelled_image import LabelledImage, Marks
 
 LEAST_WINDOW_WPX = 64
 
@@ -59,7 +59,7 @@ class Window:
         return part, self.marks.within(origin, (size, size))
 
 
-def windows(model: HydraPicker, micrograph: CorrectedMicrograph, side: int | None = None) -> Iterator[Window]:
+def windows(model: HydraPicker, micrograph: LabelledImage, side: int | None = None) -> Iterator[Window]:
     """Features of a micrograph, window by window; together they cover it without overlap.
 
     Where memory is short the windows shrink, from the one on that did not fit.
@@ -152,7 +152,7 @@ def _parts(length: int, side: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-def window_bytes(model: HydraPicker, micrograph: CorrectedMicrograph) -> int:
+def window_bytes(model: HydraPicker, micrograph: LabelledImage) -> int:
     """Memory that the features of a micrograph take in one orientation."""
     rows, cols = (-(-n // CELL_WPX) * CELL_WPX for n in micrograph.image.shape)
     made = model.architecture
@@ -161,7 +161,7 @@ def window_bytes(model: HydraPicker, micrograph: CorrectedMicrograph) -> int:
 
 def cached_windows(
     model: HydraPicker,
-    micrographs: Sequence[CorrectedMicrograph],
+    micrographs: Sequence[LabelledImage],
     memory_bytes: int,
     report: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,

@@ -15,10 +15,10 @@ import torch
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.network import HydraPicker
-from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph
+from napari_hydrapicker.training.annotated_micrograph import is_gain
 from napari_hydrapicker.training.features import Window, cached_windows, windows
 from napari_hydrapicker.training.head_trainer import FewShotParameters, HeadTrainer
-from napari_hydrapicker.training.split import is_gain
+from napari_hydrapicker.training.labelled_image import LabelledImage
 from napari_hydrapicker.training.validation import HeadScores, score_tiles, together
 
 UNKNOWN: Final = 1.0  # no two average precisions differ by more
@@ -141,8 +141,8 @@ class FewShotResult:
 
 def train_head(
     model: HydraPicker,
-    training: Sequence[CorrectedMicrograph],
-    held_out: Sequence[CorrectedMicrograph] = (),
+    training: Sequence[LabelledImage],
+    held_out: Sequence[LabelledImage] = (),
     parameters: FewShotParameters | None = None,
     start: Head | None = None,
     report: Callable[[FewShotProgress], None] = lambda progress: None,
@@ -194,7 +194,7 @@ def train_head(
     return replace(first, head=whole.head, seconds=seconds, cancelled=whole.cancelled, by_area=True)
 
 
-def split_by_area(micrograph: CorrectedMicrograph) -> tuple[CorrectedMicrograph, CorrectedMicrograph] | None:
+def split_by_area(micrograph: LabelledImage) -> tuple[LabelledImage, LabelledImage] | None:
     """Split a complete micrograph into a part to train on, and one to hold out, of at least a quarter.
 
     The cut runs across the longer side, at a multiple of 16 working pixels, where it leaves a quarter of the
@@ -234,9 +234,7 @@ class _Job:
     done: int = 0
     total: int | None = None
 
-    def run(
-        self, training: Sequence[CorrectedMicrograph], held_out: Sequence[CorrectedMicrograph] = ()
-    ) -> FewShotResult:
+    def run(self, training: Sequence[LabelledImage], held_out: Sequence[LabelledImage] = ()) -> FewShotResult:
         """Train on some micrographs, and check on others."""
         model, p, cancelled = self.model, self.p, self.cancelled
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final, Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.head_record import OF_MARKS, HeadRecord, MicrographUse, check_head_name
@@ -16,51 +13,27 @@ from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
 from napari_hydrapicker.hydra.weights import Metadata, body_hash
 from napari_hydrapicker.imaging.prepare import prepare
-from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.training.annotated_micrograph import CorrectedMicrograph
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph, held_out
 from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, FewShotResult, train_head
-from napari_hydrapicker.training.split import Marked, held_out
+from napari_hydrapicker.training.labelled_image import LabelledImage
 from napari_hydrapicker.training.validation import HeadScores
 
 TRAINING: Final = "training"
 VALIDATION: Final = "validation"
 
 
-@dataclass(frozen=True, eq=False)
-class Example:
-    """A micrograph that a user corrected.
-
-    Attributes
-    ----------
-    micrograph : Micrograph
-        The file.
-    yx : ndarray of float64, shape (N, 2)
-        Particles, (row, column), micrograph pixels.
-    negative_yx : ndarray of float64, shape (M, 2)
-        Deleted picks.
-    complete : bool
-        Whether every particle is marked.
-    pixel_size_angstrom : float or None
-        Takes precedence over what the file states.
-    """
-
-    micrograph: Micrograph
-    yx: NDArray[np.float64]
-    negative_yx: NDArray[np.float64]
-    complete: bool = True
-    pixel_size_angstrom: float | None = None
-
-
-def split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    """Return those to train on and those to validate on (`holding_out.held_out`)."""
-    chosen = held_out([Marked(len(e.yx), e.micrograph.name, e.complete) for e in examples])
+def split(
+    examples: Sequence[AnnotatedMicrograph],
+) -> tuple[list[AnnotatedMicrograph], list[AnnotatedMicrograph]]:
+    """Return those to train on and those to validate on (`held_out`)."""
+    chosen = held_out(examples)
     return [e for i, e in enumerate(examples) if i not in chosen], [examples[i] for i in chosen]
 
 
 def finetune(
     model: HydraPicker,
     metadata: Metadata,
-    examples: Sequence[Example],
+    examples: Sequence[AnnotatedMicrograph],
     diameter_angstrom: float,
     name: str,
     parameters: FewShotParameters | None = None,
@@ -100,7 +73,7 @@ def finetune(
     p = parameters or FewShotParameters()
     whiten = float(metadata.preprocessing.get("whiten", 0.0))  # type: ignore[arg-type]
 
-    def corrected(some: Sequence[Example]) -> list[CorrectedMicrograph]:
+    def corrected(some: Sequence[AnnotatedMicrograph]) -> list[LabelledImage]:
         return [_corrected(e, diameter_angstrom, whiten) for e in some if not cancelled()]
 
     training, held = split(examples)
@@ -110,7 +83,7 @@ def finetune(
     prior = metadata.calibration.get(GENERIC, (1.0, 0.0))
     calibration = result.after.calibration(prior) if result.telling else prior
     default = metadata.thresholds.get(GENERIC, 0.5)
-    sizes = {e.pixel_size_angstrom or e.micrograph.pixel_size_angstrom for e in examples}
+    sizes = {e.micrograph.pixel_size_angstrom for e in examples}
     record = HeadRecord(
         name=name,
         diameter_angstrom=diameter_angstrom,
@@ -135,9 +108,9 @@ def finetune(
     return result, record
 
 
-def _corrected(example: Example, diameter_angstrom: float, whiten: float) -> CorrectedMicrograph:
-    prepared = prepare(example.micrograph, diameter_angstrom, example.pixel_size_angstrom)
-    return CorrectedMicrograph.from_prepared(
+def _corrected(example: AnnotatedMicrograph, diameter_angstrom: float, whiten: float) -> LabelledImage:
+    prepared = prepare(example.micrograph, diameter_angstrom)
+    return LabelledImage.from_prepared(
         example.micrograph.name, prepared, example.yx, example.negative_yx, example.complete, whiten
     )
 
@@ -148,7 +121,7 @@ def _figures(result: FewShotResult, scores: HeadScores) -> dict[str, float]:
     return {f"{on}_ap": round(scores.ap, 4), f"{on}_f1": round(scores.f1, 4)}
 
 
-def _use(example: Example, use: Literal["training", "validation"]) -> MicrographUse:
+def _use(example: AnnotatedMicrograph, use: Literal["training", "validation"]) -> MicrographUse:
     micrograph = example.micrograph
     return MicrographUse(
         name=micrograph.name, sha256=micrograph.checksum(), use=use, particles=len(example.yx)

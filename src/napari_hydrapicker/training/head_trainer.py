@@ -16,9 +16,9 @@ from napari_hydrapicker.hydra.anchors import REACH_WPX, Assignment, decode
 from napari_hydrapicker.hydra.device import is_out_of_memory, precision
 from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.losses import bias_loss, detection_loss
-from napari_hydrapicker.training.annotated_micrograph import Marks
 from napari_hydrapicker.training.features import Window, batch
-from napari_hydrapicker.training.steps import MAX_GRADIENT, annealed, set_rate, warmed_up
+from napari_hydrapicker.training.labelled_image import Marks
+from napari_hydrapicker.training.steps import MAX_GRADIENT, annealed, follow, set_rate, warmed_up
 from napari_hydrapicker.training.validation import DENSE_STRIDE
 
 
@@ -150,10 +150,7 @@ class HeadTrainer:
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.head.parameters(), MAX_GRADIENT)
         self._optimiser.step()
-        decay = min(p.ema_decay, (1 + number) / (10 + number))
-        with torch.no_grad():
-            for mean, now in zip(self.mean.parameters(), self.head.parameters(), strict=True):
-                mean.lerp_(now, 1 - decay)
+        follow(self.mean, self.head, number, p.ema_decay)
         return float(loss.detach())
 
     def _loss(self, features: Tensor, marks: Sequence[Marks]) -> Tensor:

@@ -24,6 +24,7 @@ from napari_hydrapicker.picking.library import (
 )
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.training import finetune as training
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.training.data_sets import check_inside
 from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, FewShotResult
 
@@ -210,7 +211,7 @@ def _examples(
     rejected: Sequence[Picks | None] | None,
     complete: bool,
     pixel_size_angstrom: float | None,
-) -> list[training.Example]:
+) -> list[AnnotatedMicrograph]:
     if not corrected:
         raise ParameterError("`corrected`: there are no micrographs to train on")
     if rejected is not None and len(rejected) != len(corrected):
@@ -231,7 +232,7 @@ def _examples(
         wrong = nothing if wrong is None else wrong
         for labels in (picks, wrong):
             check_inside(labels, micrograph, Path(micrograph.name))
-        examples.append(training.Example(micrograph, picks.yx, wrong.yx, complete))
+        examples.append(AnnotatedMicrograph(micrograph, picks.yx, wrong.yx, complete))
     return examples
 
 

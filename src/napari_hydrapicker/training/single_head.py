@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from napari_hydrapicker.errors import WeightsError
 from napari_hydrapicker.hydra.network import HydraPicker
@@ -24,6 +23,7 @@ from napari_hydrapicker.training.sources import Crop, Source
 from napari_hydrapicker.training.steps import (
     MAX_GRADIENT,
     channels_last,
+    follow,
     loss_of,
     set_rate,
     shares_of,
@@ -198,7 +198,7 @@ class _SingleHead:
         loss.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), MAX_GRADIENT)
         self._optimiser.step()
-        _follow(self._averaged, self._model, min(p.ema_decay, (1 + number) / (10 + number)))
+        follow(self._averaged, self._model, number, p.ema_decay)
         done = number + 1
         if done % p.checkpoint_every == 0 and done % p.validate_every:
             self._save(done)
@@ -238,10 +238,3 @@ class _SingleHead:
         best = copy.deepcopy(self._averaged)
         load_checkpoint(self._best_path, best)
         return best
-
-
-def _follow(mean: torch.nn.Module, model: torch.nn.Module, decay: float) -> None:
-    """Move a running mean of weights towards those of a model."""
-    with torch.no_grad():
-        means: list[Tensor] = list(mean.parameters())
-        torch._foreach_lerp_(means, list(model.parameters()), 1 - decay)

@@ -1,4 +1,8 @@
-"""What one optimisation step of the whole network is made of, in every phase."""
+"""What one optimisation step of the whole network is made of, in every phase.
+
+Learning rates are functions of the step alone (`warmed_up`, `annealed`), not torch's schedulers: a training
+that is resumed, perhaps with more steps, has no state of theirs to go back to.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.anchors import BOX_WPX, assign
@@ -91,6 +96,16 @@ def sparing_unlabelled(model: HydraPicker, images: Tensor, crops: Sequence[Crop]
         unlabelled = centres[distance_to(centres, crop.yx) > BOX_WPX / 2]
         spared.append(crop if crop.complete else crop.ignoring(unlabelled))
     return spared
+
+
+def follow(mean: nn.Module, model: nn.Module, step: int, decay: float) -> None:
+    """Move a running mean of weights towards those of a model, after `step` steps faster than later.
+
+    By torch's own formula, but not in its `AveragedModel`, whose names of weights ("module.") and count of
+    steps would be others in checkpoints than those of the networks that are read from them.
+    """
+    average = get_ema_multi_avg_fn(min(decay, (1 + step) / (10 + step)))  # type: ignore[no-untyped-call]
+    average(list(mean.parameters()), list(model.parameters()), step)
 
 
 def warmed_up(step: int, warmup_steps: int) -> float:

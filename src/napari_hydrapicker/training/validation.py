@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.special import expit
 from torch import Tensor
 
 from napari_hydrapicker.evaluation.matching import Criterion, match
@@ -159,7 +160,7 @@ def calibrate_over(sets: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]]
 
 def probability(logits: NDArray[np.float64], a: float, b: float) -> NDArray[np.float64]:
     """Calibrated probability of picks with these logits (N,)."""
-    return np.asarray(1 / (1 + np.exp(-(a * logits + b))), np.float64)
+    return np.asarray(expit(a * logits + b), np.float64)
 
 
 @dataclass(frozen=True, eq=False)

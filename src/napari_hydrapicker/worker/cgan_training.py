@@ -17,14 +17,14 @@ from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.hydra.device import choose_device
+from napari_hydrapicker.imaging.rescale import pixel_angstrom
 from napari_hydrapicker.picking.library import GeneratorLibrary
 from napari_hydrapicker.training.cgan import CGanParameters, CGanProgress
 from napari_hydrapicker.training.cgan_data import PairMaker, varied
 from napari_hydrapicker.training.cgan_publish import FILE, make_picker
 from napari_hydrapicker.training.checkpoint import read_progress
+from napari_hydrapicker.worker.job_directory import CHECKPOINT, JobDirectory
 from napari_hydrapicker.worker.messages import Made, MakeRequest, Training
-from napari_hydrapicker.worker.picking import open_reference
-from napari_hydrapicker.worker.status_file import CHECKPOINT
 
 _CHECKPOINT_STEPS = 20  # seconds of work, which is what a cancellation loses
 _TELL_SECONDS = 0.5
@@ -32,7 +32,7 @@ _TELL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Result:
-    """A generator in the work folder: what its file says, how many micrographs served, and the seconds."""
+    """A generator in the job's directory: what its file says, how many micrographs served, the seconds."""
 
     meta: GeneratorMetadata
     backgrounds: int
@@ -46,7 +46,7 @@ def make(request: MakeRequest, say: Callable[[Training], None]) -> Result:
     ------
     HydraPickerError
         If no micrograph can be read, diameter and number do not fit on them, the checkpoint is damaged, or
-        the work folder cannot be written.
+        the job's directory cannot be written.
     """
     start = time.monotonic()
     torch.set_num_threads(os.cpu_count() or 1)
@@ -56,7 +56,7 @@ def make(request: MakeRequest, say: Callable[[Training], None]) -> Result:
     maker = PairMaker(varied(ranges), patches=patches)
     parameters = CGanParameters(steps=request.steps, check_every=_CHECKPOINT_STEPS)
     meta = make_picker(
-        maker, Path(request.work), parameters, device=choose_device(request.device),
+        maker, JobDirectory(request.folder).work, parameters, device=choose_device(request.device),
         report=progress.report, cancelled=progress.step,
     )  # fmt: skip
     assert meta is not None  # it is for a training that `step` has cancelled, which it never does
@@ -64,7 +64,7 @@ def make(request: MakeRequest, say: Callable[[Training], None]) -> Result:
 
 
 def save(request: MakeRequest, result: Result) -> Made:
-    """Keep the generator in every library that the request names, and remove the work folder.
+    """Keep the generator in every library that the request names, and remove its checkpoints.
 
     The name gets a number if another generator was given it meanwhile.
 
@@ -73,11 +73,12 @@ def save(request: MakeRequest, result: Result) -> Made:
     WeightsError
         If a folder cannot be written.
     """
+    work = JobDirectory(request.folder).work
     libraries = [GeneratorLibrary(Path(folder)) for folder in request.libraries]
     name = GeneratorLibrary.free_name(request.name, libraries)
     for library in libraries:
-        library.add(Path(request.work) / FILE, name)
-    shutil.rmtree(request.work, ignore_errors=True)  # what is left of it does no harm
+        library.add(work / FILE, name)
+    shutil.rmtree(work, ignore_errors=True)  # what is left of it does no harm
     figures = result.meta.training.get("held_out")
     known = figures if isinstance(figures, dict) else {}
     precision, recall = (_number(known.get(one)) for one in ("precision", "recall"))
@@ -93,7 +94,7 @@ class _Progress:
 
     def __init__(self, request: MakeRequest, say: Callable[[Training], None], start: float) -> None:
         self._request, self._say, self._start = request, say, start
-        checkpoint = Path(request.work) / CHECKPOINT
+        checkpoint = JobDirectory(request.folder).work / CHECKPOINT
         self._done = int(read_progress(checkpoint)["step"]) if checkpoint.exists() else 0
         self._told = 0.0
 
@@ -126,11 +127,10 @@ def _particle_free(request: MakeRequest, progress: _Progress) -> tuple[list[list
     shapes: list[tuple[int, int]] = []
     problems: list[MicrographError] = []
     total = len(request.micrographs)
-    for done, reference in enumerate(request.micrographs):
+    for done, micrograph in enumerate(request.micrographs):
         progress.tell("backgrounds", done, total)
         try:
-            micrograph = open_reference(reference)
-            length_px = request.diameter_angstrom / reference.pixel_size_angstrom
+            length_px = request.diameter_angstrom / pixel_angstrom(micrograph)
             canvas = to_canvas(micrograph.pixels(), length_px, edited=micrograph.mask)
         except MicrographError as error:
             problems.append(error)

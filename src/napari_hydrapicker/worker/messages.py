@@ -1,76 +1,82 @@
-"""What the window and its worker process say to one another, as lines of JSON."""
+"""What the window and its worker process say to one another, as lines of JSON.
+
+A message is a dataclass, which pydantic's `TypeAdapter` turns into plain values and back. Numbers are strict:
+``"1"`` and ``true`` are none.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, get_args
 
-from pydantic import BaseModel
+from pydantic import ConfigDict, StrictBool, StrictFloat, StrictInt, TypeAdapter
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.io.edited_mask import EditedMask
-from napari_hydrapicker.picking.parameters import SPECS, PickerSpec, PickParameters
-from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
+from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.picking.parameters import PickerSpec, PickParameters
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 
-_MODELS: tuple[type[BaseModel], ...] = (PickParameters, *SPECS.values())
+
+class _Message:
+    """Fields that a message does not know are none of ours."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
-class PickRequest:
-    """Pick these micrographs, one after the other.
+class PickRequest(_Message):
+    """Pick these micrographs, by their numbers in the project, one after the other.
 
     To `estimate` is to look for the particles' diameter and contrast, and to pick nothing.
     """
 
-    job: int
-    micrographs: tuple[MicrographRef, ...]
+    job: StrictInt
+    micrographs: dict[int, Micrograph]
     parameters: PickParameters
     picker: PickerSpec
     device: str
-    estimate: bool = False
+    estimate: StrictBool = False
 
 
 @dataclass(frozen=True)
-class TrainRequest:
+class TrainRequest(_Message):
     """Train a head on corrected micrographs, and save it in these libraries, folders all.
 
-    What comes of it is said in the file `note` as well (`status_file.NoteFile`): the training goes on when
+    What comes of it is written to `folder` as well (`job_directory.JobDirectory`): the training goes on when
     the window is closed.
     """
 
-    job: int
+    job: StrictInt
     name: str
-    micrographs: tuple[CorrectedRef, ...]
-    diameter_angstrom: float
+    micrographs: tuple[AnnotatedMicrograph, ...]
+    diameter_angstrom: StrictFloat
     weights: str | None
     device: str
     libraries: tuple[str, ...]
-    replace: bool
-    note: str
+    replace: StrictBool
+    folder: Path
 
 
 @dataclass(frozen=True)
-class MakeRequest:
+class MakeRequest(_Message):
     """Train a cGAN picker for particles of this size, and keep it in these libraries, folders all.
 
-    Its backgrounds are particle-free areas of the micrographs. Checkpoints are in the folder `work`: what is
-    begun there is gone on with. The number of particles is that on one micrograph, None if it is unknown.
-    What comes of it is said in the file `note` as well.
+    Its backgrounds are particle-free areas of the micrographs. The number of particles is that on one
+    micrograph, None if it is unknown. Checkpoints are in `folder` (`job_directory.JobDirectory`), where a
+    training that was begun is resumed; what comes of it is written there as well.
     """
 
-    job: int
+    job: StrictInt
     name: str
-    micrographs: tuple[MicrographRef, ...]
-    diameter_angstrom: float
-    number: int | None
-    steps: int
+    micrographs: tuple[Micrograph, ...]
+    diameter_angstrom: StrictFloat
+    number: StrictInt | None
+    steps: StrictInt
     device: str
     libraries: tuple[str, ...]
-    work: str
-    note: str
+    folder: Path
 
 
 LongRequest = TrainRequest | MakeRequest  # goes on when its window is closed
@@ -78,7 +84,7 @@ Request = PickRequest | LongRequest
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(_Message):
     """How far a training is: of its stage so much is done.
 
     The stages of a head are "features" and "training", those of a cGAN picker "backgrounds", "training" and
@@ -87,17 +93,17 @@ class Training:
     ``validation_ap`` and ``loss`` are None where they were not measured just now.
     """
 
-    job: int
+    job: StrictInt
     stage: str
-    done: int
-    total: int
-    seconds: float
-    loss: float | None
-    validation_ap: float | None
+    done: StrictInt
+    total: StrictInt
+    seconds: StrictFloat
+    loss: StrictFloat | None
+    validation_ap: StrictFloat | None
 
 
 @dataclass(frozen=True)
-class Trained:
+class Trained(_Message):
     """A head is saved.
 
     The figures are AP of the head it started from and of its own, on held-out micrographs if
@@ -106,107 +112,105 @@ class Trained:
     should know is in the remark.
     """
 
-    job: int
+    job: StrictInt
     name: str
-    ap_before: float
-    ap_after: float
-    held_out: bool
-    steps: int
-    seconds: float
+    ap_before: StrictFloat
+    ap_after: StrictFloat
+    held_out: StrictBool
+    steps: StrictInt
+    seconds: StrictFloat
     remark: str = ""
-    marks_only: bool = False
-    ap_error: float = 0.0
+    marks_only: StrictBool = False
+    ap_error: StrictFloat = 0.0
 
 
 @dataclass(frozen=True)
-class Made:
+class Made(_Message):
     """A cGAN picker is kept under this name.
 
     Precision and recall are those on synthetic pairs, None if nothing was found there; `backgrounds` is the
     number of micrographs with particle-free areas.
     """
 
-    job: int
+    job: StrictInt
     name: str
-    precision: float | None
-    recall: float | None
-    backgrounds: int
-    steps: int
-    seconds: float
+    precision: StrictFloat | None
+    recall: StrictFloat | None
+    backgrounds: StrictInt
+    steps: StrictInt
+    seconds: StrictFloat
 
 
 @dataclass(frozen=True)
-class Cancel:
+class Cancel(_Message):
     """Stop a job at once; what was picked already stays valid."""
 
-    job: int
+    job: StrictInt
 
 
 @dataclass(frozen=True)
-class Ready:
+class Ready(_Message):
     """The network is loaded on this device; its validation found this threshold to be best.
 
     What else the user should know of what was loaded is in the remark.
     """
 
     device: str
-    threshold: float
+    threshold: StrictFloat
     remark: str = ""
 
 
 @dataclass(frozen=True)
-class Picked:
+class Picked(_Message):
     """Picks of one micrograph: centres (N, 2), pixels, and probabilities (N,), falling."""
 
-    job: int
-    micrograph_id: int
-    yx: tuple[tuple[float, float], ...]
-    score: tuple[float, ...]
-    seconds: float
+    job: StrictInt
+    micrograph_id: StrictInt
+    yx: tuple[tuple[StrictFloat, StrictFloat], ...]
+    score: tuple[StrictFloat, ...]
+    seconds: StrictFloat
 
 
 @dataclass(frozen=True)
-class Estimated:
+class Estimated(_Message):
     """The diameter of the particles, Angstrom, and their contrast; None where hardly any is found."""
 
-    job: int
-    diameter_angstrom: float | None
+    job: StrictInt
+    diameter_angstrom: StrictFloat | None
     contrast: str
 
 
 @dataclass(frozen=True)
-class Failed:
+class Failed(_Message):
     """One micrograph cannot be picked; the job goes on."""
 
-    job: int
-    micrograph_id: int
+    job: StrictInt
+    micrograph_id: StrictInt
     error: str
 
 
 @dataclass(frozen=True)
-class Finished:
+class Finished(_Message):
     """The job's last message."""
 
-    job: int
-    cancelled: bool
+    job: StrictInt
+    cancelled: StrictBool
 
 
 @dataclass(frozen=True)
-class Broken:
+class Broken(_Message):
     """The job has ended since the worker is gone, or cannot work at all; in words."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class TrainingNote:
-    """How a training stands, in a file: under way while there is neither an outcome nor a problem."""
+class JobStatus(_Message):
+    """How a long job stands, in a file: under way while there is neither an outcome nor a problem."""
 
-    name: str
     progress: Training | None = None
-    trained: Trained | None = None
+    outcome: Trained | Made | None = None
     problem: str | None = None
-    made: Made | None = None
 
 
 Message = (
@@ -223,40 +227,18 @@ Message = (
     | Made
     | Finished
     | Broken
-    | TrainingNote
+    | JobStatus
 )
 
 
-_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Message)}
-_HINTS: dict[type[Any], dict[str, Any]] = {
-    kind: get_type_hints(kind) for kind in (*_TYPES.values(), MicrographRef, CorrectedRef, EditedMask)
-}
-_HINTS |= {kind: {name: get_type_hints(kind)[name] for name in kind.model_fields} for kind in _MODELS}
-_NEEDED = {
-    kind: {
-        name
-        for name in hints
-        if (
-            kind.model_fields[name].is_required()
-            if issubclass(kind, BaseModel)
-            else next(one for one in fields(kind) if one.name == name).default is MISSING
-        )
-    }
-    for kind, hints in _HINTS.items()
-}
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Message)}
 
 
 def to_line(message: Message) -> bytes:
-    """Return a message as a line of ASCII, whatever its paths are made of.
-
-    Not by pydantic, which refuses the lone surrogates that stand for bytes of a path that are not UTF-8.
-    """
-    values = {"type": type(message).__name__, **vars(message)}
-    return json.dumps(values, default=_plain).encode("ascii") + b"\n"
-
-
-def _plain(value: object) -> object:
-    return str(value) if isinstance(value, Path) else vars(value)
+    """Return a message as a line of ASCII, whatever its paths are made of."""
+    kind = type(message).__name__
+    values = {"type": kind, **_ADAPTERS[kind].dump_python(message)}
+    return json.dumps(values, default=str).encode("ascii") + b"\n"
 
 
 def from_line(line: bytes) -> Message:
@@ -267,57 +249,12 @@ def from_line(line: bytes) -> Message:
     ValueError
         If it is no message: something else has written into the pipe, or it was cut.
     """
+    # Not pydantic's own reader of JSON: it refuses the lone surrogates that stand for bytes of a path.
     try:
         values = json.loads(line)
-        message: Message = _made(_TYPES[values.pop("type")], values)
+        message: Message = _ADAPTERS[values.pop("type")].validate_python(values)
     except (
         KeyError, TypeError, ValueError, AttributeError, RecursionError, ParameterError
     ) as error:  # fmt: skip
         raise ValueError(f"not a message: {line[:80]!r} ({error})") from error
     return message
-
-
-def _made(kind: type[Any], values: dict[str, Any]) -> Any:
-    """Make a dataclass or model from the values of a JSON object, which must be just its own.
-
-    Those that have a default may be missing: a request that waits in a file was written by a version before.
-    """
-    hints = _HINTS[kind]
-    if not _NEEDED[kind] <= values.keys() <= hints.keys():
-        raise TypeError(f"{kind.__name__} has fields {list(hints)}, not {list(values)}")
-    return kind(**{name: _typed(value, hints[name]) for name, value in values.items()})
-
-
-def _typed(value: Any, hint: Any) -> Any:
-    """Return a JSON value as what the type hint of its field says, or raise TypeError."""
-    if hint is float and type(value) is int:  # an integer is a number, but True is none
-        return float(value)
-    if type(value) is hint:
-        return value
-    if get_origin(hint) is Literal and value in get_args(hint):  # words, all of them
-        return value
-    if get_origin(hint) is UnionType:
-        return _one_of(value, get_args(hint))
-    if hint is Path and type(value) is str:
-        return Path(value)
-    if get_origin(hint) is tuple and isinstance(value, list):
-        return _typed_tuple(value, get_args(hint))
-    if hint in _HINTS:
-        return _made(hint, value)
-    raise TypeError(f"{value!r:.40} is not of type {hint}")
-
-
-def _one_of(value: Any, hints: tuple[Any, ...]) -> Any:
-    """Return a value of a union: of a model's kind, or something or None."""
-    if isinstance(value, dict) and "kind" in value:
-        kinds = {_HINTS[hint]["kind"]: hint for hint in hints if hint in _MODELS}
-        return _made(kinds[Literal[value["kind"]]], value)
-    return None if value is None else _typed(value, hints[0])
-
-
-def _typed_tuple(values: list[Any], hints: tuple[Any, ...]) -> tuple[Any, ...]:
-    if hints[-1] is Ellipsis:
-        return tuple([_typed(value, hints[0]) for value in values])
-    if len(values) != len(hints):
-        raise TypeError(f"{len(values)} values, not {len(hints)}")
-    return tuple([_typed(value, hint) for value, hint in zip(values, hints, strict=True)])

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import time
-import warnings
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hydrapicker.errors import HydraPickerError, MicrographError
-from napari_hydrapicker.io.micrograph import Micrograph, MicrographWarning, open_micrographs
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.base import Picker, load_picker
 from napari_hydrapicker.picking.library import model_files
 from napari_hydrapicker.picking.parameters import ConsensusSpec, HydraSpec, PickerSpec
-from napari_hydrapicker.project.records import MicrographRef
 from napari_hydrapicker.worker.errors import in_words
 from napari_hydrapicker.worker.messages import Estimated, Failed, Picked, PickRequest
 
@@ -93,23 +88,6 @@ def _leave_a_core_free() -> None:
     torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1)))
 
 
-def open_reference(reference: MicrographRef) -> Micrograph:
-    """Open a micrograph that the window speaks of, with the pixel size that it has there.
-
-    Raises
-    ------
-    MicrographError
-        If the file cannot be read any more, or has lost the frame.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MicrographWarning)  # told when the file was opened
-        frames = open_micrographs(reference.path)
-    if not 0 <= reference.frame < len(frames):
-        raise MicrographError(f"{reference.path}: has no frame {reference.frame + 1} any more")
-    found = replace(frames[reference.frame], folder=reference.folder, mask=reference.mask)
-    return found.with_pixel_size(reference.pixel_size_angstrom)
-
-
 def first_look(picker: Picker, request: PickRequest) -> tuple[Picker, str]:
     """Return the picker for the particles' contrast, and what the user should know of contrast and diameter.
 
@@ -120,7 +98,7 @@ def first_look(picker: Picker, request: PickRequest) -> tuple[Picker, str]:
     if not isinstance(request.picker, HydraSpec):
         return picker, ""
     contrast = request.picker.known_contrast
-    micrographs = _openable(request.micrographs) if contrast is None else []
+    micrographs = _present(request) if contrast is None else []
     found = look_first(picker, micrographs, request.parameters.diameter_angstrom, contrast)
     return found.picker, "; ".join(found.remarks)
 
@@ -135,7 +113,7 @@ def estimate(picker: HydraNetPicker, request: PickRequest) -> Estimated:
     """
     from napari_hydrapicker.picking.survey import estimate_diameter
 
-    micrographs = _openable(request.micrographs)
+    micrographs = _present(request)
     if not micrographs:
         raise MicrographError("none of the micrographs can be read")
     contrast = request.picker.known_contrast if isinstance(request.picker, HydraSpec) else None
@@ -143,25 +121,22 @@ def estimate(picker: HydraNetPicker, request: PickRequest) -> Estimated:
     return Estimated(request.job, found.best_angstrom if found.is_telling else None, seen)
 
 
-def _openable(references: Sequence[MicrographRef]) -> list[Micrograph]:
-    """Open those micrographs that can be opened."""
-    opened = []
-    for reference in references:
-        with contextlib.suppress(MicrographError):  # it is said when its turn comes
-            opened.append(open_reference(reference))
-    return opened
+def _present(request: PickRequest) -> list[Micrograph]:
+    """Return those micrographs whose files are there; of the others is said when their turn comes."""
+    return [one for one in request.micrographs.values() if one.path.is_file()]
 
 
-def pick_one(picker: Picker, reference: MicrographRef, request: PickRequest) -> Picked | Failed:
-    """Pick one micrograph as the request says, down to the picker's own floor of probability."""
+def pick_one(picker: Picker, micrograph_id: int, request: PickRequest) -> Picked | Failed:
+    """Pick one micrograph as the request says, down to the picker's own least probability."""
     start = time.perf_counter()
+    micrograph = request.micrographs[micrograph_id]
     try:
-        picks = picker.pick_micrograph(open_reference(reference), request.parameters)
+        picks = picker.pick_micrograph(micrograph, request.parameters)
     except HydraPickerError as error:
-        return Failed(request.job, reference.id, str(error))
+        return Failed(request.job, micrograph_id, str(error))
     except Exception as error:  # one micrograph must not stop five thousand; the trace is for a bug report
-        logger.exception("%s cannot be picked", reference.path)
-        return Failed(request.job, reference.id, f"{reference.path}: {in_words(error)}")
+        logger.exception("%s cannot be picked", micrograph.path)
+        return Failed(request.job, micrograph_id, f"{micrograph.path}: {in_words(error)}")
     yx = tuple((y, x) for y, x in picks.yx.tolist())
     seconds = time.perf_counter() - start
-    return Picked(request.job, reference.id, yx, tuple(picks.score.tolist()), seconds)
+    return Picked(request.job, micrograph_id, yx, tuple(picks.score.tolist()), seconds)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.worker.errors import LOG_MARK, in_words
+from napari_hydrapicker.worker.job_directory import JobReporter
 from napari_hydrapicker.worker.messages import (
     Broken,
     Cancel,
@@ -39,7 +40,6 @@ from napari_hydrapicker.worker.picking import (
     remark_on,
 )
 from napari_hydrapicker.worker.priority import give_way, go_on_alone, stand_back, weigh_session
-from napari_hydrapicker.worker.status_file import NoteKeeper
 
 if TYPE_CHECKING:
     from napari_hydrapicker.picking.base import Picker
@@ -65,7 +65,7 @@ class Worker:
     ----------
     requests, answers
         Pipes. The end of `requests` means that the window is gone: it ends the process, but for a training,
-        which goes on alone, leaves a note of what came of it, and then ends.
+        which goes on alone, writes what came of it to its job directory, and then ends.
     """
 
     def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
@@ -109,11 +109,13 @@ class Worker:
 
     def _look_after(self, training: LongRequest) -> None:
         """Cancel a training without a window if another window wants that, or if it hangs."""
-        note, end = NoteKeeper(training), time.monotonic() + _LONGEST_ALONE_SECONDS
-        while not note.is_cancel_wished():
+        reporter, end = JobReporter(training), time.monotonic() + _LONGEST_ALONE_SECONDS
+        while not reporter.is_cancelled():
             time.sleep(_LOOK_SECONDS)
             if time.monotonic() > end:
-                note.failed(f"it was not done after {_LONGEST_ALONE_SECONDS / 3600:g} hours, and was ended")
+                reporter.failed(
+                    f"it was not done after {_LONGEST_ALONE_SECONDS / 3600:g} hours, and was ended"
+                )
                 os._exit(1)
         self._cancel(training.job)
 
@@ -137,34 +139,34 @@ class Worker:
     def _train(self, request: LongRequest) -> None:
         """Train a head or a picker; what is saved is saved before a cancellation can break anything off."""
         try:
-            with NoteKeeper(request) as note:
-                self._say(self._trained(request, note))
-        except ProjectError as error:  # of another training's note, which is not ours to change
+            with JobReporter(request) as reporter:
+                self._say(self._trained(request, reporter))
+        except ProjectError as error:  # another process is at it, whose status is not ours to change
             self._say(Broken(str(error)))
 
-    def _trained(self, request: LongRequest, note: NoteKeeper) -> Finished | Broken:
-        """Train, with a note that says how far it is and how it ended; returns the last message."""
+    def _trained(self, request: LongRequest, reporter: JobReporter) -> Finished | Broken:
+        """Train, with a status that says how far it is and how it ended; returns the last message."""
 
-        def tell(progress: Training) -> None:
-            note.progress(progress)
+        def report(progress: Training) -> None:
+            reporter.progress(progress)
             self._say(progress)
 
         try:
             stand_back(_TRAINING_GIVES_WAY)
-            # Only now: the note that a training is under way must not wait for torch.
+            # Only now: the status that a training is under way must not wait for torch.
             from napari_hydrapicker.worker.training import trained
 
-            save = self._unless_cancelled(request.job, lambda: trained(request, tell))
+            save = self._unless_cancelled(request.job, lambda: trained(request, report))
             if save is None:
-                note.cancelled()
+                reporter.cancelled()
             else:
                 outcome = save()
-                note.trained(outcome)
+                reporter.done(outcome)
                 self._say(outcome)
         except Exception as error:  # whatever it is, it is said; the trace is for a bug report
             logger.exception("the training failed")
             problem = in_words(error)
-            note.failed(problem)
+            reporter.failed(problem)
             return Broken(problem)
         return Finished(request.job, request.job in self._cancelled)
 
@@ -183,8 +185,8 @@ class Worker:
             picker, remark = look
             remarks = [one for one in (remark_on(picker), remark) if one]
             self._say(Ready(device_name(picker), picker.threshold, "; ".join(remarks)))
-        for reference in request.micrographs:
-            answer = self._unless_cancelled(request.job, partial(pick_one, picker, reference, request))
+        for number in request.micrographs:
+            answer = self._unless_cancelled(request.job, partial(pick_one, picker, number, request))
             if answer is None:
                 break
             self._say(answer)

@@ -8,21 +8,17 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import HydraPickerError, ParameterError, WeightsError
 from napari_hydrapicker.hydra import weights as network_file
 from napari_hydrapicker.hydra.device import choose_device
 from napari_hydrapicker.hydra.head_record import HeadRecord, free_name
 from napari_hydrapicker.picking.library import HeadLibrary, bundled_path, check_not_own, check_room
-from napari_hydrapicker.project.records import CorrectedRef
 from napari_hydrapicker.training.few_shot import FewShotProgress, FewShotResult
-from napari_hydrapicker.training.finetune import Example, finetune
+from napari_hydrapicker.training.finetune import finetune
 from napari_hydrapicker.worker import cgan_training as making
 from napari_hydrapicker.worker.messages import LongRequest, Made, MakeRequest, Trained, Training, TrainRequest
-from napari_hydrapicker.worker.picking import open_reference
 
 
 def train(request: TrainRequest, say: Callable[[Training], None]) -> tuple[FewShotResult, HeadRecord]:
@@ -50,9 +46,10 @@ def train(request: TrainRequest, say: Callable[[Training], None]) -> tuple[FewSh
         loss = None if math.isnan(p.loss) else p.loss
         say(Training(request.job, p.stage, p.done, p.total, p.seconds, loss, p.validation_ap))
 
-    examples = [_example(one) for one in request.micrographs]
     model = model.to(choose_device(request.device))
-    return finetune(model, metadata, examples, request.diameter_angstrom, request.name, report=tell)
+    return finetune(
+        model, metadata, request.micrographs, request.diameter_angstrom, request.name, report=tell
+    )
 
 
 def save(request: TrainRequest, result: FewShotResult, record: HeadRecord) -> Trained:
@@ -94,17 +91,6 @@ def _free_name(name: str, libraries: list[HeadLibrary]) -> str:
         with contextlib.suppress(WeightsError):  # one that cannot be read is not going to be written either
             taken.update(library.names())
     return free_name(name, taken)
-
-
-def _example(corrected: CorrectedRef) -> Example:
-    reference = corrected.micrograph
-    micrograph = open_reference(reference)
-    yx, negative_yx = _centres(corrected.yx), _centres(corrected.negative_yx)
-    return Example(micrograph, yx, negative_yx, corrected.complete, reference.pixel_size_angstrom)
-
-
-def _centres(yx: tuple[tuple[float, float], ...]) -> NDArray[np.float64]:
-    return np.array(yx, np.float64).reshape(-1, 2)
 
 
 def trained(request: LongRequest, say: Callable[[Training], None]) -> Callable[[], Trained | Made]:

@@ -11,12 +11,10 @@ import pytest
 from napari_hydrapicker.errors import ParameterError, ProjectError
 from napari_hydrapicker.gui.controllers.making import MakeJobs
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.project.generators import work_folder
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.session import Session
-from napari_hydrapicker.worker import status_file as unfinished
-from napari_hydrapicker.worker.messages import Broken, Finished, Made, MakeRequest, Training, TrainingNote
-from napari_hydrapicker.worker.status_file import NoteFile
+from napari_hydrapicker.worker.job_directory import CHECKPOINT, JobDirectory
+from napari_hydrapicker.worker.messages import Broken, Finished, JobStatus, Made, MakeRequest, Training
 
 Wait = Callable[..., None]
 
@@ -37,9 +35,15 @@ def jobs(
     session.close()
 
 
+def directory(jobs: MakeJobs, name: str) -> JobDirectory:
+    return JobDirectory.of(jobs._session.project.path, "making", name)
+
+
 def checkpoint(jobs: MakeJobs, name: str) -> Path:
     """What the process leaves after its first steps."""
-    path = work_folder(jobs._session, name) / unfinished.CHECKPOINT
+    work = directory(jobs, name).work
+    work.mkdir(parents=True)
+    path = work / CHECKPOINT
     path.touch()
     return path
 
@@ -69,8 +73,8 @@ def test_what_is_asked_for_goes_out_and_the_picker_comes_back(
     assert [Path(one.path).name for one in request.micrographs] == ["a.mrc"]
     folders = (str(tmp_path / "p.hydrapicker-generators"), str(tmp_path / "home" / "generators"))
     assert request.libraries == folders
-    assert NoteFile(Path(request.note)).read() == TrainingNote("mine")
-    assert request.note != str(NoteFile.beside(jobs._session.project.path).path), "heads have their own"
+    assert request.folder == directory(jobs, "mine").folder
+    assert directory(jobs, "mine").read() == JobStatus()
     progress = Training(1, "training", 20, 400, 9.0, 0.5, None)
     made = Made(1, "mine", 0.9, 0.8, 1, 400, 99.0)
     assert end(jobs, wait, progress, made, Finished(1, False)) == (False, "")
@@ -101,8 +105,6 @@ def test_one_that_is_discarded_begins_anew(jobs: MakeJobs, wait: Wait) -> None:
 
 
 def test_a_checkpoint_of_nobody_knows_what_is_not_gone_on_with(jobs: MakeJobs) -> None:
-    folder = work_folder(jobs._session, "mine")
-    folder.mkdir(parents=True)
     left = checkpoint(jobs, "mine")
     jobs.make("mine", 80, 400)
     assert not left.exists()
@@ -122,15 +124,15 @@ def test_one_that_was_left_to_itself_is_found(jobs: MakeJobs, tmp_path: Path, wa
     found: list[Made] = []
     jobs.found.connect(found.append)
     jobs.make("mine", 80, 400)
-    note = NoteFile(jobs._note_of_project().path)
+    job = directory(jobs, "mine")
     jobs._session.close()
     assert jobs._child.ended[:1] == ["left"]  # type: ignore[attr-defined]
     made = Made(1, "mine", 0.9, 0.8, 1, 400, 99.0)
-    note.write(TrainingNote("mine", made=made))
+    job.write(JobStatus(outcome=made))
     jobs._session.use(Project.open(tmp_path / "p.hydrapicker"))
     wait(lambda: bool(found))
     assert (found[0].name, found[0].recall) == ("mine", 0.8)
-    wait(lambda: note.read() is None)
+    wait(lambda: job.read() is None)
 
 
 @pytest.mark.parametrize("name", ["", "../../x", "bundled"])

@@ -11,8 +11,7 @@ import pytest
 
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.picking.library import GeneratorLibrary, bundled_generator, project_generators
-from napari_hydrapicker.project.generators import work_folder
-from napari_hydrapicker.worker import status_file as unfinished
+from napari_hydrapicker.worker.job_directory import CHECKPOINT, JobDirectory
 from napari_hydrapicker.worker.messages import Broken, Made
 
 Wait = Callable[..., None]
@@ -124,7 +123,9 @@ def test_an_unfinished_one_is_offered_by_its_name_and_discarded(quiet: Any) -> N
     section.name.setText("mine")
     section.number.setValue(25)
     section.make.click()
-    (work_folder(quiet.session, "mine") / unfinished.CHECKPOINT).touch()
+    work = JobDirectory.of(quiet.session.project.path, "making", "mine").work
+    work.mkdir()
+    (work / CHECKPOINT).touch()
     quiet.making._end(True, "")
     assert section.make.text() == "Go on"
     section.name.setText("other")

@@ -61,7 +61,7 @@ def test_the_request_holds_the_settings(jobs: PickJobs, session: Session) -> Non
     jobs.pick([r.id for r in session.records])
     (request,) = jobs._child.sent  # type: ignore[attr-defined]
     assert isinstance(request, PickRequest)
-    assert [(Path(m.path).name, m.pixel_size_angstrom) for m in request.micrographs] == [
+    assert [(m.path.name, m.pixel_size_angstrom) for m in request.micrographs.values()] == [
         ("a.mrc", 1.5),
         ("b.mrc", 2.0),
     ]
@@ -94,7 +94,7 @@ def test_the_diameter_is_estimated_on_a_few_by_the_generic_head(
     jobs.estimate([r.id for r in session.records])
     (request,) = jobs._child.sent  # type: ignore[attr-defined]
     assert (request.estimate, request.picker) == (True, HydraSpec())
-    assert [Path(m.path).stem for m in request.micrographs] == ["a", "m3", "m8"]
+    assert [m.name for m in request.micrographs.values()] == ["a", "m3", "m8"]
     answer = Estimated(1, 142.0, "light")
     assert _finish(jobs, wait, answer, Finished(1, False)) == (False, [])
     assert found == [answer]

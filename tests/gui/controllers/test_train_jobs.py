@@ -13,8 +13,8 @@ from napari_hydrapicker.gui.controllers.train_jobs import TrainJobs
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.session import Session
-from napari_hydrapicker.worker.messages import Broken, Finished, Trained, Training, TrainingNote, TrainRequest
-from napari_hydrapicker.worker.status_file import NoteFile
+from napari_hydrapicker.worker.job_directory import JobDirectory
+from napari_hydrapicker.worker.messages import Broken, Finished, JobStatus, Trained, Training, TrainRequest
 
 Wait = Callable[..., None]
 
@@ -34,8 +34,11 @@ def jobs(tmp_path: Path, qapp_exists: None, double: Any) -> Iterator[TrainJobs]:
     session.close()
 
 
-def note_of(jobs: TrainJobs) -> NoteFile:
-    return NoteFile.beside(jobs._session.project.path)
+def directory(project: Path) -> JobDirectory:
+    """Of the project's training of a head, begun or not."""
+    made = JobDirectory.of(project, "training", "mine")
+    made.folder.mkdir(parents=True, exist_ok=True)
+    return made
 
 
 def ends(jobs: TrainJobs) -> list[tuple[bool, str]]:
@@ -56,10 +59,10 @@ def test_corrections_go_out_and_progress_comes_back(jobs: TrainJobs, tmp_path: P
     assert isinstance(request, TrainRequest)
     assert (request.name, request.diameter_angstrom, request.device) == ("mine", 99.0, "cpu")
     assert request.libraries == (str(tmp_path / "lib"),)
-    assert request.micrographs[0].yx == ((20.0, 150.0),)
+    assert request.micrographs[0].yx.tolist() == [[20.0, 150.0]]
     progress = Training(request.job, "training", 5, 100, 2.0, 0.5, None)
     trained = Trained(request.job, "mine", 0.7, 0.8, True, 100, 60.0)
-    assert request.note == str(note_of(jobs).path)
+    assert request.folder == directory(jobs._session.project.path).folder
     child.says = [Training(request.job - 1, "old", 1, 1, 1.0, None, None), progress, trained]
     wait(lambda: len(heard) == 2)
     assert heard == [progress, trained]
@@ -88,7 +91,7 @@ def test_a_broken_process_is_told_of_in_words(jobs: TrainJobs, wait: Wait) -> No
     child.says = [Broken("the background process was killed")]
     wait(lambda: told == [(False, "Head 'mine' was not trained: the background process was killed")])
     assert not jobs.running
-    assert note_of(jobs).read() is None, "it is told"
+    assert directory(jobs._session.project.path).read() is None, "it is told"
     jobs.train("again", [])
     assert jobs.running
 
@@ -96,21 +99,21 @@ def test_a_broken_process_is_told_of_in_words(jobs: TrainJobs, wait: Wait) -> No
 def test_closing_leaves_the_training_to_itself(jobs: TrainJobs) -> None:
     jobs.train("mine", [])
     child: Any = jobs._child
-    note = note_of(jobs)
+    job = directory(jobs._session.project.path)
     jobs.close()
     jobs.close()
     assert child.ended == ["left", "closed", "closed"]
-    assert note.read() == TrainingNote("mine"), "for whoever opens the project before its process is up"
+    assert job.read() == JobStatus(), "for whoever opens the project before its process is up"
 
 
 def test_closing_ends_one_that_was_cancelled(jobs: TrainJobs) -> None:
     jobs.train("mine", [])
     child: Any = jobs._child
     child.cancelling = True
-    note = note_of(jobs)
+    job = directory(jobs._session.project.path)
     jobs.close()
     assert "left" not in child.ended
-    assert note.read() is None
+    assert job.read() is None
 
 
 def test_another_project_has_nothing_to_do_with_it(jobs: TrainJobs, tmp_path: Path, wait: Wait) -> None:
@@ -123,66 +126,66 @@ def test_another_project_has_nothing_to_do_with_it(jobs: TrainJobs, tmp_path: Pa
     jobs.resumed.connect(resumed.append)
     told = ends(jobs)
     jobs.train("mine", [])
-    note = note_of(jobs)
+    job = directory(jobs._session.project.path)
     jobs._session.use(Project.create(tmp_path / "q.hydrapicker"))
     child: Any = jobs._child
     assert (left, child.ended, jobs.running) == (["mine"], ["left"], False)
-    note.hold()  # as the process does
-    note.write(TrainingNote("mine", progress=Training(1, "training", 5, 100, 2.0, 0.5, None)))
+    job.hold()  # as the process does
+    job.write(JobStatus(progress=Training(1, "training", 5, 100, 2.0, 0.5, None)))
     jobs._session.use(Project.open(tmp_path / "p.hydrapicker"))
     wait(lambda: bool(resumed))
     with pytest.raises(ProjectError, match="under way"):
         jobs.train("other", [])
     trained = Trained(1, "mine", 0.7, 0.8, True, 100, 60.0)
-    note.write(TrainingNote("mine", trained=trained))
-    note.release()
+    job.write(JobStatus(outcome=trained))
+    job.release()
     wait(lambda: bool(told))
     assert [one.name for one in found] == resumed == ["mine"]
     assert told == [(False, "")]
-    assert note.read() is None
+    assert job.read() is None
     jobs.train("other", [])
     assert jobs.running
 
 
 @pytest.mark.parametrize(
-    ("noted", "words"),
+    ("status", "words"),
     [
-        (TrainingNote("mine", problem="memory ran out"), "Head 'mine' was not trained: memory ran out"),
-        (TrainingNote("mine", progress=Training(1, "features", 0, 0, 0.0, None, None)), "was killed"),
+        (JobStatus(problem="memory ran out"), "Head 'mine' was not trained: memory ran out"),
+        (JobStatus(progress=Training(1, "features", 0, 0, 0.0, None, None)), "was killed"),
     ],
 )
 def test_a_training_that_failed_meanwhile_is_told_on_opening(
-    jobs: TrainJobs, tmp_path: Path, wait: Wait, noted: TrainingNote, words: str
+    jobs: TrainJobs, tmp_path: Path, wait: Wait, status: JobStatus, words: str
 ) -> None:
     told = ends(jobs)
     jobs._session.close()
-    note = NoteFile(tmp_path / "p.hydrapicker-training")
-    note.write(noted)
+    job = directory(tmp_path / "p.hydrapicker")
+    job.write(status)
     jobs._session.use(Project.open(tmp_path / "p.hydrapicker"))
     wait(lambda: bool(told))
     ((cancelled, problem),) = told
     assert not cancelled
     assert words in problem
-    assert note.read() is None
+    assert job.read() is None
 
 
 def test_a_training_of_before_can_be_cancelled(jobs: TrainJobs, tmp_path: Path, wait: Wait) -> None:
     told = ends(jobs)
     jobs._session.close()
-    note = NoteFile(tmp_path / "p.hydrapicker-training")
-    note.hold()
-    note.write(TrainingNote("mine", progress=Training(1, "features", 1, 2, 3.0, None, None)))
+    job = directory(tmp_path / "p.hydrapicker")
+    job.hold()
+    job.write(JobStatus(progress=Training(1, "features", 1, 2, 3.0, None, None)))
     jobs._session.use(Project.open(tmp_path / "p.hydrapicker"))
     jobs.cancel()
-    assert note.is_cancel_wished()
-    note.remove()
-    note.release()
+    assert job.is_cancelled()
+    job.forget()
+    job.release()
     wait(lambda: told == [(True, "")])
 
 
-def test_who_only_looks_at_a_project_leaves_its_note_alone(jobs: TrainJobs, tmp_path: Path) -> None:
-    note = note_of(jobs)
-    note.write(TrainingNote("mine", problem="memory ran out"))
+def test_who_only_looks_at_a_project_leaves_its_status_alone(jobs: TrainJobs, tmp_path: Path) -> None:
+    job = directory(jobs._session.project.path)
+    job.write(JobStatus(problem="memory ran out"))
     second = Session()
     second.use(Project.open(tmp_path / "p.hydrapicker"))
     assert second.read_only

@@ -20,8 +20,8 @@ from napari_hydrapicker.hydra.weights import Metadata
 from napari_hydrapicker.picking.library import HOME_VARIABLE, HeadLibrary, head_names
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.project import Project
+from napari_hydrapicker.worker.job_directory import JobDirectory
 from napari_hydrapicker.worker.messages import Trained
-from napari_hydrapicker.worker.status_file import NoteFile
 
 Wait = Callable[..., None]
 
@@ -139,7 +139,7 @@ def test_a_training_that_is_refused_is_said(picked: Any) -> None:
     told: list[str] = []
     picked.training_controller.problem.disconnect()
     picked.training_controller.problem.connect(told.append)
-    other = NoteFile.beside(picked.session.project.path)
+    other = JobDirectory.of(picked.session.project.path, "training", "other")
     other.hold()
     picked.training_controller.train("mine")
     other.release()

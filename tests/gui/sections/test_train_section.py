@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -9,16 +12,18 @@ from qtpy.QtTest import QTest
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.gui.controllers.train_jobs import TrainJobs
 from napari_hydrapicker.gui.sections.train import TrainSection
-from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.training_set import Suggestion
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.worker.messages import Trained, Training
 
 LEFT = Qt.MouseButton.LeftButton
+MICROGRAPH = Micrograph(Path("a.mrc"), (30, 50), 1.5)
 
 
-def corrected(complete: bool) -> CorrectedRef:
-    return CorrectedRef(MicrographRef(1, "a.mrc", 0, 1.5), ((1.0, 2.0),) * 3, ((5.0, 6.0),), complete)
+def corrected(complete: bool) -> AnnotatedMicrograph:
+    return AnnotatedMicrograph(MICROGRAPH, np.array([[1.0, 2.0]] * 3), np.array([[5.0, 6.0]]), complete)
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ def test_without_particles_there_is_nothing_to_train_on_after_a_training_either(
 ) -> None:
     section.show_corrections((corrected(False),))
     section.jobs.started.emit()  # type: ignore[attr-defined]
-    erased = CorrectedRef(MicrographRef(1, "a.mrc", 0, 1.5), (), ((5.0, 6.0),), False)
+    erased = AnnotatedMicrograph(MICROGRAPH, np.empty((0, 2)), np.array([[5.0, 6.0]]), False)
     section.show_corrections((erased,))
     section.jobs.finished.emit(False, "")  # type: ignore[attr-defined]
     assert not section.train.isEnabled()

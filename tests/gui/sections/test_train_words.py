@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from napari_hydrapicker.gui.sections.train import is_better, labels, reason, verdict
-from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
+from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.project.training_set import Suggestion
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.worker.messages import Trained
 
-WHOLE = CorrectedRef(MicrographRef(1, "a.mrc", 0, 1.5), ((1.0, 2.0),) * 1200, ((5.0, 6.0),), True)
-PART = CorrectedRef(MicrographRef(2, "b.mrc", 0, 1.5), ((1.0, 2.0),), (), False)
-ERASED = CorrectedRef(MicrographRef(3, "c.mrc", 0, 1.5), (), ((1.0, 2.0),) * 2, False)
+
+def annotated(particles: int, deleted: int, complete: bool) -> AnnotatedMicrograph:
+    micrograph = Micrograph(Path("a.mrc"), (30, 50), 1.5)
+    return AnnotatedMicrograph(micrograph, np.ones((particles, 2)), np.ones((deleted, 2)), complete)
+
+
+WHOLE = annotated(1200, 1, complete=True)
+PART = annotated(1, 0, complete=False)
+ERASED = annotated(0, 2, complete=False)
 
 
 def test_corrections_are_counted_and_it_is_said_what_counts() -> None:

@@ -7,6 +7,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.gui.controllers.jobs import Jobs
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.worker.job_directory import DetachedJob, JobDirectory
 from napari_hydrapicker.worker.messages import (
     Broken,
     Finished,
@@ -15,9 +16,7 @@ from napari_hydrapicker.worker.messages import (
     Message,
     Trained,
     Training,
-    TrainingNote,
 )
-from napari_hydrapicker.worker.status_file import LeftTraining, NoteFile
 
 _POLL_MS = 50
 
@@ -25,9 +24,9 @@ _POLL_MS = 50
 class LastingJobs(Jobs):
     """One training of a kind at a time of the open project, in a process of its own beside that which picks.
 
-    When window or project are closed the process goes on alone, and what became of it is told when the
+    When window or project are closed the process goes on alone, and what became of it is reported when the
     project is opened again, by this or another window. A subclass says what is to be trained, the kind of
-    its notes, and how a failure is told.
+    its job directories, and how a failure is put.
 
     Signals
     -------
@@ -60,9 +59,9 @@ class LastingJobs(Jobs):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(session, _POLL_MS, parent)
         self.name = ""  # of what is in training
-        self._note: NoteFile | None = None
-        self._left: LeftTraining | None = None  # what is followed, where it is not a child of ours
-        self._told = False  # whether that is under way
+        self._own: JobDirectory | None = None
+        self._detached: DetachedJob | None = None  # what is followed, where it is not our worker's
+        self._announced = False  # whether that is under way
 
     def check_free(self) -> None:
         """Refuse a second training.
@@ -72,7 +71,9 @@ class LastingJobs(Jobs):
         ProjectError
             If one of the project is under way.
         """
-        if self.running or self._note_of_project().is_held():
+        if self.running or any(
+            one.is_held() for one in JobDirectory.all(self._session.project.path, self.kind)
+        ):
             raise ProjectError("a training of this project is under way: wait for its end, or cancel it")
 
     def cancel(self) -> None:
@@ -83,8 +84,8 @@ class LastingJobs(Jobs):
         ProjectError
             If it is one that was left to itself, and it cannot be reached.
         """
-        if self._left is not None:
-            self._left.cancel()
+        if self._detached is not None:
+            self._detached.cancel()
         else:
             super().cancel()
 
@@ -94,10 +95,10 @@ class LastingJobs(Jobs):
         super().close()
 
     def _begin(self, request: LongRequest) -> None:
-        """Send a request to the process, with a note that it is under way; not before `check_free`."""
-        note = self._note_of_project()
-        note.write(TrainingNote(request.name))
-        self.name, self._note = request.name, note
+        """Send a request to the process, with a status that it is under way; not before `check_free`."""
+        directory = self._directory(request.name)
+        directory.begin(request)
+        self.name, self._own = request.name, directory
         self._send(request)
         self.started.emit()
 
@@ -105,8 +106,8 @@ class LastingJobs(Jobs):
         """Say what was not made, and why."""
         raise NotImplementedError
 
-    def _note_of_project(self) -> NoteFile:
-        return NoteFile.beside(self._session.project.path, self.kind)
+    def _directory(self, name: str) -> JobDirectory:
+        return JobDirectory.of(self._session.project.path, self.kind, name)
 
     def _on_project(self) -> None:
         name = self.name if self.running else ""
@@ -117,44 +118,41 @@ class LastingJobs(Jobs):
 
     def _leave(self) -> None:
         self._timer.stop()
-        note, self._note = self._note, None
-        if self._left is not None or note is None:
-            self._left = None
+        directory, self._own = self._own, None
+        if self._detached is not None or directory is None:
+            self._detached = None
         elif self._child.cancelling:
             self._child.close()
-            note.remove()
+            directory.forget()
         else:
             self._child.leave()
 
     def _look(self) -> None:
         """Follow a training of this project that a window has left to itself; one that ended is told soon."""
-        if self._project is None or self._session.read_only:  # whoever may write to it is told
+        if self._project is None or self._session.read_only:  # it is reported to whoever may write to it
             return
-        note = self._note_of_project()
-        try:
-            noted = note.read()
-        except ProjectError:  # told by what follows it
-            noted = TrainingNote("")
-        if noted is None:
-            return
-        self._job += 1
-        self.name, self._note, self._left = noted.name, note, LeftTraining(note, self._job)
-        self._told = False
-        self._timer.start()
+        for directory in JobDirectory.all(self._project.path, self.kind):
+            if directory.status.is_file():
+                self._job += 1
+                self.name, self._own = directory.name, directory
+                self._detached = DetachedJob(directory, self._job)
+                self._announced = False
+                self._timer.start()
+                return
 
     def _poll(self) -> None:
-        for message in self._messages() if self._left is None else self._left.poll():
+        for message in self._messages() if self._detached is None else self._detached.poll():
             self._take(message)
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Training):
-            if self._left is not None and not self._told:
-                self._told = True
+            if self._detached is not None and not self._announced:
+                self._announced = True
                 self.started.emit()
                 self.resumed.emit(self.name)
             self.progressed.emit(message)
         elif isinstance(message, Trained | Made):
-            (self.trained if self._left is None else self.found).emit(message)
+            (self.trained if self._detached is None else self.found).emit(message)
         elif isinstance(message, Broken):
             self._end(False, self._failure(message.text))
         elif isinstance(message, Finished):
@@ -162,9 +160,9 @@ class LastingJobs(Jobs):
 
     def _end(self, cancelled: bool, problem: str) -> None:
         self._timer.stop()
-        if self._left is None:
+        if self._detached is None:
             self._child.stop()  # its memory is worth more than the second that the next start takes
-        if self._note is not None:
-            self._note.remove()  # it is told
-        self._note = self._left = None
+        if self._own is not None:
+            self._own.forget()
+        self._own = self._detached = None
         self.finished.emit(cancelled, problem)

@@ -16,10 +16,8 @@ from napari_hydrapicker.project.generators import (
     background_micrographs,
     generator_libraries,
     generator_names,
-    work_folder,
 )
 from napari_hydrapicker.project.session import Session
-from napari_hydrapicker.worker import status_file as unfinished
 from napari_hydrapicker.worker.messages import Made, MakeRequest
 
 
@@ -36,7 +34,8 @@ class MakeJobs(LastingJobs):
             check_name(name)
         except ParameterError:  # half-typed, perhaps
             return None
-        return unfinished.begun(work_folder(self._session, name))
+        request = self._directory(name).resumable()
+        return request if isinstance(request, MakeRequest) else None
 
     def discard(self, name: str) -> None:
         """Throw away what there is of an unfinished picker.
@@ -50,7 +49,7 @@ class MakeJobs(LastingJobs):
         """
         check_name(name)
         self.check_free()
-        unfinished.discard(work_folder(self._session, name))
+        self._directory(name).discard()
 
     def make(self, name: str, number: int | None, steps: int) -> None:
         """Train a picker for particles of the session's diameter, so many on a micrograph.
@@ -68,14 +67,13 @@ class MakeJobs(LastingJobs):
         self.check_free()
         old = self.unfinished(name)
         if old is None:
-            unfinished.discard(work_folder(self._session, name))  # a checkpoint of nobody knows what
+            self._directory(name).discard()  # a checkpoint of nobody knows what
         self._job += 1
         request = self._request(name, number, steps)
         if old is not None:
             request = replace(
                 request, number=old.number, steps=old.steps, diameter_angstrom=old.diameter_angstrom
             )
-        unfinished.begin(request)
         self._begin(request)
 
     def _request(self, name: str, number: int | None, steps: int) -> MakeRequest:
@@ -84,7 +82,7 @@ class MakeJobs(LastingJobs):
             job=self._job, name=name, micrographs=background_micrographs(self._session),
             diameter_angstrom=s.diameter_angstrom, number=number, steps=steps, device=s.device,
             libraries=tuple(str(one.folder) for one in generator_libraries(self._session)),
-            work=str(work_folder(self._session, name)), note=str(self._note_of_project().path),
+            folder=self._directory(name).folder,
         )  # fmt: skip
 
     def _failure(self, problem: str) -> str:

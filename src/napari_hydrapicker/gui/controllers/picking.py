@@ -91,12 +91,12 @@ class PickJobs(Jobs):
             for r in records
             if r.pixel_size_angstrom is None
         ]
-        references = tuple(one for r in records if (one := r.reference()) is not None)
+        known = {r.id: r.micrograph() for r in records if r.pixel_size_angstrom is not None}
         self._job += 1
-        self._total, self._done, self._began = len(references), 0, time.monotonic()
+        self._total, self._done, self._began = len(known), 0, time.monotonic()
         self._failed = False
         self.started.emit(self._total)
-        if not references:
+        if not known:
             self._end(cancelled=False)
             return
         s = self._session.settings
@@ -110,7 +110,7 @@ class PickJobs(Jobs):
             return
         if estimate:  # by the head that knows no diameter of its own
             spec = HydraSpec(weights=None if s.weights is None else Path(s.weights), contrast=s.contrast)
-        request = PickRequest(self._job, references, s.parameters, spec, s.device, estimate)
+        request = PickRequest(self._job, known, s.parameters, spec, s.device, estimate)
         self._send(request)
 
     def stop(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_hydrapicker.gui.controllers.lasting_jobs import LastingJobs
+from napari_hydrapicker.hydra.head_record import check_head_name
 from napari_hydrapicker.project.training_set import corrected_micrographs
 from napari_hydrapicker.worker.messages import TrainRequest
 
@@ -21,16 +22,19 @@ class TrainJobs(LastingJobs):
 
         Raises
         ------
+        ParameterError
+            If no head can be called that.
         ProjectError
             If a training of the project is under way, or the project's folder cannot be written.
         """
+        check_head_name(name)
         self.check_free()
         self._job += 1
-        s, note = self._session.settings, self._note_of_project()
+        s = self._session.settings
         request = TrainRequest(
             job=self._job, name=name, micrographs=corrected_micrographs(self._session),
             diameter_angstrom=s.diameter_angstrom, weights=s.weights, device=s.device,
-            libraries=tuple(map(str, libraries)), replace=replace, note=str(note.path),
+            libraries=tuple(map(str, libraries)), replace=replace, folder=self._directory(name).folder,
         )  # fmt: skip
         self._begin(request)
 

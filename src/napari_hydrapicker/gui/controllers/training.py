@@ -162,7 +162,7 @@ class TrainingController(QObject):
     def _show_corrections(self) -> None:
         if self._session.is_open:
             corrected = corrected_micrographs(self._session)
-            self._section.show_corrections(corrected, held_out_names(self._session, corrected))
+            self._section.show_corrections(corrected, held_out_names(corrected))
             self._section.show_comparison(self._before.in_words(self._canvas.micrograph_id))
 
     def _show_head(self) -> None:

@@ -16,9 +16,8 @@ from napari_hydrapicker.gui.widgets.curves import TrainingCurves
 from napari_hydrapicker.gui.widgets.live_progress import LiveProgress, in_words
 from napari_hydrapicker.gui.widgets.parts import WrappedLabel, button, in_window_words, row
 from napari_hydrapicker.hydra.head_record import GENERIC, check_head_name
-from napari_hydrapicker.project.records import CorrectedRef
 from napari_hydrapicker.project.training_set import Suggestion
-from napari_hydrapicker.training.split import MARKS_DO_NOT_TELL, is_gain
+from napari_hydrapicker.training.annotated_micrograph import MARKS_DO_NOT_TELL, AnnotatedMicrograph, is_gain
 from napari_hydrapicker.worker.messages import Trained, Training
 
 _FEW = 3  # names that fit
@@ -27,7 +26,7 @@ _STAGES = {"features": "preparing micrograph {done} of {total}", "training": "st
 _FEATURE_SHARE = 0.2  # of the time: the bar shows both stages as one
 
 
-def labels(corrected: Sequence[CorrectedRef], held_out: Sequence[str] = ()) -> str:
+def labels(corrected: Sequence[AnnotatedMicrograph], held_out: Sequence[str] = ()) -> str:
     """Say what there is to train on, what of it counts, and which micrographs are to judge the head."""
     if not corrected:
         return "Correct a micrograph and mark it complete (key Q): that is enough to begin with."
@@ -42,7 +41,7 @@ def labels(corrected: Sequence[CorrectedRef], held_out: Sequence[str] = ()) -> s
     sentences = ["; ".join(kinds)]
     if not all(one.complete for one in corrected):
         sentences.append("In part, only what you added, moved or deleted counts")
-    if not any(one.yx for one in corrected):
+    if not any(len(one.yx) for one in corrected):
         sentences.append("No particle yet to learn from: add or move some, or complete a micrograph (key Q)")
     elif held_out:
         more = f" and {len(held_out) - _FEW} more" if len(held_out) > _FEW else ""
@@ -52,7 +51,7 @@ def labels(corrected: Sequence[CorrectedRef], held_out: Sequence[str] = ()) -> s
     return ". ".join(sentences)
 
 
-def _counted(some: Sequence[CorrectedRef]) -> str:
+def _counted(some: Sequence[AnnotatedMicrograph]) -> str:
     particles, deleted = sum(len(one.yx) for one in some), sum(len(one.negative_yx) for one in some)
     return f"{_number(particles, 'particle')}, {_number(deleted, 'deleted pick')}"
 
@@ -152,10 +151,12 @@ class TrainSection(Section):
         jobs.left.connect(lambda _: self._on_finished(True, ""))
         self.show_corrections(())
 
-    def show_corrections(self, corrected: tuple[CorrectedRef, ...], held_out: tuple[str, ...] = ()) -> None:
+    def show_corrections(
+        self, corrected: tuple[AnnotatedMicrograph, ...], held_out: tuple[str, ...] = ()
+    ) -> None:
         """Say what there is to train on; of what is held out the names."""
         self.labels.setText(labels(corrected, held_out))
-        self._trainable = any(one.yx for one in corrected)
+        self._trainable = any(len(one.yx) for one in corrected)
         self.train.setEnabled(self._trainable and not self._jobs.running)
 
     def show_comparison(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Edits of an open project: what is logged, and what is written at one stroke."""
+"""Edits in a session: what is logged, and what is written in one transaction."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,26 +10,26 @@ import pytest
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.project.edits import EditKind
+from napari_hydrapicker.project.edits import EditKind, plain_status
 from napari_hydrapicker.project.labels import Labels
-from napari_hydrapicker.project.open_project import OpenProject, plain_status
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.records import Status
+from napari_hydrapicker.project.session import Session
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[OpenProject]:
+def opened(tmp_path: Path) -> Iterator[Session]:
     """One micrograph, with three picks of a picker."""
-    made = OpenProject()
-    made._project = Project.create(tmp_path / "p.hydrapicker")
+    made = Session()
+    made.use(Project.create(tmp_path / "p.hydrapicker"))
     made.add_micrographs([Micrograph(tmp_path / "a.mrc", (120, 250), 2.0)])
     picks = Picks(np.array([[10.0, 200.0], [30.0, 90.0], [70.0, 50.0]]), np.array([0.9, 0.6, 0.2]))
-    made._take_picks({made.records[0].id: (picks, 20.0)})
+    made.put_picks(made.records[0].id, picks)
     yield made
     made.project.close()
 
 
-def test_what_changes_nothing_is_no_step_to_undo(opened: OpenProject) -> None:
+def test_what_changes_nothing_is_no_step_to_undo(opened: Session) -> None:
     number = opened.records[0].id
     ids = opened.labels(number).id
     heard: list[int] = []
@@ -49,7 +49,7 @@ def test_what_changes_nothing_is_no_step_to_undo(opened: OpenProject) -> None:
 
 
 def test_an_edit_and_its_status_are_written_together(
-    opened: OpenProject, monkeypatch: pytest.MonkeyPatch
+    opened: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = opened.records[0].id
     before = opened.labels(number)
@@ -72,7 +72,7 @@ def test_an_edit_and_its_status_are_written_together(
     assert opened.project.micrographs()[0].status is Status.CORRECTED
 
 
-def test_the_word_of_the_user_outlasts_edits(opened: OpenProject) -> None:
+def test_the_word_of_the_user_outlasts_edits(opened: Session) -> None:
     number = opened.records[0].id
     opened.project.set_status(number, Status.COMPLETE)
     opened._read_records()
@@ -80,7 +80,7 @@ def test_the_word_of_the_user_outlasts_edits(opened: OpenProject) -> None:
     assert opened.record(number).status is opened.project.micrographs()[0].status is Status.COMPLETE
 
 
-def test_picks_speak_for_a_status(opened: OpenProject) -> None:
+def test_picks_speak_for_a_status(opened: Session) -> None:
     labels = opened.labels(opened.records[0].id)
     assert plain_status(Labels.empty()) is Status.NEW
     assert plain_status(labels) is Status.PICKED

@@ -1,4 +1,4 @@
-"""Micrographs of an open project."""
+"""A session's micrographs, and which of them is shown."""
 
 from pathlib import Path
 
@@ -6,19 +6,19 @@ import pytest
 
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.project.open_project import OpenProject
 from napari_hydrapicker.project.project import Project
+from napari_hydrapicker.project.session import Session
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> OpenProject:
-    """Two micrographs, not shown yet."""
-    made = OpenProject()
-    made._project = Project.create(tmp_path / "p.hydrapicker")
+def opened(tmp_path: Path) -> Session:
+    """No micrographs yet."""
+    made = Session()
+    made.use(Project.create(tmp_path / "p.hydrapicker"))
     return made
 
 
-def test_the_first_micrograph_added_is_shown(opened: OpenProject, tmp_path: Path) -> None:
+def test_the_first_micrograph_added_is_shown(opened: Session, tmp_path: Path) -> None:
     heard: list[str] = []
     opened.micrographs_changed.connect(lambda: heard.append("micrographs"))
     opened.current_changed.connect(lambda: heard.append("current"))
@@ -32,7 +32,7 @@ def test_the_first_micrograph_added_is_shown(opened: OpenProject, tmp_path: Path
 
 
 def test_nothing_is_open_at_first() -> None:
-    nothing = OpenProject()
+    nothing = Session()
     assert not nothing.is_open
     assert not nothing.read_only
     assert nothing.records == []
@@ -41,7 +41,7 @@ def test_nothing_is_open_at_first() -> None:
         _ = nothing.project
 
 
-def test_where_the_user_is_changes_even_if_it_cannot_be_noted(opened: OpenProject, tmp_path: Path) -> None:
+def test_where_the_user_is_changes_even_if_it_cannot_be_noted(opened: Session, tmp_path: Path) -> None:
     opened.add_micrographs([Micrograph(tmp_path / f"{name}.mrc", (10, 20), 1.0) for name in ("a", "b")])
     shown: list[int | None] = []
     opened.current_changed.connect(lambda: shown.append(opened.current))
