@@ -71,7 +71,9 @@ def test_napari_finds_the_manifest_through_the_entry_point() -> None:
 
 def test_manifest_at_the_top_is_the_package_s() -> None:
     inside = ROOT / "src" / "napari_hydrapicker" / "napari.yaml"
-    assert (ROOT / "napari.yaml").read_text() == inside.read_text()
+    # Where git makes no symbolic links, as on Windows, the file holds where the link leads.
+    at_the_top = (ROOT / "napari.yaml").read_text().strip()
+    assert at_the_top in (inside.read_text().strip(), "src/napari_hydrapicker/napari.yaml")
 
 
 def test_the_manifest_s_patterns_cover_what_is_read() -> None:
