@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-WIDTH, COLOURS, GREYS = 1190, 48, 6
+WIDTH, COLOURS, GREYS = 1190, 48, 12
 ANIMATION_WIDTH = 952
 
 
