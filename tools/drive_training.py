@@ -4,8 +4,8 @@
 
 Like `drive_window.py`, with mouse and key events only. Two micrographs are corrected by clicks and marked
 complete; one training is cancelled, another one runs to its end while micrographs are stepped through. With
---close the dock is closed during a third, which is to be found when the folder is opened again; --guide saves
-the picture of the user's guide. Heads go into a library of the script's own.
+--close the dock is closed during a third, which is to be found when the folder is opened again. Heads go into
+a library of the script's own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 from drive_window import export_all
-from guide_picture import save_for_guide
 from heartbeat import Heartbeat
 from qtpy.QtCore import Qt
 from window_driver import Driver, button, pause, pick_all, wait
@@ -184,12 +183,9 @@ def main() -> None:
     """Read the arguments and go."""
     parser = tour_parser(__doc__)
     parser.add_argument("--close", action="store_true", help="also close the dock during a training")
-    parser.add_argument("--guide", type=Path, help="folder for the picture of the user's guide")
     arguments = parser.parse_args()
     with own_copy(arguments.micrographs, arguments.out) as folder:
         run(folder, arguments.diameter, arguments.out, arguments.close)
-    if arguments.guide is not None:
-        save_for_guide(arguments.out / "t2-training.png", arguments.guide / "train.png")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from guide_picture import save_for_guide
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from window_driver import Driver, button, pause, wait
@@ -26,7 +25,6 @@ from window_driver import Driver, button, pause, wait
 from napari_hydrapicker.picks import Source
 from napari_hydrapicker.project.session import Session
 
-GUIDE = {"window": "3-picked", "correct": "5-corrected", "gallery": "6-gallery", "export": "8-exported"}
 LOW_PASS_ANGSTROM = "30"
 
 
@@ -149,7 +147,6 @@ def main() -> None:
     parser.add_argument("micrographs", type=Path)
     parser.add_argument("diameter")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--guide", type=Path, help="folder for the pictures of the user's guide")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -160,9 +157,6 @@ def main() -> None:
         folder = Path(scratch) / arguments.micrographs.name
         shutil.copytree(arguments.micrographs, folder)
         run(folder, arguments.diameter, arguments.out)
-    if arguments.guide is not None:
-        for name, shot in GUIDE.items():
-            save_for_guide(arguments.out / f"{shot}.png", arguments.guide / f"{name}.png")
 
 
 if __name__ == "__main__":

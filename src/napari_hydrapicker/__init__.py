@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_hydrapicker.simulation.sample import simulate
     from napari_hydrapicker.training.kept_head import finetune
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Micrograph",
