@@ -1,20 +1,78 @@
-"""Picking many micrographs into a folder: one bad file does not stop the others, a lost folder does."""
+"""Picking many micrographs into a folder: one bad file does not stop the others, a lost folder does.
+
+While the network picks one micrograph, threads read and prepare the next ones, and others draw and write the
+results of the last ones. No more than a few are under way, so memory stays the same however many there are.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
+from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from napari_hydrapicker.errors import HydraPickerError, MicrographError
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrographs, with_distinct_names
-from napari_hydrapicker.picking.base import Picker, doubt
+from napari_hydrapicker.picking.base import MIN_SCORE, Picker, doubt
 from napari_hydrapicker.picking.manifest import MicrographResult, OutputFolderError
 from napari_hydrapicker.picking.outputs import NameTakenError, OutputFolder
+from napari_hydrapicker.picking.parameters import PickParameters
+from napari_hydrapicker.picks import Picks
 
 logger = logging.getLogger(__name__)
+
+_MOST_THREADS = 8  # more do not read faster from one disk
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+@runtime_checkable
+class StagedPicker(Protocol):
+    """A picker whose work is in two parts, the first of which needs no network and can go ahead.
+
+    `pick_prepared` of what `prepare_micrograph` returns is `Picker.pick_micrograph`.
+    """
+
+    def prepare_micrograph(self, micrograph: Micrograph, parameters: PickParameters) -> Any:
+        """Read a micrograph and bring it to what the network is shown, in any thread."""
+        ...
+
+    def pick_prepared(self, prepared: Any, parameters: PickParameters, floor: float = MIN_SCORE) -> Picks:
+        """Pick what was prepared, in the thread that the network is used in."""
+        ...
+
+
+@dataclass
+class Timings:
+    """Where the time of a run went, seconds; the threads' add up to more than went by.
+
+    Attributes
+    ----------
+    prepare, write
+        Reading and preparing, drawing and writing, in all threads.
+    network
+        In which the network was at work.
+    waited
+        In which it waited for a micrograph to be prepared, or for results to be written.
+    """
+
+    prepare: float = 0.0
+    network: float = 0.0
+    write: float = 0.0
+    waited: float = 0.0
+
+    def __str__(self) -> str:
+        whole = max(self.network + self.waited, 1e-9)
+        return (
+            f"the network was at work {100 * self.network / whole:.0f} % of {whole:.1f} s; in threads "
+            f"{self.prepare:.1f} s of reading and preparing, {self.write:.1f} s of drawing and writing"
+        )
 
 
 def open_all(
@@ -42,49 +100,210 @@ def open_all(
     return list(micrographs.values()), bad
 
 
-def pick_all(
-    picker: Picker, micrographs: Sequence[Micrograph], folder: OutputFolder
-) -> Iterator[MicrographResult]:
-    """Pick micrographs one by one, writing each one's files at once; yields what became of each.
+def default_threads(device: str) -> int:
+    """How many threads should prepare micrographs for a network on a device: one where it has all cores."""
+    return 1 if device == "cpu" else max(1, min(_MOST_THREADS, (os.cpu_count() or 2) - 1))
 
-    Those that are done, by a run before or by one at the same time, are not picked again.
+
+def pick_all(
+    picker: Picker,
+    micrographs: Iterable[Micrograph],
+    folder: OutputFolder,
+    threads: int = 0,
+    timings: Timings | None = None,
+) -> Iterator[MicrographResult]:
+    """Pick micrographs, writing each one's files at once; yields what became of each, in their order.
+
+    Those that are done, by a run before or by one at the same time, are not picked again. Close the iterator
+    (`contextlib.closing`) before what depends on the results is written: until then some are being written.
+
+    Parameters
+    ----------
+    picker
+        Used in the caller's thread alone, but for `StagedPicker.prepare_micrograph`.
+    micrographs
+        Taken from as they are needed.
+    folder
+        Begun.
+    threads
+        How many prepare micrographs ahead of the network, and as many write behind it; 0: none, one
+        micrograph is done before the next is begun.
+    timings
+        To be added to.
 
     Raises
     ------
     OutputFolderError
         If the disk is full or the folder is lost: then the others would only be picked in vain.
     """
-    for micrograph in micrographs:
-        yield _pick(picker, micrograph, folder)
+    timings = timings or Timings()
+    work = _Work(picker, folder)
+    loaders, writers = _executor(threads, "load"), _executor(threads, "write")
+    loading: deque[Future[_Step]] = deque()
+    writing: deque[Future[_Step]] = deque()
+    remaining = iter(micrographs)
 
+    def finished(most: int) -> Iterator[MicrographResult]:
+        """Results that are written, and those without which more than `most` would be under way."""
+        while writing and (len(writing) > most or writing[0].done()):
+            step = _waited(writing.popleft(), timings)
+            timings.write += step.write_seconds
+            assert step.result is not None
+            yield step.result
 
-def _pick(picker: Picker, micrograph: Micrograph, folder: OutputFolder) -> MicrographResult:
-    begun, start = folder.start(micrograph), time.perf_counter()
-    settings = folder.settings
     try:
-        if (done := folder.done(micrograph)) is not None:
-            return done
-        if begun.pixel_size_angstrom is None:
-            raise MicrographError(
-                f"{micrograph.path}: {micrograph.why_no_pixel_size()}; give it with `pixel_size`"
-            )
-        scaled = micrograph.with_pixel_size(begun.pixel_size_angstrom)
-        picks = picker.pick_micrograph(scaled, settings.parameters)
-        begun = replace(begun, seconds=time.perf_counter() - start, doubt=doubt(picks))
-        result = folder.record(micrograph, begun, picks.above(settings.threshold))
+        while True:
+            for micrograph in islice(remaining, 1 + 2 * threads - len(loading)):
+                loading.append(loaders.submit(work.prepare, micrograph))
+            if not loading:
+                break
+            step = _waited(loading.popleft(), timings)
+            begun = time.perf_counter()
+            work.pick(step)
+            timings.prepare += step.prepare_seconds
+            timings.network += time.perf_counter() - begun
+            writing.append(writers.submit(work.write, step))
+            del step  # its image is large
+            yield from finished(2 * threads)
+        yield from finished(0)
+    finally:
+        loaders.shutdown(cancel_futures=True)
+        writers.shutdown()  # what is picked is kept
+
+
+@dataclass(eq=False)
+class _Step:
+    """A micrograph on its way; what it has become, if it is done already."""
+
+    micrograph: Micrograph
+    begun: MicrographResult
+    prepared: Any = None
+    picks: Picks | None = None
+    result: MicrographResult | None = None
+    failure: MicrographResult | None = None  # to be noted
+    prepare_seconds: float = 0.0
+    write_seconds: float = 0.0
+
+
+class _Work:
+    """What is done with a micrograph, part by part; each part says what is wrong with it, and goes on."""
+
+    def __init__(self, picker: Picker, folder: OutputFolder) -> None:
+        self._picker, self._folder = picker, folder
+        self._staged = picker if isinstance(picker, StagedPicker) else None
+        self._parameters = folder.settings.parameters
+
+    def prepare(self, micrograph: Micrograph) -> _Step:
+        """Look whether it is done; if not, read and prepare it."""
+        start = time.perf_counter()
+        step = _Step(micrograph, self._folder.start(micrograph))
+        _attempt(step, self._prepare)
+        step.prepare_seconds = time.perf_counter() - start
+        return step
+
+    def _prepare(self, step: _Step) -> None:
+        step.result = self._folder.done(step.micrograph)
+        if step.result is not None:
+            return
+        scaled = with_known_pixel_size(step.micrograph, step.begun)
+        staged = self._staged
+        step.prepared = scaled if staged is None else staged.prepare_micrograph(scaled, self._parameters)
+
+    def pick(self, step: _Step) -> None:
+        """Pick what is prepared."""
+        if step.prepared is not None:
+            start = time.perf_counter()
+            _attempt(step, self._pick)
+            seconds = step.prepare_seconds + time.perf_counter() - start
+            step.begun = replace(step.begun, seconds=seconds)
+
+    def _pick(self, step: _Step) -> None:
+        prepared, step.prepared = step.prepared, None
+        if self._staged is None:
+            step.picks = self._picker.pick_micrograph(prepared, self._parameters)
+        else:
+            step.picks = self._staged.pick_prepared(prepared, self._parameters)
+        step.begun = replace(step.begun, doubt=doubt(step.picks))
+
+    def write(self, step: _Step) -> _Step:
+        """Write what came of it."""
+        start = time.perf_counter()
+        if step.picks is not None:
+            _attempt(step, self._record)
+        if step.failure is not None:
+            failure = replace(step.failure, seconds=step.begun.seconds)
+            step.result = self._folder.fail(failure)
+        step.picks = None
+        step.write_seconds = time.perf_counter() - start
+        return step
+
+    def _record(self, step: _Step) -> None:
+        assert step.picks is not None
+        picks = step.picks.above(self._folder.settings.threshold)
+        step.result = self._folder.record(step.micrograph, step.begun, picks)
+        logger.debug(
+            "%s: %d picks in %.1f s", step.result.name, step.result.n_picks, step.result.seconds or 0
+        )
+
+
+def _attempt(step: _Step, part: Callable[[_Step], None]) -> None:
+    """Do a part of the work; what goes wrong with this micrograph alone becomes its failure."""
+    try:
+        part(step)
     except OutputFolderError:
         raise
-    except NameTakenError as error:
-        return folder.fail(MicrographResult.failure(micrograph.path, str(error)))
-    except HydraPickerError as error:
-        return folder.fail(replace(begun, seconds=time.perf_counter() - start).failed(str(error)))
-    except Exception as error:  # one micrograph must not stop five thousand; the trace is for a bug report
-        logger.debug("%s cannot be picked", micrograph.path, exc_info=True)
-        return folder.fail(
-            begun.failed(
-                f"{micrograph.path}: internal error: {type(error).__name__}: {error}; please report it with "
-                "what `verbose` prints"
-            )
+    except Exception as error:  # one micrograph must not stop five thousand
+        step.failure = failure_of(step.micrograph, step.begun, error)
+
+
+def failure_of(micrograph: Micrograph, begun: MicrographResult, error: Exception) -> MicrographResult:
+    """Return the result of a micrograph that an error kept from being picked."""
+    if isinstance(error, NameTakenError):
+        return MicrographResult.failure(micrograph.path, str(error))
+    if isinstance(error, HydraPickerError):
+        return begun.failed(str(error))
+    # The trace is for a bug report.
+    logger.debug("%s cannot be picked", micrograph.path, exc_info=error)
+    return begun.failed(
+        f"{micrograph.path}: internal error: {type(error).__name__}: {error}; please report it with "
+        "what `verbose` prints"
+    )
+
+
+def with_known_pixel_size(micrograph: Micrograph, begun: MicrographResult) -> Micrograph:
+    """Return a micrograph with the pixel size that it is picked at.
+
+    Raises
+    ------
+    MicrographError
+        If none is known.
+    """
+    if begun.pixel_size_angstrom is None:
+        raise MicrographError(
+            f"{micrograph.path}: {micrograph.why_no_pixel_size()}; give it with `pixel_size`"
         )
-    logger.debug("%s: %d picks in %.1f s", result.name, result.n_picks, result.seconds or 0)
-    return result
+    return micrograph.with_pixel_size(begun.pixel_size_angstrom)
+
+
+def _waited(future: Future[_Step], timings: Timings) -> _Step:
+    start = time.perf_counter()
+    step = future.result()
+    timings.waited += time.perf_counter() - start
+    return step
+
+
+class _AtOnce(Executor):
+    """Does what it is asked while it is asked, in the caller's thread."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Return what is done already."""
+        future: Future[_T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def _executor(threads: int, name: str) -> Executor:
+    return ThreadPoolExecutor(threads, name) if threads else _AtOnce()

@@ -28,6 +28,15 @@ NMS_DIAMETERS = 1 / 3
 """Least distance of two picks by default, in particle diameters; as for the other picker."""
 
 
+@dataclass(frozen=True, eq=False)
+class CanvasInput:
+    """A micrograph on the canvas, with the particle's diameter and the pixel size of the micrograph."""
+
+    canvas: Canvas
+    diameter_px: float
+    pixel_size_angstrom: float
+
+
 @dataclass(eq=False)
 class CGanPicker:
     """Picks with a generator that was trained on synthetic pairs alone.
@@ -92,6 +101,10 @@ class CGanPicker:
         self, micrograph: Micrograph, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:
         """Read and pick a micrograph: see `Picker.pick_micrograph`."""
+        return self.pick_prepared(self.prepare_micrograph(micrograph, parameters), parameters, floor)
+
+    def prepare_micrograph(self, micrograph: Micrograph, parameters: PickParameters) -> CanvasInput:
+        """Do what can be done without the generator, in any thread: see `batch.StagedPicker`."""
         p = parameters
         pixel_size = pixel_angstrom(micrograph)
         length_px = diameter_on(micrograph, p.diameter_angstrom)
@@ -104,8 +117,15 @@ class CGanPicker:
             if str(micrograph.path) in str(error):
                 raise
             raise type(error)(f"{micrograph.path}: {error}") from error
+        return CanvasInput(canvas, length_px, pixel_size)
+
+    def pick_prepared(
+        self, prepared: CanvasInput, parameters: PickParameters, floor: float = MIN_SCORE
+    ) -> Picks:
+        """Pick what `prepare_micrograph` has returned; together they are `pick_micrograph`."""
+        p, pixel_size = parameters, prepared.pixel_size_angstrom
         distance_px = None if p.min_distance_angstrom is None else p.min_distance_angstrom / pixel_size
-        return self.pick(canvas, length_px, p.border_px(pixel_size), floor, distance_px)
+        return self.pick(prepared.canvas, prepared.diameter_px, p.border_px(pixel_size), floor, distance_px)
 
     def pick(
         self,

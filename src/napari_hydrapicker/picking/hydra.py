@@ -212,6 +212,25 @@ def _turned_back(answer: Prediction, shape: tuple[int, ...], which: int) -> Pred
     return logits, centres
 
 
+@dataclass(frozen=True, eq=False)
+class NetworkInput:
+    """What the network is shown of a prepared micrograph.
+
+    Attributes
+    ----------
+    prepared : Prepared
+        The micrograph at the working scale.
+    image : ndarray of float32, shape (H, W)
+        Whitened, without what is masked, padded to multiples of 16 working pixels.
+    offset_wpx : (int, int)
+        (row, column) of the working image's first pixel in `image`.
+    """
+
+    prepared: Prepared
+    image: NDArray[np.float32]
+    offset_wpx: tuple[int, int]
+
+
 @dataclass(eq=False)
 class HydraNetPicker:
     """Picks with one head of a network.
@@ -326,14 +345,25 @@ class HydraNetPicker:
         self, micrograph: Micrograph, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:
         """Read and pick a micrograph, in tiles if memory is short: see `Picker.pick_micrograph`."""
-        p = parameters
+        return self.pick_prepared(self.prepare_micrograph(micrograph, parameters), parameters, floor)
+
+    def prepare_micrograph(self, micrograph: Micrograph, parameters: PickParameters) -> NetworkInput:
+        """Do what can be done without the network, in any thread: see `batch.StagedPicker`."""
         light = self.contrast == "light"
-        prepared = prepare(micrograph, p.diameter_angstrom, use_mask=p.use_mask, light=light)
-        pixel_size = prepared.pixel_size_angstrom
+        prepared = prepare(
+            micrograph, parameters.diameter_angstrom, use_mask=parameters.use_mask, light=light
+        )
+        return self._input(prepared)
+
+    def pick_prepared(
+        self, prepared: NetworkInput, parameters: PickParameters, floor: float = MIN_SCORE
+    ) -> Picks:
+        """Pick what `prepare_micrograph` has returned; together they are `pick_micrograph`."""
+        p, pixel_size = parameters, prepared.prepared.pixel_size_angstrom
         distance_wpx = NMS_DISTANCE_WPX
         if p.min_distance_angstrom is not None:
             distance_wpx = p.min_distance_angstrom * DIAMETER_WPX / p.diameter_angstrom
-        return self.pick(
+        return self._pick(
             prepared, p.diameter_angstrom / pixel_size, p.border_px(pixel_size), floor, distance_wpx
         )
 
@@ -349,26 +379,40 @@ class HydraNetPicker:
 
         `diameter_px` goes into the picks; by default it follows from the working scale.
         """
+        if diameter_px is None:
+            diameter_px = DIAMETER_WPX * prepared.shape_px[0] / prepared.shape_wpx[0]
+        return self._pick(self._input(prepared), diameter_px, border_px, floor, min_distance_wpx)
+
+    def _input(self, prepared: Prepared) -> NetworkInput:
+        image = network_input(prepared.image, prepared.mask, self._whiten)
+        padded, offset = pad_with_noise(image, multiple=16, margin_wpx=0)
+        return NetworkInput(prepared, padded, offset)
+
+    def _pick(
+        self,
+        shown: NetworkInput,
+        diameter_px: float,
+        border_px: float,
+        floor: float,
+        min_distance_wpx: float,
+    ) -> Picks:
         check_lengths(border_px, min_distance_wpx)
-        logit, yx_wpx = self._candidates(prepared)
+        prepared = shown.prepared
+        logit, yx_wpx = self._candidates(shown)
         probability = self._probability(logit)
         yx_px = prepared.to_px(yx_wpx)
         keep = (probability >= floor) & within_border(yx_px, prepared.shape_px, border_px)
         keep[keep] &= usable(yx_wpx[keep], prepared.mask)
         logit, yx_wpx, yx_px, probability = logit[keep], yx_wpx[keep], yx_px[keep], probability[keep]
         best = nms(yx_wpx, logit, min_distance_wpx)
-        if diameter_px is None:
-            diameter_px = DIAMETER_WPX * prepared.shape_px[0] / prepared.shape_wpx[0]
         return Picks(yx_px[best], probability[best].astype(np.float32), diameter_px=diameter_px)
 
-    def _candidates(self, prepared: Prepared) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _candidates(self, shown: NetworkInput) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Logits (N,) and centres (N, 2) in working pixels of all cells."""
-        image = network_input(prepared.image, prepared.mask, self._whiten)
-        padded, offset = pad_with_noise(image, multiple=16, margin_wpx=0)
-        logits, centres = self._predict(padded)
+        logits, centres = self._predict(shown.image)
         if self.quality == "best":
-            logits, centres = averaged_over_turns(self._predict, padded, (logits, centres))
-        return logits.reshape(-1), centres.reshape(-1, 2) - offset
+            logits, centres = averaged_over_turns(self._predict, shown.image, (logits, centres))
+        return logits.reshape(-1), centres.reshape(-1, 2) - shown.offset_wpx
 
     def _predict(self, image: NDArray[np.float32]) -> Prediction:
         raw, self._fitting_tile = predict(self.model, image, self.head, self._fitting_tile)

@@ -20,6 +20,7 @@ import json
 import logging
 import os
 import stat
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -154,7 +155,8 @@ class Manifest:
     Parameters
     ----------
     folder : Path
-        Where the picks go. Nothing is read before `locked` or `refresh`.
+        Where the picks go. Nothing is read before `locked` or `refresh`. Several threads may use one
+        manifest.
 
     Attributes
     ----------
@@ -176,6 +178,7 @@ class Manifest:
         self._names: dict[str, str] = {}  # by source
         self._size = 0  # bytes read so far: whole lines
         self._identity: tuple[int, int] | None = None
+        self._alone = threading.RLock()  # the threads of this run take turns, as runs do
         self._lock = FolderLock(
             folder,
             lambda what: OutputFolderError(f"{what}: {folder}"),
@@ -199,15 +202,17 @@ class Manifest:
         CoordinateFileError
             If the manifest cannot be read.
         """
-        if self.exists:
-            self.refresh()  # the lock must not make a folder anew that is gone
-        with self._lock.held(_WAIT_SECONDS):
-            self._catch_up(alone=True)
-            yield
+        with self._alone:
+            if self.exists:
+                self.refresh()  # the lock must not make a folder anew that is gone
+            with self._lock.held(_WAIT_SECONDS):
+                self._catch_up(alone=True)
+                yield
 
     def refresh(self) -> None:
         """Read what has been added since the last time; raises as `locked`."""
-        self._catch_up(alone=False)
+        with self._alone:
+            self._catch_up(alone=False)
 
     def _catch_up(self, alone: bool) -> None:
         try:
@@ -305,7 +310,7 @@ class Manifest:
         """Return the picks of micrographs that are picked, by name; raises as `locked`."""
         found: dict[str, Picks] = {}
         try:
-            with self.path.open("rb") as file:
+            with self._alone, self.path.open("rb") as file:
                 for name in names:
                     file.seek(self._offsets[name])
                     line = _Line.model_validate_json(file.readline())
