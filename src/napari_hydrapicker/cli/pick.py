@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_hydrapicker.cli.options import ContrastName, PickerName, Quality
-from napari_hydrapicker.cli.pick_loading import identified, picker_spec
+from napari_hydrapicker.cli.pick_loading import identified, looked_at, picker_spec
 from napari_hydrapicker.cli.pick_run import run
+from napari_hydrapicker.cli.spread import ClusterName, Spread
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.parameters import CGanSpec, Contrast, HydraSpec, PickParameters
+from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 from napari_hydrapicker.picking.run_config import RunConfig
 
 if TYPE_CHECKING:
-    from napari_hydrapicker.io.micrograph import Micrograph
     from napari_hydrapicker.picking.base import Picker
 
 logger = logging.getLogger(__name__)
@@ -28,9 +27,17 @@ _MICROGRAPHS = "Files, folders or patterns, or lists of them (RELION's .star, cr
 
 
 def pick(
-    micrographs: Annotated[list[str], typer.Argument(metavar="MICROGRAPH", help=_MICROGRAPHS)],
-    diameter: Annotated[float, typer.Option(help="The particle's longest diameter, Angstrom.")],
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    micrographs: Annotated[
+        list[str] | None, typer.Argument(metavar="MICROGRAPH", help=_MICROGRAPHS, show_default=False)
+    ] = None,
+    diameter: Annotated[
+        float | None, typer.Option(help="The particle's longest diameter, Angstrom.", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results.", show_default=False)] = None,
+    project: Annotated[
+        Path | None,
+        typer.Option(help="Project of the window: pick its micrographs with its settings, into it."),
+    ] = None,
     pixel_size: Annotated[
         float | None, typer.Option(help="Angstrom per pixel; default: what the files state.")
     ] = None,
@@ -59,7 +66,25 @@ def pick(
         Path | None,
         typer.Option(help="Network or generator file, or name of your own generator; default: the bundled."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda or mps; cuda:0,cuda:1 for a process on each.")
+    ] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(help="Number of processes, each with a network.", show_default=False)
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Threads of each that read ahead; default: what suits the device."),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Pick on this dask cluster: address or file of its scheduler.")
+    ] = None,
+    cluster: Annotated[
+        ClusterName | None, typer.Option(help="Pick in processes of this machine, restarted if they die.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Pick this part of the micrographs, 3/8 say; then hydrapicker merge.")
+    ] = None,
     no_mask: Annotated[
         bool, typer.Option("--no-mask", help="Pick carbon film, bad ice and blank strips too.")
     ] = False,
@@ -95,11 +120,27 @@ def pick(
 
     if quiet or verbose:
         logging.getLogger("napari_hydrapicker").setLevel(logging.WARNING if quiet else logging.DEBUG)
+    spread = Spread.of_options(workers, threads, device, scheduler, cluster, shard)
+    if overwrite and resume:
+        raise ParameterError("--overwrite replaces what --resume would keep; give one of them")
+    if project is not None:
+        given = {
+            "MICROGRAPH": micrographs, "--diameter": diameter, "--pixel-size": pixel_size,
+            "--threshold": threshold, "--border": border, "--format": format != "star", "--overlay": overlay,
+            "--picker": picker is not PickerName.HYDRA, "--head": head, "--library": library,
+            "--weights": weights, "--no-mask": no_mask, "--tile": tile,
+            "--quality": quality is not Quality.FAST, "--contrast": contrast is not ContrastName.AUTO,
+            "--no-split": no_split, "--shard": shard,
+        }  # fmt: skip
+        from napari_hydrapicker.cli.pick_project import pick_project
+
+        pick_project(project, out, given, spread, overwrite, resume, quiet)
+        return
+    if not micrographs or diameter is None or out is None:
+        raise ParameterError("give micrographs, --diameter and --out, or --project")
     _check(diameter, pixel_size, threshold, border)
     parameters = PickParameters(diameter_angstrom=diameter, border_angstrom=border, use_mask=not no_mask)
     spec = picker_spec(picker, weights, head, library, tile, no_split, quality, contrast)
-    if overwrite and resume:
-        raise ParameterError("--overwrite replaces what --resume would keep; give one of them")
     chosen = parse_formats(format)
     opened, unopened = open_named(micrographs)
     doubt_scale(opened, diameter, pixel_size)
@@ -108,17 +149,22 @@ def pick(
     from napari_hydrapicker.picking.loading import load_picker
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 
-    loaded: Picker = load_picker(spec, device)
+    loaded: Picker = load_picker(spec, spread.device_here)
     network, network_head = identified(spec)
+    # All shards look at the same: what they see holds for all.
     loaded, seen = looked_at(loaded, spec, with_pixel_size(opened, pixel_size), diameter)
+    if isinstance(spec, HydraSpec):
+        spec = spec.model_copy(update={"contrast": seen})
+    if spread.shard is not None:
+        opened, unopened = spread.shard.of(opened), spread.shard.of(unopened)
     least = loaded.threshold if threshold is None else threshold
-    settings = Settings(out, parameters, chosen, pixel_size, least, overlay, overwrite, resume)
+    settings = Settings(out, parameters, chosen, pixel_size, least, overlay, overwrite, resume, spread.shard)
     config = RunConfig(
         picker=picker.value, weights=network, head=network_head, diameter_angstrom=diameter,
         border_angstrom=border, threshold=least, no_mask=no_mask, no_split=no_split, overlay=overlay,
         format=tuple(sorted(chosen)), quality=quality.value, contrast=seen,
     )  # fmt: skip
-    run(loaded, opened, OutputFolder(settings, config), unopened, quiet)
+    run(spread.engine(loaded, spec), opened, OutputFolder(settings, config), unopened, quiet)
 
 
 def _check(diameter: float, pixel_size: float | None, threshold: float | None, border: float | None) -> None:
@@ -138,29 +184,3 @@ def parse_formats(text: str) -> tuple[str, ...]:
     if unknown or not names:
         raise ParameterError(f"--format {text}: give one or more of {','.join(_FORMATS)}")
     return names
-
-
-def looked_at(
-    picker: Picker,
-    spec: HydraSpec | CGanSpec,
-    micrographs: Sequence[Micrograph],
-    diameter_angstrom: float,
-) -> tuple[Picker, Contrast]:
-    """Return the picker for the particles' contrast, and that contrast; warns of what `survey.look_first`
-    sees.
-
-    Pickers that know one contrast alone are returned as they are.
-    """
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
-    from napari_hydrapicker.picking.survey import look_first
-
-    if not (isinstance(picker, HydraNetPicker) and isinstance(spec, HydraSpec)):
-        return picker, "dark"
-    found = look_first(picker, micrographs, diameter_angstrom, spec.known_contrast)
-    for remark in found.remarks:
-        logger.warning(
-            remark.replace("choose the contrast dark", "give --contrast dark").replace(
-                "estimate it from more micrographs", "see `hydrapicker diameter`"
-            )
-        )
-    return found.picker, found.picker.contrast

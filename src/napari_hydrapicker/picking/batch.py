@@ -10,8 +10,9 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -50,28 +51,40 @@ class StagedPicker(Protocol):
 
 @dataclass
 class Timings:
-    """Where the time of a run went, seconds; the threads' add up to more than went by.
+    """Where the time of a run went, seconds.
 
     Attributes
     ----------
     prepare, write
-        Reading and preparing, drawing and writing, in all threads.
+        Reading and preparing, drawing and writing, in all threads and processes together.
     network
-        In which the network was at work.
-    waited
-        In which it waited for a micrograph to be prepared, or for results to be written.
+        In which networks were at work.
+    networks
+        How many there were.
+    wall
+        From the beginning to the end.
     """
 
     prepare: float = 0.0
     network: float = 0.0
     write: float = 0.0
-    waited: float = 0.0
+    wall: float = 0.0
+    networks: int = 1
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Take the time."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.wall += time.perf_counter() - start
 
     def __str__(self) -> str:
-        whole = max(self.network + self.waited, 1e-9)
+        share = 100 * self.network / max(self.wall * self.networks, 1e-9)
         return (
-            f"the network was at work {100 * self.network / whole:.0f} % of {whole:.1f} s; in threads "
-            f"{self.prepare:.1f} s of reading and preparing, {self.write:.1f} s of drawing and writing"
+            f"network at work {share:.0f} % of {self.wall:.1f} s; beside it {self.prepare:.1f} s of reading "
+            f"and preparing, {self.write:.1f} s of drawing and writing"
         )
 
 
@@ -111,7 +124,7 @@ def pick_all(
     folder: OutputFolder,
     threads: int = 0,
     timings: Timings | None = None,
-) -> Iterator[MicrographResult]:
+) -> Generator[MicrographResult, None, None]:
     """Pick micrographs, writing each one's files at once; yields what became of each, in their order.
 
     Those that are done, by a run before or by one at the same time, are not picked again. Close the iterator
@@ -137,119 +150,137 @@ def pick_all(
         If the disk is full or the folder is lost: then the others would only be picked in vain.
     """
     timings = timings or Timings()
-    work = _Work(picker, folder)
     loaders, writers = _executor(threads, "load"), _executor(threads, "write")
-    loading: deque[Future[_Step]] = deque()
-    writing: deque[Future[_Step]] = deque()
+    loading: deque[Future[Step]] = deque()
+    writing: deque[Future[Step]] = deque()
     remaining = iter(micrographs)
 
     def finished(most: int) -> Iterator[MicrographResult]:
         """Results that are written, and those without which more than `most` would be under way."""
         while writing and (len(writing) > most or writing[0].done()):
-            step = _waited(writing.popleft(), timings)
+            step = writing.popleft().result()
             timings.write += step.write_seconds
             assert step.result is not None
             yield step.result
 
     try:
-        while True:
-            for micrograph in islice(remaining, 1 + 2 * threads - len(loading)):
-                loading.append(loaders.submit(work.prepare, micrograph))
-            if not loading:
-                break
-            step = _waited(loading.popleft(), timings)
-            begun = time.perf_counter()
-            work.pick(step)
-            timings.prepare += step.prepare_seconds
-            timings.network += time.perf_counter() - begun
-            writing.append(writers.submit(work.write, step))
-            del step  # its image is large
-            yield from finished(2 * threads)
-        yield from finished(0)
+        with timings.running():
+            while True:
+                for micrograph in islice(remaining, 1 + 2 * threads - len(loading)):
+                    loading.append(loaders.submit(_load, picker, micrograph, folder))
+                if not loading:
+                    break
+                step = loading.popleft().result()
+                predict(picker, step, folder.settings.parameters)
+                timings.prepare += step.prepare_seconds
+                timings.network += step.network_seconds
+                writing.append(writers.submit(write, step, folder))
+                del step  # its image is large
+                yield from finished(2 * threads)
+            yield from finished(0)
     finally:
         loaders.shutdown(cancel_futures=True)
         writers.shutdown()  # what is picked is kept
 
 
 @dataclass(eq=False)
-class _Step:
-    """A micrograph on its way; what it has become, if it is done already."""
+class Step:
+    """A micrograph on its way through `look`, `prepare`, `predict` and `write`.
+
+    Attributes
+    ----------
+    micrograph
+        What is picked.
+    begun
+        Its result, as far as it is known.
+    prepared
+        What the network is to be shown.
+    picks
+        What it has found, from the least probability on.
+    failure
+        Why there are no picks.
+    result
+        What became of it, once that is noted.
+    prepare_seconds, network_seconds, write_seconds
+        What it took.
+    """
 
     micrograph: Micrograph
     begun: MicrographResult
     prepared: Any = None
     picks: Picks | None = None
+    failure: MicrographResult | None = None
     result: MicrographResult | None = None
-    failure: MicrographResult | None = None  # to be noted
     prepare_seconds: float = 0.0
+    network_seconds: float = 0.0
     write_seconds: float = 0.0
 
 
-class _Work:
-    """What is done with a micrograph, part by part; each part says what is wrong with it, and goes on."""
-
-    def __init__(self, picker: Picker, folder: OutputFolder) -> None:
-        self._picker, self._folder = picker, folder
-        self._staged = picker if isinstance(picker, StagedPicker) else None
-        self._parameters = folder.settings.parameters
-
-    def prepare(self, micrograph: Micrograph) -> _Step:
-        """Look whether it is done; if not, read and prepare it."""
-        start = time.perf_counter()
-        step = _Step(micrograph, self._folder.start(micrograph))
-        _attempt(step, self._prepare)
-        step.prepare_seconds = time.perf_counter() - start
-        return step
-
-    def _prepare(self, step: _Step) -> None:
-        step.result = self._folder.done(step.micrograph)
-        if step.result is not None:
-            return
-        scaled = with_known_pixel_size(step.micrograph, step.begun)
-        staged = self._staged
-        step.prepared = scaled if staged is None else staged.prepare_micrograph(scaled, self._parameters)
-
-    def pick(self, step: _Step) -> None:
-        """Pick what is prepared."""
-        if step.prepared is not None:
-            start = time.perf_counter()
-            _attempt(step, self._pick)
-            seconds = step.prepare_seconds + time.perf_counter() - start
-            step.begun = replace(step.begun, seconds=seconds)
-
-    def _pick(self, step: _Step) -> None:
-        prepared, step.prepared = step.prepared, None
-        if self._staged is None:
-            step.picks = self._picker.pick_micrograph(prepared, self._parameters)
+def prepare(picker: Picker, step: Step, parameters: PickParameters) -> None:
+    """Read a micrograph and prepare it, as far as the picker can without its network."""
+    start = time.perf_counter()
+    with _attempt(step):
+        scaled = _with_known_pixel_size(step.micrograph, step.begun)
+        if isinstance(picker, StagedPicker):
+            step.prepared = picker.prepare_micrograph(scaled, parameters)
         else:
-            step.picks = self._staged.pick_prepared(prepared, self._parameters)
+            step.prepared = scaled
+    step.prepare_seconds += time.perf_counter() - start
+
+
+def predict(picker: Picker, step: Step, parameters: PickParameters) -> None:
+    """Pick what is prepared; nothing is done where that failed."""
+    prepared, step.prepared = step.prepared, None
+    if prepared is None:
+        return
+    start = time.perf_counter()
+    with _attempt(step):
+        if isinstance(picker, StagedPicker):
+            step.picks = picker.pick_prepared(prepared, parameters)
+        else:
+            step.picks = picker.pick_micrograph(prepared, parameters)
         step.begun = replace(step.begun, doubt=doubt(step.picks))
-
-    def write(self, step: _Step) -> _Step:
-        """Write what came of it."""
-        start = time.perf_counter()
-        if step.picks is not None:
-            _attempt(step, self._record)
-        if step.failure is not None:
-            failure = replace(step.failure, seconds=step.begun.seconds)
-            step.result = self._folder.fail(failure)
-        step.picks = None
-        step.write_seconds = time.perf_counter() - start
-        return step
-
-    def _record(self, step: _Step) -> None:
-        assert step.picks is not None
-        picks = step.picks.above(self._folder.settings.threshold)
-        step.result = self._folder.record(step.micrograph, step.begun, picks)
-        logger.debug(
-            "%s: %d picks in %.1f s", step.result.name, step.result.n_picks, step.result.seconds or 0
-        )
+    step.network_seconds = time.perf_counter() - start
+    step.begun = replace(step.begun, seconds=step.prepare_seconds + step.network_seconds)
 
 
-def _attempt(step: _Step, part: Callable[[_Step], None]) -> None:
+def look(micrograph: Micrograph, folder: OutputFolder) -> Step:
+    """Begin with a micrograph: it has a result if it is done already."""
+    start = time.perf_counter()
+    step = Step(micrograph, folder.start(micrograph))
+    with _attempt(step):
+        step.result = folder.done(micrograph)
+    step.prepare_seconds = time.perf_counter() - start
+    return step
+
+
+def write(step: Step, folder: OutputFolder, files: Mapping[str, bytes] | None = None) -> Step:
+    """Write and note what came of a micrograph, with its files if they are made already."""
+    start = time.perf_counter()
+    if step.picks is not None:
+        with _attempt(step):
+            picks = step.picks.above(folder.settings.threshold)
+            result = step.result = folder.record(step.micrograph, step.begun, picks, files)
+            logger.debug("%s: %d picks in %.1f s", result.name, result.n_picks, result.seconds or 0)
+    if step.failure is not None:
+        step.result = folder.fail(replace(step.failure, seconds=step.begun.seconds))
+    step.picks = None
+    step.write_seconds = time.perf_counter() - start
+    return step
+
+
+def _load(picker: Picker, micrograph: Micrograph, folder: OutputFolder) -> Step:
+    step = look(micrograph, folder)
+    if step.result is None and step.failure is None:
+        prepare(picker, step, folder.settings.parameters)
+    return step
+
+
+@contextmanager
+def _attempt(step: Step) -> Iterator[None]:
     """Do a part of the work; what goes wrong with this micrograph alone becomes its failure."""
     try:
-        part(step)
+        yield
     except OutputFolderError:
         raise
     except Exception as error:  # one micrograph must not stop five thousand
@@ -270,7 +301,7 @@ def failure_of(micrograph: Micrograph, begun: MicrographResult, error: Exception
     )
 
 
-def with_known_pixel_size(micrograph: Micrograph, begun: MicrographResult) -> Micrograph:
+def _with_known_pixel_size(micrograph: Micrograph, begun: MicrographResult) -> Micrograph:
     """Return a micrograph with the pixel size that it is picked at.
 
     Raises
@@ -283,13 +314,6 @@ def with_known_pixel_size(micrograph: Micrograph, begun: MicrographResult) -> Mi
             f"{micrograph.path}: {micrograph.why_no_pixel_size()}; give it with `pixel_size`"
         )
     return micrograph.with_pixel_size(begun.pixel_size_angstrom)
-
-
-def _waited(future: Future[_Step], timings: Timings) -> _Step:
-    start = time.perf_counter()
-    step = future.result()
-    timings.waited += time.perf_counter() - start
-    return step
 
 
 class _AtOnce(Executor):
