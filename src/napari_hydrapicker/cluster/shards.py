@@ -84,6 +84,12 @@ def _check_options(manifests: list[Manifest]) -> None:
 
 
 def _unfinished(manifests: dict[Shard, Manifest]) -> list[Shard]:
-    counts = sorted({shard.count for shard in manifests})
-    expected = [Shard(count, index) for count in counts for index in range(1, count + 1)]
-    return [shard for shard in expected if shard not in manifests or not manifests[shard].finished]
+    """Return the shards that are not done; none if all of some number are, which is the whole."""
+    missing: list[Shard] = []
+    for count in sorted({shard.count for shard in manifests}):
+        parts = [Shard(count, index) for index in range(1, count + 1)]
+        left = [one for one in parts if one not in manifests or not manifests[one].finished]
+        if not left:
+            return []
+        missing += left
+    return missing
