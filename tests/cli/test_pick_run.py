@@ -19,7 +19,6 @@ from napari_hydrapicker.errors import CoordinateFileError, MicrographError
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io import files as _files
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.batch import Timings, pick_all
 from napari_hydrapicker.picking.manifest import MANIFEST, MicrographResult, OutputFolderError
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 from napari_hydrapicker.picking.parameters import PickParameters
@@ -55,11 +54,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def pick(picker: Fixed, settings: Settings, unopened: tuple[MicrographResult, ...] = ()) -> None:
     config = CONFIG.model_copy(update={"format": tuple(sorted(settings.formats))})
-
-    def engine(micrographs: Any, folder: OutputFolder, timings: Timings) -> Any:
-        return pick_all(picker, micrographs, folder, timings=timings)  # type: ignore[arg-type]
-
-    run(engine, MICROGRAPHS, OutputFolder(settings, config), unopened)
+    run(picker, MICROGRAPHS, OutputFolder(settings, config), unopened)  # type: ignore[arg-type]
 
 
 def summary(settings: Settings) -> list[str]:

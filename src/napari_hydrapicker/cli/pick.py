@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_hydrapicker.cli.options import ContrastName, PickerName, Quality
-from napari_hydrapicker.cli.pick_loading import identified, looked_at, picker_spec
+from napari_hydrapicker.cli.pick_loading import identified, picker_spec
 from napari_hydrapicker.cli.pick_run import run
 from napari_hydrapicker.cli.spread import ClusterName, Spread
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
+from napari_hydrapicker.picking.parameters import CGanSpec, Contrast, HydraSpec, PickParameters
 from napari_hydrapicker.picking.run_config import RunConfig
 
 if TYPE_CHECKING:
+    from napari_hydrapicker.io.micrograph import Micrograph
     from napari_hydrapicker.picking.base import Picker
 
 logger = logging.getLogger(__name__)
@@ -164,7 +166,7 @@ def pick(
         border_angstrom=border, threshold=least, no_mask=no_mask, no_split=no_split, overlay=overlay,
         format=tuple(sorted(chosen)), quality=quality.value, contrast=seen,
     )  # fmt: skip
-    run(spread.engine(loaded, spec), opened, OutputFolder(settings, config), unopened, quiet)
+    run(loaded, opened, OutputFolder(settings, config), unopened, quiet, spread.engine(loaded, spec))
 
 
 def _check(diameter: float, pixel_size: float | None, threshold: float | None, border: float | None) -> None:
@@ -184,3 +186,29 @@ def parse_formats(text: str) -> tuple[str, ...]:
     if unknown or not names:
         raise ParameterError(f"--format {text}: give one or more of {','.join(_FORMATS)}")
     return names
+
+
+def looked_at(
+    picker: Picker,
+    spec: HydraSpec | CGanSpec,
+    micrographs: Sequence[Micrograph],
+    diameter_angstrom: float,
+) -> tuple[Picker, Contrast]:
+    """Return the picker for the particles' contrast, and that contrast; warns of what `survey.look_first`
+    sees.
+
+    Pickers that know one contrast alone are returned as they are.
+    """
+    from napari_hydrapicker.picking.hydra import HydraNetPicker
+    from napari_hydrapicker.picking.survey import look_first
+
+    if not (isinstance(picker, HydraNetPicker) and isinstance(spec, HydraSpec)):
+        return picker, "dark"
+    found = look_first(picker, micrographs, diameter_angstrom, spec.known_contrast)
+    for remark in found.remarks:
+        logger.warning(
+            remark.replace("choose the contrast dark", "give --contrast dark").replace(
+                "estimate it from more micrographs", "see `hydrapicker diameter`"
+            )
+        )
+    return found.picker, found.picker.contrast

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from napari_hydrapicker.cli.options import ContrastName, PickerName, Quality
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.parameters import SPECS, CGanSpec, Contrast, HydraSpec
+from napari_hydrapicker.picking.parameters import SPECS, CGanSpec, HydraSpec
 from napari_hydrapicker.picking.run_config import NetworkFile
-
-if TYPE_CHECKING:
-    from napari_hydrapicker.io.micrograph import Micrograph
-    from napari_hydrapicker.picking.base import Picker
-
-logger = logging.getLogger(__name__)
 
 
 def picker_spec(
@@ -88,29 +80,3 @@ def _head_file(spec: HydraSpec, weights: Path) -> NetworkFile:
     libraries = [*map(HeadLibrary, spec.libraries), user_library()]
     library = None if head.endswith(SUFFIX) else find(head, libraries)
     return NetworkFile.of(Path(head) if library is None else library.path(head))
-
-
-def looked_at(
-    picker: Picker,
-    spec: HydraSpec | CGanSpec,
-    micrographs: Sequence[Micrograph],
-    diameter_angstrom: float,
-) -> tuple[Picker, Contrast]:
-    """Return the picker for the particles' contrast, and that contrast; warns of what `survey.look_first`
-    sees.
-
-    Pickers that know one contrast alone are returned as they are.
-    """
-    from napari_hydrapicker.picking.hydra import HydraNetPicker
-    from napari_hydrapicker.picking.survey import look_first
-
-    if not (isinstance(picker, HydraNetPicker) and isinstance(spec, HydraSpec)):
-        return picker, "dark"
-    found = look_first(picker, micrographs, diameter_angstrom, spec.known_contrast)
-    for remark in found.remarks:
-        logger.warning(
-            remark.replace("choose the contrast dark", "give --contrast dark").replace(
-                "estimate it from more micrographs", "see `hydrapicker diameter`"
-            )
-        )
-    return found.picker, found.picker.contrast

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from napari_hydrapicker.cli.pick_loading import identified, looked_at
+from napari_hydrapicker.cli.pick_loading import identified
 from napari_hydrapicker.cli.pick_run import run
 from napari_hydrapicker.cli.spread import Spread
 from napari_hydrapicker.errors import MicrographError, ParameterError, ProjectError
@@ -57,6 +57,7 @@ def pick_project(
 
     handed = project.read(path)
     s = handed.settings
+    from napari_hydrapicker.cli.pick import looked_at
     from napari_hydrapicker.picking.loading import load_network
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 
@@ -78,7 +79,10 @@ def pick_project(
     )  # fmt: skip
     failed: MicrographError | None = None
     try:
-        run(spread.engine(picker, spec), handed.micrographs, OutputFolder(settings, config), quiet=quiet)
+        run(
+            picker, handed.micrographs, OutputFolder(settings, config), quiet=quiet,
+            engine=spread.engine(picker, spec),
+        )  # fmt: skip
     except MicrographError as error:
         failed = error
     try:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +17,7 @@ from napari_hydrapicker.picking.base import DOUBTFUL
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.micrograph import Micrograph
+    from napari_hydrapicker.picking.base import Picker
     from napari_hydrapicker.picking.batch import Timings
     from napari_hydrapicker.picking.manifest import MicrographResult
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
@@ -32,24 +34,25 @@ _PROGRESS_SECONDS = 60.0
 
 
 def run(
-    engine: Engine,
+    picker: Picker,
     micrographs: Sequence[Micrograph],
     folder: OutputFolder,
     unopened: Sequence[MicrographResult] = (),
     quiet: bool = False,
+    engine: Engine | None = None,
 ) -> None:
     """Pick micrographs, write what holds all of them, and print what became of each.
 
     Parameters
     ----------
-    engine
-        What picks.
-    micrographs, folder
-        What, and where the results go.
+    picker, micrographs, folder
+        See `picking.batch.pick_all`.
     unopened
         What could not be opened.
     quiet
         Whether to print nothing of what was picked.
+    engine
+        What picks in place of `picker` in this thread alone: threads, or a cluster.
 
     Raises
     ------
@@ -65,6 +68,7 @@ def run(
     from napari_hydrapicker.picking.manifest import OutputFolderError
     from napari_hydrapicker.picking.outputs import is_disk_full
 
+    chosen = engine or partial(_in_turn, picker)
     micrographs, failures = folder.begin(micrographs, unopened)
     results = list(failures)
     how = "--resume in place of --overwrite" if folder.settings.overwrite else "--resume"
@@ -74,7 +78,7 @@ def run(
 
     try:
         with interruptible(lambda: f"{left()}; the same command with {how} does the others"):
-            _pick_and_report(engine, micrographs, folder, results, quiet)
+            _pick_and_report(chosen, micrographs, folder, results, quiet)
     except OutputFolderError as error:
         mend = "make room" if is_disk_full(error) else "put that right"
         raise OutputFolderError(
@@ -85,6 +89,14 @@ def run(
     failed = [one for one in results if one.error]
     if failed:
         raise MicrographError(f"{len(failed)} of {len(results)} micrographs were not picked (see above)")
+
+
+def _in_turn(
+    picker: Picker, micrographs: Sequence[Micrograph], folder: OutputFolder, timings: Timings
+) -> Generator[MicrographResult, None, None]:
+    from napari_hydrapicker.picking import batch
+
+    return batch.pick_all(picker, micrographs, folder, timings=timings)
 
 
 def _pick_and_report(
