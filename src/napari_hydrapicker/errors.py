@@ -58,6 +58,10 @@ class ProjectError(HydraPickerError):
     """A project file cannot be opened or written, or is not one."""
 
 
+class ClusterError(HydraPickerError):
+    """A cluster cannot be reached, or is gone."""
+
+
 def check_positive(**values: float | None) -> None:
     """Refuse parameters, given by their names, that are not positive and finite numbers; None passes.
 

@@ -121,11 +121,9 @@ def test_patterns_thresholds_and_borders(folder: Path, out: Path, weights: Path)
 def test_picking_one_anew_keeps_the_others(folder: Path, out: Path, weights: Path) -> None:
     assert pick(out, weights, folder, "--format", "star,csv") == 0
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.name[0] in "ab"}
-    seconds = summary(out)[1]["seconds"]
     assert pick(out, weights, folder / "a.mrc", "--format", "star,csv", "--overwrite") == 0
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.name[0] in "ab"} == before
     assert [row["micrograph"] for row in summary(out)] == ["a", "b"]
-    assert summary(out)[1]["seconds"] == seconds
     assert formats.read(out / "picks.csv").keys() == {"a", "b"}
 
 
@@ -347,7 +345,8 @@ def test_a_pipe_is_not_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("option", "out_lines", "err_words"), [("--quiet", 0, []), ("--verbose", 1, ["a: ", "b: "])]
+    ("option", "out_lines", "err_words"),
+    [("--quiet", 0, []), ("--verbose", 1, ["a: ", "b: ", "network at work"])],
 )
 def test_how_much_is_said(
     option: str,

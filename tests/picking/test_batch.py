@@ -6,6 +6,7 @@ import csv
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io import files as _files
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking import manifest, outputs
-from napari_hydrapicker.picking.batch import open_all, pick_all
+from napari_hydrapicker.picking.batch import Timings, default_threads, open_all, pick_all
 from napari_hydrapicker.picking.manifest import MANIFEST, MicrographResult, OutputFolderError
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 from napari_hydrapicker.picking.parameters import NetworkFile, PickParameters, RunConfig
@@ -228,10 +229,8 @@ ALL = ("star", "box", "cbox", "topaz", "csv")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files but the manifest; of the summary all but the seconds."""
-    found = {name: (folder / name).read_bytes() for name in names_in(folder) - {"summary.csv"}}
-    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in summary(folder).values()]
-    return found | {"summary.csv": repr(rows).encode()}
+    """All files but the manifest."""
+    return {name: (folder / name).read_bytes() for name in names_in(folder)}
 
 
 @pytest.mark.parametrize("chosen", [ALL, ("csv",), ("topaz", "csv"), ("star",)])
@@ -527,6 +526,90 @@ def test_runs_at_the_same_time_must_have_the_same_options(settings: Settings, ab
     with pytest.raises(OutputFolderError, match=r"another run .* whose `threshold` was 0\.5, is 0\.1 here"):
         next(second)
     assert output(settings).begin(open_all(abc[1:])[0])
+
+
+class Staged(Fixed):
+    """Reads ahead, and keeps how many were prepared but not picked; cannot prepare `torn`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[tuple[str, int]] = set()
+        self.ahead = self.most = 0
+        self.gate = threading.Event()
+
+    def prepare_micrograph(self, micrograph: Micrograph, parameters: PickParameters) -> Micrograph:
+        if micrograph.name.startswith("torn"):
+            raise MicrographError(f"{micrograph.path}: torn")
+        self.threads.add(("prepare", threading.get_ident()))
+        self.ahead += 1
+        self.most = max(self.most, self.ahead)
+        if self.ahead > 1:
+            self.gate.set()
+        return micrograph
+
+    def pick_prepared(self, prepared: Micrograph, parameters: PickParameters, floor: float = 0.01) -> Picks:
+        self.threads.add(("pick", threading.get_ident()))
+        assert self.gate.wait(20)  # the next is read while this one is picked
+        self.ahead -= 1
+        return super().pick_micrograph(prepared, parameters)
+
+
+def test_the_next_are_read_while_one_is_picked(settings: Settings, tmp_path: Path) -> None:
+    names = ["a", "bad", "c", "torn", *(f"m{number:02d}" for number in range(20))]
+    paths = [write(tmp_path / f"{name}.mrc") for name in names]
+    everything = replace(settings, formats=ALL, overlay=True)
+    _, one_by_one = pick(paths, everything)
+    picker, folder = Staged(), output(replace(everything, out=tmp_path / "threads"))
+    micrographs, _ = folder.begin(*open_all(paths))
+    timings = Timings()
+    results = list(pick_all(picker, micrographs, folder, threads=2, timings=timings))  # type: ignore[arg-type]
+    folder.write_tables()
+    assert [one.name for one in results] == names  # in their order
+    assert [bool(one.error) for one in results] == [name in ("bad", "torn") for name in names]
+    assert [one.n_picks for one in results if one.name != "torn"] == [
+        one.n_picks for one in one_by_one if one.name != "torn"
+    ]
+    picked_in = {thread for part, thread in picker.threads if part == "pick"}
+    assert picked_in == {threading.get_ident()}
+    assert not picked_in & {thread for part, thread in picker.threads if part == "prepare"}
+    assert 2 <= picker.most <= 1 + 2 * 2 + 2  # so memory does not grow with the list
+    assert timings.wall > 0
+    assert timings.write > 0
+    torn = {"torn_autopick.star", "torn.box", "torn.cbox", "torn_overlay.png", "picks.csv", "summary.csv"}
+    own, others = contents(settings.out), contents(tmp_path / "threads")
+    for name in {*own, *others} - torn - {"picks.txt"}:
+        assert own.get(name) == others.get(name), name
+
+
+def test_what_is_picked_is_written_before_a_run_is_left(settings: Settings, tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"m{number:02d}.mrc") for number in range(12)]
+    picker, folder = Fixed(), output(settings)
+    micrographs, _ = folder.begin(*open_all(paths))
+    results = pick_all(picker, micrographs, folder, threads=3)  # type: ignore[arg-type]
+    next(results)
+    results.close()
+    assert len(picker.names) < 12
+    assert list(folder.manifest.picked) == picker.names
+    assert names_in(settings.out) == {f"{name}_autopick.star" for name in picker.names}
+
+
+def test_threads_stop_when_the_folder_is_lost(settings: Settings, tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"m{number:02d}.mrc") for number in range(30)]
+    picker, folder = Fixed(), output(settings)
+    micrographs, _ = folder.begin(*open_all(paths))
+    results = pick_all(picker, micrographs, folder, threads=2)  # type: ignore[arg-type]
+    next(results)
+    settings.out.rename(settings.out.with_name("moved"))
+    with pytest.raises(OutputFolderError, match=f"is gone .*: {settings.out}"):
+        list(results)
+    assert len(picker.names) < 30
+    assert not settings.out.exists()
+
+
+def test_the_share_of_the_network() -> None:
+    timings = Timings(prepare=3.0, network=6.0, write=0.5, wall=4.0, networks=2)
+    assert str(timings).startswith("network at work 75 % of 4.0 s; beside it 3.0 s of reading")
+    assert (default_threads("cpu"), default_threads("cuda:1") >= 1) == (1, True)
 
 
 def test_a_word_for_every_micrograph(

@@ -17,8 +17,9 @@ from napari_hydrapicker.io import files as _files
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking import outputs
 from napari_hydrapicker.picking.manifest import MANIFEST
-from napari_hydrapicker.picking.outputs import SUMMARY_COLUMNS, OutputFolder, Settings, is_disk_full
+from napari_hydrapicker.picking.outputs import OutputFolder, Settings, is_disk_full
 from napari_hydrapicker.picking.parameters import NetworkFile, PickParameters, RunConfig
+from napari_hydrapicker.picking.tables import SUMMARY_COLUMNS
 from napari_hydrapicker.picks import Picks
 
 CONFIG = RunConfig(
@@ -95,11 +96,16 @@ def test_a_folder_that_takes_no_files_is_found_before_any_work(
         begun(settings)
 
 
-@pytest.mark.parametrize("names", [(), ("star", "docx")])
-def test_unknown_formats(names: tuple[str, ...], settings: Settings) -> None:
+def test_unknown_formats(settings: Settings) -> None:
     with pytest.raises(ParameterError, match=r"choose from .*star"):
-        begun(replace(settings, formats=names))
+        begun(replace(settings, formats=("star", "docx")))
     assert not settings.out.exists()
+
+
+def test_without_formats_the_picks_are_in_the_manifest(settings: Settings) -> None:
+    folder = picked(replace(settings, formats=()), "a")
+    assert {path.name for path in settings.out.iterdir()} == {MANIFEST, ".lock", "summary.csv"}
+    np.testing.assert_array_equal(folder.manifest.picks(["a"])["a"].yx, PICKS.yx)
 
 
 @pytest.mark.parametrize("resume", [True, False])
@@ -160,10 +166,10 @@ def test_the_summary_has_a_row_for_each_micrograph(settings: Settings) -> None:
     table = summary(settings)
     assert [tuple(row) for row in table] == 4 * [SUMMARY_COLUMNS]
     assert [list(row.values()) for row in table] == [
-        ["a, b", "2", "0.6250", "", "2", "60", "100", "1.23", ""],
-        ["bad", "", "", "", "2", "", "", "", "bad.mrc: damaged next line"],
-        ["none", "0", "", "", "2", "60", "100", "", ""],
-        ["z", "2", "0.6250", "", "2", "60", "100", "1.23", ""],
+        ["a, b", "2", "0.6250", "", "2", "60", "100", ""],
+        ["bad", "", "", "", "2", "", "", "bad.mrc: damaged next line"],
+        ["none", "0", "", "", "2", "60", "100", ""],
+        ["z", "2", "0.6250", "", "2", "60", "100", ""],
     ]
 
 

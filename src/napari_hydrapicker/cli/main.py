@@ -32,6 +32,7 @@ PROGRAM = "hydrapicker"
 # Sub-command -> its line in `hydrapicker --help`. Its module is imported when it is called.
 COMMANDS = {
     "pick": "Pick particles on micrographs.",
+    "merge": "Put together what the shards of a job array have picked.",
     "diameter": "Estimate the particles' diameter.",
     "evaluate": "Score picks against known particle positions.",
     "consensus": "Join several lists of picks by vote.",

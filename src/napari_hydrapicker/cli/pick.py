@@ -12,6 +12,7 @@ import typer
 
 from napari_hydrapicker.cli.pick_options import picking_options
 from napari_hydrapicker.cli.pick_run import run
+from napari_hydrapicker.cli.spread import ClusterName, Spread
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picking.base import Picker, load_picker
 from napari_hydrapicker.picking.parameters import HydraSpec, NetworkSpec, PickParameters, RunConfig
@@ -27,10 +28,18 @@ _MICROGRAPHS = "Files, folders or patterns, or lists of them (RELION's .star, cr
 
 @picking_options
 def pick(
-    micrographs: Annotated[list[str], typer.Argument(metavar="MICROGRAPH", help=_MICROGRAPHS)],
-    parameters: PickParameters,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    context: typer.Context,
+    micrographs: Annotated[
+        list[str] | None, typer.Argument(metavar="MICROGRAPH", help=_MICROGRAPHS, show_default=False)
+    ] = None,
+    *,
+    parameters: PickParameters | None = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results.", show_default=False)] = None,
     spec: NetworkSpec,
+    project: Annotated[
+        Path | None,
+        typer.Option(help="Project of the window: pick its micrographs with its settings, into it."),
+    ] = None,
     pixel_size: Annotated[
         float | None, typer.Option(help="Angstrom per pixel; default: what the files state.")
     ] = None,
@@ -42,7 +51,25 @@ def pick(
         str, typer.Option(help=f"One or more of {','.join(_FORMATS)}, comma separated.")
     ] = "star",
     overlay: Annotated[bool, typer.Option("--overlay", help="Draw a picture of each micrograph.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda or mps; cuda:0,cuda:1 for a process on each.")
+    ] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(help="Number of processes, each with a network.", show_default=False)
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Threads of each that read ahead; default: what suits the device."),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Pick on this dask cluster: address or file of its scheduler.")
+    ] = None,
+    cluster: Annotated[
+        ClusterName | None, typer.Option(help="Pick in processes of this machine, restarted if they die.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Pick this part of the micrographs, 3/8 say; then hydrapicker merge.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on: leave out what was picked into --out before.")
@@ -59,9 +86,18 @@ def pick(
 
     if quiet or verbose:
         logging.getLogger("napari_hydrapicker").setLevel(logging.WARNING if quiet else logging.DEBUG)
-    _check(pixel_size, threshold)
+    spread = Spread.of_options(workers, threads, device, scheduler, cluster, shard)
     if overwrite and resume:
         raise ParameterError("--overwrite replaces what --resume would keep; give one of them")
+    if project is not None:
+        from napari_hydrapicker.cli.pick_project import check_options, pick_project
+
+        check_options(context)
+        pick_project(project, out, spread, overwrite, resume, quiet)
+        return
+    if not micrographs or parameters is None or out is None:
+        raise ParameterError("give micrographs, --diameter and --out, or --project")
+    _check(pixel_size, threshold)
     chosen = parse_formats(format)
     opened, unopened = open_named(micrographs)
     doubt_scale(opened, parameters.diameter_angstrom, pixel_size)
@@ -70,12 +106,15 @@ def pick(
     from napari_hydrapicker.picking.library import identified
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 
-    picker = load_picker(spec, device)
+    picker = load_picker(spec, spread.device_here)
+    # All shards look at the same: what they see holds for all.
     picker, spec = looked_at(picker, spec, with_pixel_size(opened, pixel_size), parameters.diameter_angstrom)
+    if spread.shard is not None:
+        opened, unopened = spread.shard.of(opened), spread.shard.of(unopened)
     least = picker.threshold if threshold is None else threshold
-    settings = Settings(out, parameters, chosen, pixel_size, least, overlay, overwrite, resume)
+    settings = Settings(out, parameters, chosen, pixel_size, least, overlay, overwrite, resume, spread.shard)
     config = RunConfig.of(spec, identified(spec), parameters, least, chosen, overlay)
-    run(picker, opened, OutputFolder(settings, config), unopened, quiet)
+    run(picker, opened, OutputFolder(settings, config), unopened, quiet, spread.engine(picker, spec))
 
 
 def _check(pixel_size: float | None, threshold: float | None) -> None:

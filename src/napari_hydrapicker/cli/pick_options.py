@@ -30,23 +30,28 @@ def picking_options(command: Callable[..., None]) -> Callable[..., None]:
     Parameters
     ----------
     command : callable
-        Takes a `PickParameters` as `parameters` and the specification of a picker as `spec`.
+        Takes a `PickParameters` as `parameters` and the specification of a picker as `spec`. Where its
+        `parameters` may be None, the diameter need not be given: then they are.
 
     Returns
     -------
     callable
         For typer: with an option for each field of them, and ``--picker``.
     """
-    of_parameters = {name: _option(name, field) for name, field in PickParameters.model_fields.items()}
+    own = inspect.signature(command, eval_str=True).parameters
+    fields = PickParameters.model_fields
+    is_needed = own["parameters"].default is inspect.Parameter.empty
+    of_parameters = {name: _option(name, field, is_needed=is_needed) for name, field in fields.items()}
     of_spec = {name: _option(name, field, kinds) for name, field, kinds in _spec_fields()}
     places = {"parameters": of_parameters.values(), "spec": [_picker_option(), *of_spec.values()]}
-    own = inspect.signature(command, eval_str=True).parameters
     made = [one for name, own_one in own.items() for one in places.get(name, [own_one])]
 
     @wraps(command)
     def with_options(**values: Any) -> None:
-        how = {name: _value(values.pop(name), field) for name, field in PickParameters.model_fields.items()}
-        parameters = PickParameters(**{name: value for name, value in how.items() if value is not None})
+        how = {name: _value(values.pop(name), field) for name, field in fields.items()}
+        stated = {name: value for name, value in how.items() if value is not None}
+        missing = any(field.is_required() and name not in stated for name, field in fields.items())
+        parameters = None if missing else PickParameters(**stated)
         kind = str(values.pop("picker"))
         given = {name: _value(values.pop(name), field) for name, field, _ in _spec_fields()}
         command(**values, parameters=parameters, spec=picker_spec(kind, **given))
@@ -97,7 +102,9 @@ def _spec_fields() -> Iterator[tuple[str, FieldInfo, tuple[str, ...]]]:
             yield name, field, tuple(kind for kind, spec in NETWORKS.items() if name in spec.model_fields)
 
 
-def _option(name: str, field: FieldInfo, kinds: tuple[str, ...] = tuple(NETWORKS)) -> inspect.Parameter:
+def _option(
+    name: str, field: FieldInfo, kinds: tuple[str, ...] = tuple(NETWORKS), is_needed: bool = True
+) -> inspect.Parameter:
     """Make the option of a field; it is None where it is not given."""
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     text, kind = field.description or "", field.annotation
@@ -111,8 +118,9 @@ def _option(name: str, field: FieldInfo, kinds: tuple[str, ...] = tuple(NETWORKS
     elif get_origin(kind) is tuple:
         kind = list[get_args(kind)[0]]  # type: ignore[misc, assignment]
     declared = typer.Option(_called(name, field), help=f"{text}.", show_default=shown)
-    default = inspect.Parameter.empty if field.is_required() else False if kind is bool else None
-    optional = kind if field.is_required() or kind is bool else kind | None  # type: ignore[operator]
+    is_needed = is_needed and field.is_required()
+    default = inspect.Parameter.empty if is_needed else False if kind is bool else None
+    optional = kind if is_needed or kind is bool else kind | None  # type: ignore[operator]
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[optional, declared]
     )

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
 from napari_hydrapicker.cli.interruption import interruptible
-from napari_hydrapicker.errors import MicrographError
+from napari_hydrapicker.errors import ClusterError, MicrographError
 from napari_hydrapicker.picking.base import DOUBTFUL
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.micrograph import Micrograph
     from napari_hydrapicker.picking.base import Picker
+    from napari_hydrapicker.picking.batch import Timings
     from napari_hydrapicker.picking.manifest import MicrographResult
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 
 
 logger = logging.getLogger(__name__)
 
+Engine = Callable[
+    ["Sequence[Micrograph]", "OutputFolder", "Timings"], "Generator[MicrographResult, None, None]"
+]
+"""What picks: see `picking.batch.pick_all`."""
 _LISTED = 50
 _PROGRESS_SECONDS = 60.0
 
@@ -33,6 +39,7 @@ def run(
     folder: OutputFolder,
     unopened: Sequence[MicrographResult] = (),
     quiet: bool = False,
+    engine: Engine | None = None,
 ) -> None:
     """Pick micrographs, write what holds all of them, and print what became of each.
 
@@ -44,6 +51,8 @@ def run(
         What could not be opened.
     quiet
         Whether to print nothing of what was picked.
+    engine
+        What picks in place of `picker` in this thread alone: threads, or a cluster.
 
     Raises
     ------
@@ -51,12 +60,15 @@ def run(
         If a micrograph was not picked.
     OutputFolderError
         If the disk is full, or the folder is lost.
+    ClusterError
+        If the cluster is lost.
     CoordinateFileError
         If a table cannot be written.
     """
     from napari_hydrapicker.picking.manifest import OutputFolderError
     from napari_hydrapicker.picking.outputs import is_disk_full
 
+    chosen = engine or partial(_in_turn, picker)
     micrographs, failures = folder.begin(micrographs, unopened)
     results = list(failures)
     how = "--resume in place of --overwrite" if folder.settings.overwrite else "--resume"
@@ -66,31 +78,47 @@ def run(
 
     try:
         with interruptible(lambda: f"{left()}; the same command with {how} does the others"):
-            _pick_and_report(picker, micrographs, folder, results, quiet)
+            _pick_and_report(chosen, micrographs, folder, results, quiet)
     except OutputFolderError as error:
         mend = "make room" if is_disk_full(error) else "put that right"
         raise OutputFolderError(
             f"{error}; {left()}: {mend}, then the same command with {how} goes on"
         ) from error
+    except ClusterError as error:
+        raise ClusterError(f"{error}; {left()}: the same command with {how} does the others") from error
     failed = [one for one in results if one.error]
     if failed:
         raise MicrographError(f"{len(failed)} of {len(results)} micrographs were not picked (see above)")
 
 
+def _in_turn(
+    picker: Picker, micrographs: Sequence[Micrograph], folder: OutputFolder, timings: Timings
+) -> Generator[MicrographResult, None, None]:
+    from napari_hydrapicker.picking import batch
+
+    return batch.pick_all(picker, micrographs, folder, timings=timings)
+
+
 def _pick_and_report(
-    picker: Picker,
+    engine: Engine,
     micrographs: Sequence[Micrograph],
     folder: OutputFolder,
     results: list[MicrographResult],
     quiet: bool,
 ) -> None:
-    from napari_hydrapicker.picking import batch
+    from napari_hydrapicker.picking.batch import Timings
 
+    timings = Timings()
     try:
-        with _progress(len(micrographs), quiet) as advance:
-            for result in batch.pick_all(picker, micrographs, folder):
+        with (
+            _progress(len(micrographs), quiet) as advance,
+            closing(engine(micrographs, folder, timings)) as picked,  # nothing is written afterwards
+        ):
+            for result in picked:
                 results.append(result)
                 advance(result)
+        folder.finish()
+        logger.debug("%s", timings)
     finally:  # a run that was broken off keeps what it has
         written = False
         try:
@@ -181,9 +209,11 @@ def report(
             len(doubtful), len(picked),
         )  # fmt: skip
     if written:
+        formats = f"written as {', '.join(settings.formats)} to" if settings.formats else "kept in"
+        part = "" if settings.shard is None else f", part {settings.shard}: see hydrapicker merge"
         typer.echo(
             f"{sum(one.n_picks for one in picked)} picks with FOM {settings.threshold:.2g} or more on "
-            f"{len(picked)} micrographs, written as {', '.join(settings.formats)} to {settings.out}"
+            f"{len(picked)} micrographs, {formats} {settings.out}{part}"
         )
 
 

@@ -16,7 +16,7 @@ _NO_MEMORY = (
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Return the device called `name`; ``auto`` takes CUDA, then MPS, then the CPU.
+    """Return the device called `name`, ``cuda:1`` say; ``auto`` takes CUDA, then MPS, then the CPU.
 
     Raises
     ------
@@ -26,7 +26,9 @@ def choose_device(name: str = "auto") -> torch.device:
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, available in there.items() if available))
-    if not there.get(name, False):
+    kind, colon, number = name.partition(":")  # cuda:1 is the second of several GPUs
+    several = kind == "cuda" and there["cuda"] and number.isdecimal()
+    if not there.get(kind, False) or (colon and not (several and int(number) < torch.cuda.device_count())):
         usable = ", ".join(kind for kind, available in there.items() if available)
         raise ParameterError(f"`device` {name}: not on this machine; choose auto or one of {usable}")
     return torch.device(name)

@@ -140,7 +140,7 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 
 class FolderLock:
-    """The lock of one folder, a file ``.lock`` in it; who holds it may take it again.
+    """The lock of one folder, a file in it; who holds it may take it again.
 
     A process keeps one for as long as it works in the folder: should an interruption strike while the lock is
     being taken, the same process can still take it to write what it has.
@@ -153,13 +153,20 @@ class FolderLock:
         Makes the error of what is wrong with it.
     busy, advice
         What is wrong where another program holds it, and what to do where it cannot be written, if anything.
+    name
+        Of the file: who uses another one does not wait.
     """
 
     def __init__(
-        self, folder: Path, refusal: Callable[[str], HydraPickerError], busy: str, advice: str
+        self,
+        folder: Path,
+        refusal: Callable[[str], HydraPickerError],
+        busy: str,
+        advice: str,
+        name: str = ".lock",
     ) -> None:
         self._folder, self._refusal, self._busy, self._advice = folder, refusal, busy, advice
-        self._lock = FileLock(folder / ".lock", poll_interval=_POLL_SECONDS)
+        self._lock = FileLock(folder / name, poll_interval=_POLL_SECONDS)
 
     @contextmanager
     def held(self, wait_seconds: float) -> Iterator[None]:

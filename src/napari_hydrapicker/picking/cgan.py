@@ -25,6 +25,14 @@ from napari_hydrapicker.picking.parameters import CGanSpec, PickParameters
 from napari_hydrapicker.picks import Picks
 
 
+@dataclass(frozen=True, eq=False)
+class CanvasInput:
+    """A micrograph on the canvas, and its pixel size."""
+
+    canvas: Canvas
+    pixel_size_angstrom: float
+
+
 @dataclass(eq=False)
 class CGanPicker:
     """Picks with a generator that was trained on synthetic pairs alone.
@@ -88,6 +96,10 @@ class CGanPicker:
         self, micrograph: Micrograph, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:
         """Read and pick a micrograph: see `Picker.pick_micrograph`."""
+        return self.pick_prepared(self.prepare_micrograph(micrograph, parameters), parameters, floor)
+
+    def prepare_micrograph(self, micrograph: Micrograph, parameters: PickParameters) -> CanvasInput:
+        """Do what can be done without the generator, in any thread: see `batch.StagedPicker`."""
         p = parameters
         pixel_size = pixel_angstrom(micrograph)
         length_px = diameter_on(micrograph, p.diameter_angstrom)
@@ -100,7 +112,13 @@ class CGanPicker:
             if str(micrograph.path) in str(error):
                 raise
             raise type(error)(f"{micrograph.path}: {error}") from error
-        return kept(self.candidates(canvas), p, pixel_size, floor)
+        return CanvasInput(canvas, pixel_size)
+
+    def pick_prepared(
+        self, prepared: CanvasInput, parameters: PickParameters, floor: float = MIN_SCORE
+    ) -> Picks:
+        """Pick what `prepare_micrograph` has returned; together they are `pick_micrograph`."""
+        return kept(self.candidates(prepared.canvas), parameters, prepared.pixel_size_angstrom, floor)
 
     def candidates(self, canvas: Canvas) -> Candidates:
         """Return all marks on a canvas.

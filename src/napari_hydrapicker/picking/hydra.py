@@ -201,6 +201,25 @@ def _turned_back(answer: Prediction, shape: tuple[int, ...], which: int) -> Pred
     return logits, centres
 
 
+@dataclass(frozen=True, eq=False)
+class NetworkInput:
+    """What the network is shown of a prepared micrograph.
+
+    Attributes
+    ----------
+    prepared : Prepared
+        The micrograph at the working scale.
+    image : ndarray of float32, shape (H, W)
+        Whitened, without what is masked, padded to multiples of 16 working pixels.
+    offset_wpx : (int, int)
+        (row, column) of the working image's first pixel in `image`.
+    """
+
+    prepared: Prepared
+    image: NDArray[np.float32]
+    offset_wpx: tuple[int, int]
+
+
 @dataclass(eq=False)
 class HydraNetPicker:
     """Picks with one head of a network.
@@ -299,10 +318,22 @@ class HydraNetPicker:
         self, micrograph: Micrograph, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:
         """Read and pick a micrograph, in tiles if memory is short: see `Picker.pick_micrograph`."""
-        p = parameters
+        return self.pick_prepared(self.prepare_micrograph(micrograph, parameters), parameters, floor)
+
+    def prepare_micrograph(self, micrograph: Micrograph, parameters: PickParameters) -> NetworkInput:
+        """Do what can be done without the network, in any thread: see `batch.StagedPicker`."""
         light = self.contrast == "light"
-        prepared = prepare(micrograph, p.diameter_angstrom, use_mask=p.use_mask, light=light)
-        return kept(self.candidates(prepared), p, prepared.pixel_size_angstrom, floor)
+        prepared = prepare(
+            micrograph, parameters.diameter_angstrom, use_mask=parameters.use_mask, light=light
+        )
+        return self._input(prepared)
+
+    def pick_prepared(
+        self, prepared: NetworkInput, parameters: PickParameters, floor: float = MIN_SCORE
+    ) -> Picks:
+        """Pick what `prepare_micrograph` has returned; together they are `pick_micrograph`."""
+        candidates = self._candidates(prepared)
+        return kept(candidates, parameters, prepared.prepared.pixel_size_angstrom, floor)
 
     def candidates(self, prepared: Prepared) -> Candidates:
         """Return what the cells of a prepared micrograph say: each has a centre and a probability.
@@ -312,13 +343,19 @@ class HydraNetPicker:
         OutOfMemoryError
             If not even the smallest tiles fit into memory.
         """
+        return self._candidates(self._input(prepared))
+
+    def _input(self, prepared: Prepared) -> NetworkInput:
         image = network_input(prepared.image, prepared.mask, self._whiten)
         padded, offset = pad_with_noise(image, multiple=16, margin_wpx=0)
-        logits, centres = self._predict(padded)
+        return NetworkInput(prepared, padded, offset)
+
+    def _candidates(self, shown: NetworkInput) -> Candidates:
+        logits, centres = self._predict(shown.image)
         if self.quality == "best":
-            logits, centres = averaged_over_turns(self._predict, padded, (logits, centres))
-        yx_wpx = centres.reshape(-1, 2) - offset
-        return Candidates(prepared, yx_wpx, self._probability(logits.reshape(-1)))
+            logits, centres = averaged_over_turns(self._predict, shown.image, (logits, centres))
+        yx_wpx = centres.reshape(-1, 2) - shown.offset_wpx
+        return Candidates(shown.prepared, yx_wpx, self._probability(logits.reshape(-1)))
 
     def _predict(self, image: NDArray[np.float32]) -> Prediction:
         raw, self._fitting_tile = predict(self.model, image, self.head, self._fitting_tile)

@@ -10,6 +10,11 @@ any moment, and several runs may write into one folder at a time. The kinds of l
     What became of a micrograph; beside it its ``picks``. A later line takes the place of an earlier one.
 ``forget``
     Names of micrographs whose results no longer count: they are about to be picked anew.
+``finished``
+    All micrographs of a shard have had their turn, so far.
+
+Runs on several machines may not trust a lock, or not want to wait for one. A shard (``--shard 3/8``) has a
+manifest of its own for its part of the micrographs; `Manifest.absorb` puts it into the folder's.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ import json
 import logging
 import os
 import stat
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -33,6 +39,7 @@ from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.io.files import FolderLock
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.parameters import RunConfig
+from napari_hydrapicker.picking.shard import Shard, shard_journals
 from napari_hydrapicker.picks import Picks
 
 logger = logging.getLogger(__name__)
@@ -143,6 +150,7 @@ class _Line(BaseModel):
     result: dict[str, Any] | None = None
     picks: str = ""
     forget: list[str] | None = None
+    finished: bool = False
 
 
 _RESULT = TypeAdapter(MicrographResult)
@@ -154,10 +162,15 @@ class Manifest:
     Parameters
     ----------
     folder : Path
-        Where the picks go. Nothing is read before `locked` or `refresh`.
+        Where the picks go. Nothing is read before `locked` or `refresh`. Several threads may use one
+        manifest.
+    shard : Shard or None
+        Whose it is; None: the folder's.
 
     Attributes
     ----------
+    finished : bool
+        Whether the last line says that all micrographs have had their turn.
     picked, failed : dict of str to MicrographResult
         Results by the micrograph's name, and failures by source (or error, where there is none).
     configs : dict of str to RunConfig
@@ -166,27 +179,53 @@ class Manifest:
         Keys of the runs that were told to replace results, whatever options these were made with.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / MANIFEST
+    def __init__(self, folder: Path, shard: Shard | None = None) -> None:
+        self.path = folder / (MANIFEST if shard is None else shard.manifest_name)
+        self.finished = False
         self.picked: dict[str, MicrographResult] = {}
         self.failed: dict[str, MicrographResult] = {}
         self.configs: dict[str, RunConfig] = {}
         self.overwriting: set[str] = set()
-        self._offsets: dict[str, int] = {}
+        self._places: dict[str, tuple[Path, int]] = {}  # of lines: files, and bytes from their beginning
         self._names: dict[str, str] = {}  # by source
         self._size = 0  # bytes read so far: whole lines
         self._identity: tuple[int, int] | None = None
+        self._alone = threading.RLock()  # the threads of this run take turns, as runs do
         self._lock = FolderLock(
             folder,
             lambda what: OutputFolderError(f"{what}: {folder}"),
             f"another run has not let go of the folder for {_WAIT_SECONDS:g} s; end that run, then try again",
             "",
+            ".lock" if shard is None else shard.lock_name,
         )
+        self._has_others = False
 
     @property
     def exists(self) -> bool:
         """Whether a run has begun in the folder."""
-        return self._identity is not None
+        return self._identity is not None or self._has_others
+
+    def read_others(self) -> None:
+        """Take results that other manifests of the folder hold now for done, where this one has none.
+
+        Raises
+        ------
+        CoordinateFileError
+            If one of them cannot be read.
+        """
+        folder = self.path.parent
+        own = dict(self.picked)
+        for shard in (None, *shard_journals(folder)):
+            other = Manifest(folder, shard)
+            if other.path == self.path:
+                continue
+            other.refresh()
+            self._has_others |= other.exists
+            self.configs = {**other.configs, **self.configs}
+            self.overwriting |= other.overwriting
+            for name, result in other.picked.items():
+                if name not in own:
+                    self._take_result(result, *other._places[name])
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -199,15 +238,17 @@ class Manifest:
         CoordinateFileError
             If the manifest cannot be read.
         """
-        if self.exists:
-            self.refresh()  # the lock must not make a folder anew that is gone
-        with self._lock.held(_WAIT_SECONDS):
-            self._catch_up(alone=True)
-            yield
+        with self._alone:
+            if self._identity is not None:
+                self.refresh()  # the lock must not make a folder anew that is gone
+            with self._lock.held(_WAIT_SECONDS):
+                self._catch_up(alone=True)
+                yield
 
     def refresh(self) -> None:
         """Read what has been added since the last time; raises as `locked`."""
-        self._catch_up(alone=False)
+        with self._alone:
+            self._catch_up(alone=False)
 
     def _catch_up(self, alone: bool) -> None:
         try:
@@ -224,18 +265,18 @@ class Manifest:
         try:
             status = self.path.stat()
         except (FileNotFoundError, NotADirectoryError) as error:
-            if not self.exists:
+            if self._identity is None:
                 return None
             raise OutputFolderError(
-                f"the folder of results, or {MANIFEST} in it, is gone (deleted, renamed, or its disk is no "
-                f"longer there): {self.path.parent}"
+                f"the folder of results, or {self.path.name} in it, is gone (deleted, renamed, or its disk "
+                f"is no longer there): {self.path.parent}"
             ) from error
         if not stat.S_ISREG(status.st_mode):  # to open a pipe would be to wait for ever
             raise CoordinateFileError(f"not a regular file: {self.path}; delete it, or choose another folder")
         identity = (status.st_dev, status.st_ino)
         if self._identity not in (None, identity) or status.st_size < self._size:
             raise OutputFolderError(
-                f"{MANIFEST} was replaced while this run wrote into the folder: {self.path.parent}"
+                f"{self.path.name} was replaced while this run wrote into the folder: {self.path.parent}"
             )
         self._identity = identity
         return status
@@ -261,21 +302,22 @@ class Manifest:
             raise CoordinateFileError(
                 f"written by a newer version of napari-hydrapicker, which has to go on with it: {self.path}"
             )
+        self.finished = line.finished
         if line.run is not None and line.options is not None:
             self.configs.pop(line.run, None)
             self.configs[line.run] = line.options
             if line.overwrite:
                 self.overwriting.add(line.run)
         elif line.result is not None:
-            self._take_result(_RESULT.validate_python(line.result), offset)
+            self._take_result(_RESULT.validate_python(line.result), self.path, offset)
         elif line.forget is not None:
             for name in line.forget:
                 self.picked.pop(name, None)
-                self._offsets.pop(name, None)
+                self._places.pop(name, None)
             forgotten = set(line.forget)
             self.failed = {key: one for key, one in self.failed.items() if one.name not in forgotten}
 
-    def _take_result(self, result: MicrographResult, offset: int) -> None:
+    def _take_result(self, result: MicrographResult, path: Path, offset: int) -> None:
         if result.error:  # of a file that was picked before, and has changed since
             self._drop(self._names.get(result.source, ""))
             self.failed[result.source or result.error] = result
@@ -283,12 +325,12 @@ class Manifest:
         self._drop(result.name)
         self.failed.pop(result.source, None)
         self.failed.pop(result.source.partition("@")[2], None)  # the stack could not be opened once
-        self.picked[result.name], self._offsets[result.name] = result, offset
+        self.picked[result.name], self._places[result.name] = result, (path, offset)
         self._names[result.source] = result.name
 
     def _drop(self, name: str) -> None:
         result = self.picked.pop(name, None)
-        self._offsets.pop(name, None)
+        self._places.pop(name, None)
         if result is not None:
             self._names.pop(result.source, None)
 
@@ -305,10 +347,14 @@ class Manifest:
         """Return the picks of micrographs that are picked, by name; raises as `locked`."""
         found: dict[str, Picks] = {}
         try:
-            with self.path.open("rb") as file:
+            with self._alone, contextlib.ExitStack() as opened:
+                files: dict[Path, BinaryIO] = {}
                 for name in names:
-                    file.seek(self._offsets[name])
-                    line = _Line.model_validate_json(file.readline())
+                    path, offset = self._places[name]
+                    if path not in files:
+                        files[path] = opened.enter_context(path.open("rb"))
+                    files[path].seek(offset)
+                    line = _Line.model_validate_json(files[path].readline())
                     found[name] = _decoded(line.picks, self.picked[name])
         except (OSError, ValueError) as error:
             raise CoordinateFileError(f"cannot be read ({error}): {self.path}") from error
@@ -350,15 +396,52 @@ class Manifest:
         values = {name: value for name, value in asdict(result).items() if name != "earlier"}
         self._append([{"result": values, "picks": "" if picks is None else _encoded(picks)}])
 
+    def finish(self) -> None:
+        """Note that all micrographs have had their turn; to be called while `locked`, raises as `add`."""
+        self._append([{"finished": True}])
+
+    def absorb(self, shard: Manifest) -> None:
+        """Add all that a shard's manifest says; to be called while `locked`, raises as `add`.
+
+        What is here already is not added again, unless the shard has picked something anew.
+        """
+        self._create()
+        kept, replaces = [], False
+        with shard.path.open("rb") as file:
+            for raw in file:
+                try:
+                    line = _Line.model_validate_json(raw) if raw.endswith(b"\n") else None
+                except ValidationError:  # it was said when the shard's manifest was read
+                    line = None
+                if line is None or line.finished:
+                    continue
+                replaces |= line.forget is not None
+                if replaces or not self._knows(line):
+                    kept.append(raw)
+        self._append_bytes(b"".join(kept))
+
+    def _knows(self, line: _Line) -> bool:
+        if line.run is not None:
+            return line.run in self.configs and (not line.overwrite or line.run in self.overwriting)
+        if line.result is None:
+            return False
+        result = _RESULT.validate_python(line.result)
+        known = (
+            self.failed.get(result.source or result.error) if result.error else self.picked.get(result.name)
+        )
+        return known == result
+
     def _create(self) -> None:
         if self._status() is None:
             os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))  # the umask decides
             self._status()
 
     def _append(self, lines: Sequence[dict[str, Any]]) -> None:
-        if not lines:
+        self._append_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+
+    def _append_bytes(self, content: bytes) -> None:
+        if not content:
             return
-        content = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
         # Without O_CREAT: a folder that is gone, and made anew by somebody, is not gone on with.
         descriptor = os.open(self.path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "wb", buffering=0) as file:

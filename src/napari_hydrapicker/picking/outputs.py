@@ -6,7 +6,6 @@ line last: what is noted is whole. Tables of all micrographs are made from the m
 
 from __future__ import annotations
 
-import csv
 import errno
 import io
 import logging
@@ -28,21 +27,12 @@ from napari_hydrapicker.io.files import write_files
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.manifest import Manifest, MicrographResult, OutputFolderError, source_of
 from napari_hydrapicker.picking.parameters import PickParameters, RunConfig
+from napari_hydrapicker.picking.shard import Shard, shard_journals
+from napari_hydrapicker.picking.tables import write_tables
 from napari_hydrapicker.picks import Picks
 
 logger = logging.getLogger(__name__)
 
-SUMMARY_COLUMNS = (
-    "micrograph",
-    "picks",
-    "mean_score",
-    "doubt",
-    "pixel_size_angstrom",
-    "rows",
-    "columns",
-    "seconds",
-    "error",
-)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _LONGEST_NAME = 255  # bytes, where the system does not say
 _SAME_SIZE = 1e-4  # relative: headers hold rounded numbers
@@ -53,7 +43,10 @@ _NOTHING = Picks.from_xy([], [])
 
 @dataclass(frozen=True)
 class Settings:
-    """How to pick, and what to write."""
+    """How to pick, and what to write; of which `shard`, if the work is shared without a word between them.
+
+    Without any `formats` the picks are in the manifest alone.
+    """
 
     out: Path
     parameters: PickParameters
@@ -63,6 +56,7 @@ class Settings:
     overlay: bool = False
     overwrite: bool = False
     resume: bool = False
+    shard: Shard | None = None
 
     def pixel_size(self, micrograph: Micrograph) -> float | None:
         """Return Angstrom per pixel: what is given for all, else what the file states."""
@@ -86,7 +80,7 @@ class OutputFolder:
 
     def __init__(self, settings: Settings, config: RunConfig) -> None:
         self.settings = settings
-        self.manifest = Manifest(settings.out)
+        self.manifest = Manifest(settings.out, settings.shard)
         self._config = config
         self._run = ""
         self._has_recorded = False
@@ -116,10 +110,11 @@ class OutputFolder:
             If a format is not known, or the folder was picked with other options.
         """
         unknown = [name for name in self.settings.formats if name not in formats.FORMATS]
-        if unknown or not self.settings.formats:
+        if unknown:
             raise ParameterError(f"`format` {','.join(unknown)}: choose from {', '.join(formats.FORMATS)}")
         self._make()
         with self.manifest.locked():
+            self._look_at_shards()
             good, bad = self._nameable(micrographs)
             if not self.settings.overwrite:
                 self._check_may_join(good)
@@ -133,8 +128,20 @@ class OutputFolder:
                 raise self._cannot_note(error) from error
         return good, [*unopened, *bad]
 
+    def _look_at_shards(self) -> None:
+        """Take results of the whole folder and of other shards for done."""
+        if self.settings.shard is not None:
+            self.manifest.read_others()
+        elif journals := shard_journals(self.settings.out):
+            raise CoordinateFileError(
+                f"there are results of {len(journals)} shards that are not merged yet; once they are done, "
+                f"do so (hydrapicker merge): {self.settings.out}"
+            )
+
     def _clear(self, micrographs: Sequence[Micrograph]) -> None:
-        """Remove what runs that were killed had begun to write."""
+        """Remove what runs that were killed had begun to write; other shards' may be being written."""
+        if self.settings.shard is not None:
+            return
         inner = {Path(name).parent for one in micrographs for name in self._file_names(one) if "/" in name}
         for folder in (self.settings.out, *(self.settings.out / one for one in inner)):
             for file in folder.iterdir() if folder.is_dir() else ():
@@ -291,9 +298,9 @@ class OutputFolder:
         lost = [name for name in self._file_names(micrograph) if self._is_lost(name, result)]
         if lost:
             picks = self.manifest.picks([result.name])[result.name]
-            files = self._contents(micrograph, picks, result)
+            files = encoded(self.settings, micrograph, picks, result)
             with self.manifest.locked():
-                self._write({self.settings.out / name: files[self.settings.out / name] for name in lost})
+                self._write({self.settings.out / name: files[name] for name in lost})
 
     def _is_lost(self, name: str, result: MicrographResult) -> bool:
         try:
@@ -311,8 +318,16 @@ class OutputFolder:
             run=self._run,
         )
 
-    def record(self, micrograph: Micrograph, result: MicrographResult, picks: Picks) -> MicrographResult:
+    def record(
+        self,
+        micrograph: Micrograph,
+        result: MicrographResult,
+        picks: Picks,
+        files: Mapping[str, bytes] | None = None,
+    ) -> MicrographResult:
         """Write the files of one micrograph, and note it as done; or return what another run has done.
+
+        `files` are those that `encoded` has made of the same already.
 
         Raises
         ------
@@ -321,12 +336,9 @@ class OutputFolder:
         CoordinateFileError, ParameterError
             If the files of this micrograph cannot be written.
         """
-        scores = picks.score[~np.isnan(picks.score)]
-        result = replace(
-            result, n_picks=len(picks), diameter_px=picks.diameter_px,
-            mean_score=float(scores.mean()) if len(scores) else None,
-        )  # fmt: skip
-        files = self._contents(micrograph, picks, result)
+        result = counted(result, picks)
+        if files is None:
+            files = encoded(self.settings, micrograph, picks, result)
         with self.manifest.locked():
             if (other := self._valid(micrograph)) is not None:
                 return other
@@ -335,7 +347,7 @@ class OutputFolder:
                     f"another run writes into this folder now, whose {differing[0]} here: give each a folder "
                     f"of its own: {self.settings.out}"
                 )
-            self._write(files)
+            self._write({self.settings.out / name: content for name, content in files.items()})
             self._note(result, picks)
             self._has_recorded = True  # from now on it is for other runs to give way
         return result
@@ -357,21 +369,6 @@ class OutputFolder:
         problem.__cause__ = error
         return self._stopped(problem) or problem
 
-    def _contents(self, micrograph: Micrograph, picks: Picks, result: MicrographResult) -> dict[Path, bytes]:
-        out = self.settings.out
-        options = WriteOptions(shapes={result.name: micrograph.shape})
-        files: dict[Path, bytes] = {}
-        for name in self.settings.formats:
-            if formats.FORMATS[name].main is None:
-                encoded = formats.FORMATS[name].encode({result.name: picks}, out, options)
-                files |= {out / file: content for file, content in encoded.items()}
-        if self.settings.overlay and result.pixel_size_angstrom is not None:
-            picture = io.BytesIO()
-            diameter_px = self.settings.parameters.diameter_angstrom / result.pixel_size_angstrom
-            draw_overlay(micrograph.pixels(), picks, diameter_px, picture)
-            files[out / overlay_name(result.name)] = picture.getvalue()
-        return files
-
     def _write(self, files: Mapping[Path, bytes]) -> None:
         try:
             write_files(dict(files), overwrite=True)
@@ -386,45 +383,59 @@ class OutputFolder:
             return OutputFolderError(f"cannot be written to any more ({reason}): {self.settings.out}")
         return None
 
-    def write_tables(self) -> None:
-        """Write what holds all micrographs of the folder, of all its runs: the summary, and tables of picks.
-
-        A table that cannot be written keeps no other from being written.
+    def finish(self) -> None:
+        """Note that all micrographs have had their turn; for `merge` to see that a shard is whole.
 
         Raises
         ------
-        CoordinateFileError
-            If a file cannot be written.
+        OutputFolderError
+            If nothing more can be written into the folder.
         """
-        with self.manifest.locked():
-            results = sorted(self.manifest.picked.values(), key=lambda one: one.name)
-            problems: list[CoordinateFileError] = []
-            if results:
-                problems = self._write_picks(results)
-            if results or self.manifest.failed:
-                rows = sorted([*results, *self.manifest.failed.values()], key=lambda one: one.name)
-                self._write({self.settings.out / formats.PICKING_SUMMARY: _summary(rows)})
-        if problems:
-            raise problems[0]
+        if self.settings.shard is not None:
+            with self.manifest.locked():
+                try:
+                    self.manifest.finish()
+                except OSError as error:
+                    raise self._cannot_note(error) from error
 
-    def _write_picks(self, results: Sequence[MicrographResult]) -> list[CoordinateFileError]:
-        """Write the tables of picks, those of runs with other formats too; return what went wrong."""
-        configs = (self.manifest.configs.get(key) for key in dict.fromkeys(one.run for one in results))
-        chosen = dict.fromkeys(self.settings.formats)
-        chosen |= dict.fromkeys(name for config in configs if config is not None for name in config.format)
-        tables = [one for name in chosen if (one := formats.FORMATS.get(name)) and one.main is not None]
-        if not tables:
-            return []
-        picks = self.manifest.picks(one.name for one in results)
-        options = WriteOptions(shapes={one.name: one.shape for one in results if one.shape is not None})
-        problems = []
-        for table in tables:
-            try:
-                encoded = table.encode(picks, self.settings.out, options)
-                self._write({self.settings.out / name: content for name, content in encoded.items()})
-            except CoordinateFileError as error:
-                problems.append(error)
-        return problems
+    def write_tables(self) -> None:
+        """Write what holds all micrographs of the folder, of all its runs: see `tables.write_tables`.
+
+        A shard writes none: they are made when all shards are merged.
+        """
+        if self.settings.shard is None:
+            with self.manifest.locked():
+                write_tables(self.manifest, self._write, self.settings.formats)
+
+
+def counted(result: MicrographResult, picks: Picks) -> MicrographResult:
+    """Return a result with what there is to say of its picks, from the threshold on."""
+    scores = picks.score[~np.isnan(picks.score)]
+    mean = float(scores.mean()) if len(scores) else None
+    return replace(result, n_picks=len(picks), diameter_px=picks.diameter_px, mean_score=mean)
+
+
+def encoded(
+    settings: Settings, micrograph: Micrograph, picks: Picks, result: MicrographResult
+) -> dict[str, bytes]:
+    """Return the files of one micrograph's results, by their names in the folder; the picture is drawn.
+
+    Raises
+    ------
+    CoordinateFileError, ParameterError, MicrographError
+        If they cannot be made.
+    """
+    options = WriteOptions(shapes={result.name: micrograph.shape})
+    files: dict[str, bytes] = {}
+    for name in settings.formats:
+        if formats.FORMATS[name].main is None:
+            files |= formats.FORMATS[name].encode({result.name: picks}, settings.out, options)
+    if settings.overlay and result.pixel_size_angstrom is not None:
+        picture = io.BytesIO()
+        diameter_px = settings.parameters.diameter_angstrom / result.pixel_size_angstrom
+        draw_overlay(micrograph.pixels(), picks, diameter_px, picture)
+        files[overlay_name(result.name)] = picture.getvalue()
+    return files
 
 
 def overlay_name(micrograph: str) -> str:
@@ -456,27 +467,3 @@ def _longest_name(folder: Path) -> int:
         return os.pathconf(folder, "PC_NAME_MAX")
     except (AttributeError, OSError, ValueError):  # there is none on Windows
         return _LONGEST_NAME
-
-
-def _summary(rows: Sequence[MicrographResult]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(SUMMARY_COLUMNS)
-    writer.writerows(_values(row) for row in rows)
-    return text.getvalue().encode("utf-8", "replace")
-
-
-def _values(row: MicrographResult) -> tuple[str, ...]:
-    def number(value: float | None, form: str) -> str:
-        return "" if value is None else format(value, form)
-
-    return (
-        row.name,
-        "" if row.error else str(row.n_picks),
-        number(row.mean_score, ".4f"),
-        number(row.doubt, ".3f"),
-        number(row.pixel_size_angstrom, ".6g"),
-        *("" if row.shape is None or row.error else str(n) for n in row.shape or (0, 0)),
-        number(row.seconds, ".2f"),
-        " ".join(row.error.split()),
-    )

@@ -1,0 +1,1 @@
+"""Picking on several machines: shards of a list, and a dask cluster."""

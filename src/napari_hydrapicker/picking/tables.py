@@ -1,0 +1,110 @@
+"""The tables of a folder of picks, which hold all micrographs: the summary, and picks where a format has one.
+
+They are made from the manifest alone, in the order of names: runs that differ in their number, order and
+interruptions leave the same tables.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from napari_hydrapicker.errors import CoordinateFileError
+from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.io.coordinates import WriteOptions
+from napari_hydrapicker.picking.manifest import Manifest, MicrographResult
+
+SUMMARY_COLUMNS = (
+    "micrograph",
+    "picks",
+    "mean_score",
+    "doubt",
+    "pixel_size_angstrom",
+    "rows",
+    "columns",
+    "error",
+)  # how long each took is in the manifest: these are the same whenever they are picked
+
+
+def write_tables(
+    manifest: Manifest, write: Callable[[Mapping[Path, bytes]], object], chosen: Iterable[str] = ()
+) -> None:
+    """Write the tables of all runs of a folder; to be called while the manifest is locked.
+
+    A table that cannot be written keeps no other from being written.
+
+    Parameters
+    ----------
+    manifest
+        Of the folder.
+    write
+        Writes files, or raises.
+    chosen
+        Formats whose tables are wanted besides those that the runs were given.
+
+    Raises
+    ------
+    CoordinateFileError
+        If a file cannot be written.
+    """
+    results = sorted(manifest.picked.values(), key=lambda one: one.name)
+    problems: list[CoordinateFileError] = []
+    folder = manifest.path.parent
+    if results:
+        problems = _write_picks(manifest, results, write, chosen)
+    if results or manifest.failed:
+        rows = sorted([*results, *manifest.failed.values()], key=lambda one: (one.name, one.source))
+        write({folder / formats.PICKING_SUMMARY: _summary(rows)})
+    if problems:
+        raise problems[0]
+
+
+def _write_picks(
+    manifest: Manifest,
+    results: Sequence[MicrographResult],
+    write: Callable[[Mapping[Path, bytes]], object],
+    chosen: Iterable[str],
+) -> list[CoordinateFileError]:
+    """Write the tables of picks, those of runs with other formats too; return what went wrong."""
+    folder = manifest.path.parent
+    configs = (manifest.configs.get(key) for key in dict.fromkeys(one.run for one in results))
+    names = dict.fromkeys(chosen)
+    names |= dict.fromkeys(name for config in configs if config is not None for name in config.format)
+    tables = [one for name in names if (one := formats.FORMATS.get(name)) and one.main is not None]
+    if not tables:
+        return []
+    picks = manifest.picks(one.name for one in results)
+    options = WriteOptions(shapes={one.name: one.shape for one in results if one.shape is not None})
+    problems = []
+    for table in tables:
+        try:
+            encoded = table.encode(picks, folder, options)
+            write({folder / name: content for name, content in encoded.items()})
+        except CoordinateFileError as error:
+            problems.append(error)
+    return problems
+
+
+def _summary(rows: Sequence[MicrographResult]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(SUMMARY_COLUMNS)
+    writer.writerows(_values(row) for row in rows)
+    return text.getvalue().encode("utf-8", "replace")
+
+
+def _values(row: MicrographResult) -> tuple[str, ...]:
+    def number(value: float | None, form: str) -> str:
+        return "" if value is None else format(value, form)
+
+    return (
+        row.name,
+        "" if row.error else str(row.n_picks),
+        number(row.mean_score, ".4f"),
+        number(row.doubt, ".3f"),
+        number(row.pixel_size_angstrom, ".6g"),
+        *("" if row.shape is None or row.error else str(n) for n in row.shape or (0, 0)),
+        " ".join(row.error.split()),
+    )
