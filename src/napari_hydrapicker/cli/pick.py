@@ -136,7 +136,7 @@ def pick(
         }  # fmt: skip
         from napari_hydrapicker.cli.pick_project import pick_project
 
-        pick_project(project, out, given, spread, overwrite, resume, quiet)
+        pick_project(project, out, given, looked_at, spread, overwrite, resume, quiet)
         return
     if not micrographs or diameter is None or out is None:
         raise ParameterError("give micrographs, --diameter and --out, or --project")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,9 +14,14 @@ from napari_hydrapicker.cli.pick_loading import identified
 from napari_hydrapicker.cli.pick_run import run
 from napari_hydrapicker.cli.spread import Spread
 from napari_hydrapicker.errors import MicrographError, ParameterError, ProjectError
-from napari_hydrapicker.picking.parameters import HydraSpec
+from napari_hydrapicker.picking.parameters import CGanSpec, Contrast, HydraSpec
 from napari_hydrapicker.picking.run_config import RunConfig
 
+if TYPE_CHECKING:
+    from napari_hydrapicker.io.micrograph import Micrograph
+    from napari_hydrapicker.picking.base import Picker
+
+Look = Callable[["Picker", HydraSpec | CGanSpec, "Sequence[Micrograph]", float], "tuple[Picker, Contrast]"]
 logger = logging.getLogger(__name__)
 
 
@@ -23,6 +29,7 @@ def pick_project(
     path: Path,
     out: Path | None,
     given: Mapping[str, object],
+    look: Look,
     spread: Spread,
     overwrite: bool,
     resume: bool,
@@ -38,6 +45,8 @@ def pick_project(
         Folder that keeps the picks until they are in the project; None: one beside it.
     given
         Options that do not go with a project, by name, and whether they are given.
+    look
+        Finds out the particles' contrast, and warns.
     spread, overwrite, resume, quiet
         As of `hydrapicker pick`.
 
@@ -57,7 +66,6 @@ def pick_project(
 
     handed = project.read(path)
     s = handed.settings
-    from napari_hydrapicker.cli.pick import looked_at
     from napari_hydrapicker.picking.loading import load_network
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 
@@ -65,7 +73,7 @@ def pick_project(
         spread = replace(spread, devices=(s.device,))
     loaded = load_network(handed.spec, spread.device_here)
     network, head = identified(handed.spec)
-    picker, seen = looked_at(loaded, handed.spec, handed.micrographs, s.diameter_angstrom)
+    picker, seen = look(loaded, handed.spec, handed.micrographs, s.diameter_angstrom)
     spec = handed.spec
     if isinstance(spec, HydraSpec):
         spec = spec.model_copy(update={"contrast": seen})
