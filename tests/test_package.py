@@ -115,9 +115,11 @@ def test_what_is_imported_is_declared_and_nothing_else() -> None:
     needed = declared(project["dependencies"])
     # Everything below the window does without napari and Qt.
     below = set().union(*(imported(one) for one in package.iterdir() if one.is_dir() and one.name != "gui"))
-    assert below <= needed
+    extras = project["optional-dependencies"]
+    assert below <= needed | declared(extras["cluster"])
+    assert below - needed == imported(package / "cluster") - needed  # who asks for no cluster needs none
     everywhere = imported(package)
-    assert everywhere <= needed | declared(project["optional-dependencies"]["napari"])
+    assert everywhere <= needed | declared(extras["napari"]) | declared(extras["cluster"])
     assert needed <= everywhere
 
 

@@ -93,7 +93,7 @@ def pick(
         from napari_hydrapicker.cli.pick_project import check_options, pick_project
 
         check_options(context)
-        pick_project(project, out, spread, overwrite, resume, quiet)
+        pick_project(project, out, looked_at, spread, overwrite, resume, quiet)
         return
     if not micrographs or parameters is None or out is None:
         raise ParameterError("give micrographs, --diameter and --out, or --project")

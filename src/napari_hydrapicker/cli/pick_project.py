@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from napari_hydrapicker.cli.pick_run import run
 from napari_hydrapicker.cli.spread import Spread
 from napari_hydrapicker.errors import MicrographError, ParameterError, ProjectError
-from napari_hydrapicker.picking.parameters import RunConfig
+from napari_hydrapicker.picking.parameters import NetworkSpec, RunConfig
 
+if TYPE_CHECKING:
+    from napari_hydrapicker.io.micrograph import Micrograph
+    from napari_hydrapicker.picking.base import Picker
+
+Look = Callable[["Picker", NetworkSpec, "Sequence[Micrograph]", float], "tuple[Picker, NetworkSpec]"]
 _GO_WITH = {
     "project", "out", "workers", "threads", "device", "scheduler", "cluster", "overwrite", "resume", "quiet",
     "verbose",
@@ -38,6 +45,7 @@ def check_options(context: typer.Context) -> None:
 def pick_project(
     path: Path,
     out: Path | None,
+    look: Look,
     spread: Spread,
     overwrite: bool,
     resume: bool,
@@ -51,6 +59,8 @@ def pick_project(
         The project.
     out
         Folder that keeps the picks until they are in the project; None: one beside it.
+    look
+        Finds out the particles' contrast, and warns.
     spread, overwrite, resume, quiet
         As of `hydrapicker pick`.
 
@@ -65,7 +75,6 @@ def pick_project(
 
     handed = project.read(path)
     s = handed.settings
-    from napari_hydrapicker.cli.pick import looked_at
     from napari_hydrapicker.picking.base import load_picker
     from napari_hydrapicker.picking.library import identified
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
@@ -73,7 +82,7 @@ def pick_project(
     if spread.devices == ("auto",) and spread.scheduler is None:
         spread = replace(spread, devices=(s.device,))
     loaded = load_picker(handed.spec, spread.device_here)
-    picker, spec = looked_at(loaded, handed.spec, handed.micrographs, s.diameter_angstrom)
+    picker, spec = look(loaded, handed.spec, handed.micrographs, s.diameter_angstrom)
     folder = out or project.results_folder(path)
     # The window cuts by score: it has all candidates.
     settings = Settings(folder, s.parameters, formats=(), threshold=0.0, overwrite=overwrite, resume=resume)
