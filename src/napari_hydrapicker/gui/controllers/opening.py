@@ -118,7 +118,9 @@ class Opener(QObject):
         if image.diameter_angstrom is not None:
             self._session.update(diameter_angstrom=image.diameter_angstrom)
         if image.micrograph.pixel_size_angstrom is None:
-            self.problem.emit(f"{image.micrograph.name} states no pixel size: type it in the table, then pick")
+            self.problem.emit(
+                f"{image.micrograph.name} states no pixel size: type it in the table, then pick"
+            )
 
     def ask(self, what: str) -> None:
         """Ask for a "folder", for "files" or for a "project", and open it."""
