@@ -102,7 +102,7 @@ def test_damaged_files_are_told_of_and_hide_no_other(
     (library.folder / "generic.safetensors").write_bytes(path.read_bytes())
     (library.folder / "notes.txt").write_text("mine")
     assert [one.name for one in library.records()] == ["mine"]
-    problems = library.problems()
+    problems = library.read()[1]
     assert len(problems) == 3
     for name, problem in zip(("bad", "generic", "my head"), problems, strict=True):
         assert str(library.folder / f"{name}.safetensors") in problem
@@ -203,4 +203,4 @@ def test_of_two_programs_one_gets_a_name(
     assert [program.returncode for program in programs] == [0, 0]
     assert sorted(int(number) for numbers in won for number in numbers) == list(range(20))
     assert len(shared.records()) == 20
-    assert shared.problems() == []
+    assert shared.read()[1] == []

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, overload
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from platformdirs import user_data_path
 from pydantic_core import from_json
@@ -29,7 +29,7 @@ from napari_hydrapicker.hydra.head_record import (
 )
 from napari_hydrapicker.io.files import locked
 from napari_hydrapicker.io.safetensors import GET_ANOTHER, NETWORK, read_header
-from napari_hydrapicker.picking.parameters import HydraSpec, NetworkFile, NetworkSpec
+from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec, NetworkFile, NetworkSpec
 
 if TYPE_CHECKING:
     from napari_hydrapicker.hydra.layers import Head
@@ -177,10 +177,8 @@ class ModelLibrary:
 
         Raises
         ------
-        ParameterError
-            If there is no such model.
-        WeightsError
-            If the system refuses it.
+        ParameterError, WeightsError
+            If there is no such model; if the system refuses it.
         """
         with changing(self.folder):
             self._remove(name)
@@ -257,10 +255,6 @@ class HeadLibrary(ModelLibrary):
     def records(self) -> list[HeadRecord]:
         """Return the records of all heads that can be read, by name."""
         return self.read()[0]
-
-    def problems(self) -> list[str]:
-        """Say what is wrong with the files that cannot be read, naming each."""
-        return self.read()[1]
 
     def record(self, name: str) -> HeadRecord:
         """Return a head's record; its name is the file's, whatever it was called when it was trained."""
@@ -465,10 +459,8 @@ def head_file(spec: HydraSpec) -> Path | None:
 
     Raises
     ------
-    ParameterError
-        If there is no such head.
-    WeightsError
-        If the network's file is none of ours, or a folder cannot be read.
+    ParameterError, WeightsError
+        If there is no such head; if the network's file is none of ours, or a folder cannot be read.
     """
     own = head_names(spec.weights)
     if spec.head in own:
@@ -483,10 +475,6 @@ def head_file(spec: HydraSpec) -> Path | None:
     return library.path(spec.head)
 
 
-@overload
-def model_files(spec: HydraSpec) -> tuple[Path, Path | None]: ...
-@overload
-def model_files(spec: NetworkSpec) -> tuple[Path | None, Path | None]: ...
 def model_files(spec: NetworkSpec) -> tuple[Path | None, Path | None]:
     """Return the files that a picker is loaded from: its network or generator, and its head.
 
@@ -494,16 +482,15 @@ def model_files(spec: NetworkSpec) -> tuple[Path | None, Path | None]:
     """
     if isinstance(spec, HydraSpec):
         return spec.weights or bundled_path(), head_file(spec)
-    return bundled_generator() if spec.weights is None else generator_file(spec.weights), None
+    if isinstance(spec, CGanSpec):
+        return bundled_generator() if spec.weights is None else generator_file(spec.weights), None
+    return None, None
 
 
 def identified(spec: NetworkSpec) -> tuple[NetworkFile, NetworkFile | None]:
     """Return what identifies the network or generator of a picker, and its head.
 
-    Raises
-    ------
-    OSError
-        If a file cannot be read; otherwise as `head_file`.
+    Raises OSError if a file cannot be read; otherwise as `head_file`.
     """
     weights, head = model_files(spec)
     network = NetworkFile(name=spec.kind) if weights is None else NetworkFile.of(weights)
