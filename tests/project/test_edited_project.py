@@ -24,7 +24,8 @@ def opened(tmp_path: Path) -> Iterator[OpenProject]:
     made._project = Project.create(tmp_path / "p.hydrapicker")
     made.add_micrographs([Micrograph(tmp_path / "a.mrc", (120, 250), 2.0)])
     picks = Picks(np.array([[10.0, 200.0], [30.0, 90.0], [70.0, 50.0]]), np.array([0.9, 0.6, 0.2]))
-    made._take_picks({made.records[0].id: (picks, 20.0)})
+    for _ in made._taking_picks({made.records[0].id: (picks, 20.0)}):
+        pass
     yield made
     made.project.close()
 

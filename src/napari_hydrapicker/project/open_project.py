@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from psygnal import Signal
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.project.database import Parts
 from napari_hydrapicker.project.edits import (
     Edit,
     EditKind,
@@ -182,34 +183,56 @@ class OpenProject:
 
     def delete(self, micrograph_id: int, ids: ArrayLike) -> None:
         """Delete picks: they become hard negatives, and can be restored."""
+        self.project.finish_parts()
         self._commit(deleted(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
     def restore(self, micrograph_id: int, ids: ArrayLike) -> None:
         """Take deleted picks back."""
+        self.project.finish_parts()
         self._commit(restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
     def undo(self, micrograph_id: int | None) -> Replayed:
         """Undo a micrograph's last edit; directly after an import that one, whatever the micrograph."""
-        number = micrograph_id if self._import_to_undo is None else self._import_to_undo
-        done = self._replay(number, self.project.undo)
-        self._import_to_redo = number if done.is_import else None
-        return done
+        return self.undo_in_parts(micrograph_id).result()
 
     def redo(self, micrograph_id: int | None) -> Replayed:
         """Redo what was undone last on a micrograph; directly after an import was undone, that one."""
-        number = micrograph_id if self._import_to_redo is None else self._import_to_redo
-        done = self._replay(number, self.project.redo)
-        self._import_to_undo = number if done.is_import else None
-        return done
+        return self.redo_in_parts(micrograph_id).result()
 
-    def _take_picks(
+    def undo_in_parts(self, micrograph_id: int | None) -> Parts[Replayed]:
+        """Undo as `undo`, bit by bit: an import may have been of thousands of micrographs."""
+        project = self.project
+        project.finish_parts()
+        number = micrograph_id if self._import_to_undo is None else self._import_to_undo
+
+        def steps() -> Generator[None, None, Replayed]:
+            done = yield from self._replaying(number, project.undoing)
+            self._import_to_redo = number if done.is_import else None
+            return done
+
+        return project.in_parts(steps())
+
+    def redo_in_parts(self, micrograph_id: int | None) -> Parts[Replayed]:
+        """Redo as `redo`, bit by bit."""
+        project = self.project
+        project.finish_parts()
+        number = micrograph_id if self._import_to_redo is None else self._import_to_redo
+
+        def steps() -> Generator[None, None, Replayed]:
+            done = yield from self._replaying(number, project.redoing)
+            self._import_to_undo = number if done.is_import else None
+            return done
+
+        return project.in_parts(steps())
+
+    def _taking_picks(
         self,
         new: Mapping[int, tuple[Picks, float]],
         kind: EditKind = EditKind.PICK,
         picker: str = "",
         threshold: float = 0.0,
-    ) -> None:
-        """Replace untouched picks by new ones, on all of these micrographs or on none.
+    ) -> Generator[None, None, None]:
+        """Replace untouched picks by new ones, on all of these micrographs or on none, one by one.
 
         Parameters
         ----------
@@ -222,8 +245,10 @@ class OpenProject:
         threshold : float
             What complete micrographs keep from now on, if their scores were another's before.
         """
-        edits = []
+        edits: list[Edit] = []
+        statuses: list[Status] = []
         with self.project.transaction():
+            batch = self.project.new_batch() if kind is EditKind.IMPORT else None
             ids = self.project.new_ids(sum(len(picks) for picks, _ in new.values()))
             for number, (picks, distance_px) in new.items():
                 own, ids = ids[: len(picks)], ids[len(picks) :]
@@ -232,14 +257,12 @@ class OpenProject:
                 kept = old.frozen is None or old.picker == picker
                 scoring = old, Scoring(picker, old.frozen if kept else threshold)
                 edits.append(replace(edit, kind=kind, scoring=scoring))
-            if kind is EditKind.IMPORT:
-                self.project.commit_together(edits)
-            else:
-                for edit in edits:
-                    self.project.commit(edit)
-            statuses = self._write_rest(edits)
+                self.project.commit(edits[-1], batch)
+                statuses.append(self._write_rest(edits[-1]))
+                yield
+            self._write_frozen_after(edits)
         self._times_picked.update(new.keys())
-        self._take_in(edits, statuses)
+        yield from self._taking_in(edits, statuses)
         self._import_to_undo = next(iter(new), None) if kind is EditKind.IMPORT else None
 
     def _commit(self, edit: Edit) -> None:
@@ -247,28 +270,37 @@ class OpenProject:
             return  # nothing to undo later on
         with self.project.transaction():
             self.project.commit(edit)
-            statuses = self._write_rest([edit])
-        self._take_in([edit], statuses)
+            status = self._write_rest(edit)
+            self._write_frozen_after([edit])
+        _do(self._taking_in([edit], [status]))
 
-    def _replay(self, micrograph_id: int | None, step: Callable[[int], Replayed]) -> Replayed:
+    def _replaying(
+        self, micrograph_id: int | None, step: Callable[[int], Generator[None, None, Replayed]]
+    ) -> Generator[None, None, Replayed]:
         if micrograph_id is None:
             return Replayed()
+        statuses: list[Status] = []
         with self.project.transaction():
-            done = step(micrograph_id)
-            statuses = self._write_rest(done.edits)
+            done = yield from step(micrograph_id)
+            for edit in done.edits:
+                statuses.append(self._write_rest(edit))
+                yield
+            self._write_frozen_after(done.edits)
         if done:
-            self._take_in(done.edits, statuses)
+            yield from self._taking_in(done.edits, statuses)
         return done
 
-    def _write_rest(self, edits: Sequence[Edit]) -> list[Status]:
-        """Write what else follows from edits: whose scores there are, and statuses, which are returned."""
-        for edit in edits:
-            if edit.scoring is not None and edit.scoring[1].picker != self.picker_of(edit.micrograph_id):
-                self.project.set_setting(f"{_PICKER}{edit.micrograph_id}", edit.scoring[1].picker)
+    def _write_rest(self, edit: Edit) -> Status:
+        """Write what else follows from an edit: whose scores there are, and the status, which is returned."""
+        if edit.scoring is not None and edit.scoring[1].picker != self.picker_of(edit.micrograph_id):
+            self.project.set_setting(f"{_PICKER}{edit.micrograph_id}", edit.scoring[1].picker)
+        return self._write_status(edit)
+
+    def _write_frozen_after(self, edits: Sequence[Edit]) -> None:
+        """Write the thresholds that complete micrographs keep after edits."""
         frozen = _frozen_after(self._frozen, edits)
         if frozen != self._frozen:
             self._write_frozen(frozen)
-        return [self._write_status(edit) for edit in edits]
 
     def _write_frozen(self, frozen: Mapping[int, float]) -> None:
         """Write the thresholds that complete micrographs keep."""
@@ -285,7 +317,7 @@ class OpenProject:
             self.project.set_status(number, status)
         return status
 
-    def _take_in(self, edits: Sequence[Edit], statuses: Sequence[Status]) -> None:
+    def _taking_in(self, edits: Sequence[Edit], statuses: Sequence[Status]) -> Generator[None, None, None]:
         """Follow edits that are in the project file already."""
         self._import_to_undo = self._import_to_redo = None
         self._frozen = _frozen_after(self._frozen, edits)
@@ -296,9 +328,11 @@ class OpenProject:
                 self._pickers[number] = edit.scoring[1].picker
             self.counts.set(number, self._labels[number])
             self._records[number] = replace(self._records[number], status=status)
+            yield
         for edit in edits:
             self.labels_changed.emit(edit.micrograph_id)
             self.micrograph_changed.emit(edit.micrograph_id)
+            yield
 
     def _read_labels(self, project: Project) -> None:
         self._labels = dict(project.all_labels())
@@ -312,6 +346,12 @@ class OpenProject:
         self._import_to_undo = self._import_to_redo = None
         self._times_picked.clear()
         self.counts = ScoreTable()
+
+
+def _do(steps: Generator[None, None, None]) -> None:
+    """Make a change at one go."""
+    for _ in steps:
+        pass
 
 
 def _frozen_after(frozen: Mapping[int, float], edits: Sequence[Edit]) -> dict[int, float]:

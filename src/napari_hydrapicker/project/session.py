@@ -6,7 +6,7 @@ of them; settings hold in this window even if they cannot be written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from napari_hydrapicker.project.labels import Labels, is_shown
 from napari_hydrapicker.project.open_project import OpenProject, plain_status
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.records import Status
-from napari_hydrapicker.project.settings import PickSettings
+from napari_hydrapicker.project.settings import PickSettings, read_settings
 
 PIXEL_SIZES = (0.1, 50.0)  # Angstrom: what a micrograph can have, binned or not
 _SAME = 1 / 4  # of the diameter: centres nearer than this are of one particle
@@ -49,6 +49,7 @@ class Session(OpenProject):
         self.passing = False
         self._fresh = fresh
         self.settings = fresh()
+        self._foreign: dict[str, Any] = {}  # settings of a newer version, which stay in the project
 
     def use(self, project: Project, passing: bool = False) -> None:
         """Show a project, in place of the one shown so far, as it was when last closed.
@@ -79,7 +80,7 @@ class Session(OpenProject):
         self.passing = False
         self._forget_labels()
         self.current = None
-        self.settings = self._fresh()
+        self.settings, self._foreign = self._fresh(), {}
         self.micrographs_changed.emit()
         self.current_changed.emit()
         self.settings_changed.emit(frozenset(PickSettings.model_fields))
@@ -97,6 +98,7 @@ class Session(OpenProject):
 
     def set_status(self, micrograph_id: int, status: Status) -> None:
         """Mark a micrograph; a complete one keeps the picks that are shown now whatever the slider does."""
+        self.project.finish_parts()
         frozen = {number: value for number, value in self._frozen.items() if number != micrograph_id}
         if status is Status.COMPLETE:
             frozen[micrograph_id] = self.settings.threshold_of(self.picker_of(micrograph_id))
@@ -163,8 +165,25 @@ class Session(OpenProject):
         if changed & {"thresholds", "suggested"}:
             changed.add("threshold")
         self.settings_changed.emit(frozenset(changed))
+        self._foreign = {name: value for name, value in self._foreign.items() if name not in changed}
         if self._project is not None and not self.read_only:
-            self.project.set_setting("pick", self.settings.model_dump())
+            self.project.set_setting("pick", {**self.settings.model_dump(), **self._foreign})
+
+    @property
+    def unknown_settings(self) -> str:
+        """Which of the project's settings have words that this version does not know; "" for none."""
+        words = [
+            f"{PickSettings.model_fields[name].title or name.capitalize()} {value!r:.60}"
+            for name, value in self._foreign.items()
+            if name in PickSettings.model_fields
+        ]
+        if not words:
+            return ""
+        return (
+            f"A newer version of HydraPicker has chosen what is unknown here: {', '.join(words)}. The usual "
+            "stands in its place, and the choice stays in the project until you make another. Update "
+            "HydraPicker to use it"
+        )
 
     def suggest_threshold(self, threshold: float, picker: str) -> None:
         """Take a network's own threshold for its scores; it holds unless the user has chosen one."""
@@ -223,20 +242,26 @@ class Session(OpenProject):
 
         `picker` says who made the scores (`PickSettings.picker_key`).
         """
-        self._take(EditKind.PICK, {micrograph_id: picks}, picker)
+        self.project.finish_parts()
+        for _ in self._taking(EditKind.PICK, {micrograph_id: picks}, picker):
+            pass
 
     def import_picks(self, picks: Mapping[int, Picks], picker: str) -> None:
         """Take in picks of another program by micrograph number, all or none, as `put_picks` does.
 
         One undo takes them back from all micrographs.
         """
-        self._take(EditKind.IMPORT, picks, picker)
+        self.project.in_parts(self.importing(picks, picker)).result()
 
-    def _take(self, kind: EditKind, picks: Mapping[int, Picks], picker: str) -> None:
+    def importing(self, picks: Mapping[int, Picks], picker: str) -> Generator[None, None, None]:
+        """Do what `import_picks` does, micrograph by micrograph: for `Database.in_parts`."""
+        yield from self._taking(EditKind.IMPORT, picks, picker)
+
+    def _taking(self, kind: EditKind, picks: Mapping[int, Picks], picker: str) -> Generator[None, None, None]:
         sizes = {number: self._records[number].pixel_size_angstrom or 1.0 for number in picks}
         distance = self.settings.distance_angstrom
         new = {number: (one, distance / sizes[number]) for number, one in picks.items()}
-        self._take_picks(new, kind, picker, self.settings.threshold_of(picker))
+        yield from self._taking_picks(new, kind, picker, self.settings.threshold_of(picker))
 
     def add(self, micrograph_id: int, yx_px: ArrayLike) -> NDArray[np.int64]:
         """Add picks (N, 2) by hand; returns the numbers of those that were added.
@@ -249,6 +274,7 @@ class Session(OpenProject):
         ParameterError
             If all lie outside the micrograph.
         """
+        self.project.finish_parts()
         yx = np.asarray(yx_px, np.float64).reshape(-1, 2)
         inside = self._inside(micrograph_id, yx)
         if len(yx) and not inside.any():
@@ -267,6 +293,7 @@ class Session(OpenProject):
         ParameterError
             If one would come to lie outside the micrograph.
         """
+        self.project.finish_parts()
         yx = np.asarray(yx_px, np.float64).reshape(-1, 2)
         if not self._inside(micrograph_id, yx).all():
             raise ParameterError("a pick would be outside the micrograph: nothing was moved")
@@ -289,8 +316,8 @@ class Session(OpenProject):
         stored = self.project.setting("pick", None)
         try:
             if stored is not None:
-                self.settings = PickSettings(**stored)
+                self.settings, self._foreign = read_settings(stored)
             elif not self.read_only:
                 self.project.set_setting("pick", self.settings.model_dump())
-        except (ParameterError, TypeError) as error:
+        except (ParameterError, TypeError, AttributeError) as error:
             raise ProjectError(f"{self.project.path}: its settings are damaged ({error})") from None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.picking.base import NMS_DISTANCE_WPX
 from napari_hydrapicker.picking.parameters import (
@@ -144,3 +145,41 @@ class PickSettings(PickParameters):
         if self.min_distance_angstrom is not None:
             return self.min_distance_angstrom
         return NMS_DISTANCE_WPX * self.diameter_angstrom / DIAMETER_WPX
+
+
+def read_settings(stored: dict[str, Any]) -> tuple[PickSettings, dict[str, Any]]:
+    """Read the settings of a project, which another version may have written.
+
+    Parameters
+    ----------
+    stored : dict
+        Values by name.
+
+    Returns
+    -------
+    PickSettings
+        What is known here; the default where a word, such as a picker's, is not.
+    dict
+        The fields and words that are not known: they are to stay in the project.
+
+    Raises
+    ------
+    ParameterError
+        If a number is out of its range, or a value of another type.
+    """
+    foreign = {name: value for name, value in stored.items() if not _is_known(name, value)}
+    return PickSettings(**{name: value for name, value in stored.items() if name not in foreign}), foreign
+
+
+def _is_known(name: str, value: Any) -> bool:
+    """Whether a setting is one of this version's, or damaged: newer ones have other words."""
+    if name not in PickSettings.model_fields:
+        return False
+    words = value if isinstance(value, list) else [value]
+    if not words or not all(isinstance(word, str) for word in words):
+        return True
+    try:
+        PickSettings(**{name: value})
+    except ParameterError:
+        return False
+    return True

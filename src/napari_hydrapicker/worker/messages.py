@@ -269,11 +269,17 @@ def from_line(line: bytes) -> Message:
     """
     try:
         values = json.loads(line)
-        message: Message = _made(_TYPES[values.pop("type")], values)
+        kind = values.pop("type")
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not a message: {line[:80]!r} ({error})") from error
+    try:
+        message: Message = _made(_TYPES[kind], values)
     except (
         KeyError, TypeError, ValueError, AttributeError, RecursionError, ParameterError
     ) as error:  # fmt: skip
-        raise ValueError(f"not a message: {line[:80]!r} ({error})") from error
+        raise ValueError(
+            f"not a message of this version of HydraPicker, perhaps of a newer one: {line[:80]!r} ({error})"
+        ) from error
     return message
 
 

@@ -99,7 +99,8 @@ class NoteFile:
             raise ProjectError(f"{self.path}: cannot be read ({error.strerror or error})") from error
         except ValueError as error:
             raise ProjectError(
-                f"{self.path}: what became of the training cannot be told ({error})"
+                f"{self.path}: what became of the training cannot be told ({error}). If a newer version of "
+                "HydraPicker has made it, update; otherwise delete this file"
             ) from error
         if not isinstance(note, TrainingNote):
             raise ProjectError(f"{self.path}: this is no note of a training")

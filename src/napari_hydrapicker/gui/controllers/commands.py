@@ -14,6 +14,8 @@ from napari_hydrapicker.gui.controllers.picking import PickJobs
 from napari_hydrapicker.gui.layers.canvas import Canvas
 from napari_hydrapicker.gui.widgets.micrograph_table import MicrographTable
 from napari_hydrapicker.gui.widgets.parts import inform, warn
+from napari_hydrapicker.gui.widgets.tasks import work_in_parts
+from napari_hydrapicker.project.database import Parts
 from napari_hydrapicker.project.edits import Replayed
 from napari_hydrapicker.project.importing import replayed_import
 from napari_hydrapicker.project.records import Status
@@ -97,11 +99,11 @@ class Commands(QObject):
 
     def undo(self) -> None:
         """Undo the last correction of the micrograph on the canvas, or the last import."""
-        self.attempt(lambda: self._replay(self._session.undo, undone=True))
+        self.attempt(lambda: self._replay(self._session.undo_in_parts, undone=True))
 
     def redo(self) -> None:
         """Redo it."""
-        self.attempt(lambda: self._replay(self._session.redo, undone=False))
+        self.attempt(lambda: self._replay(self._session.redo_in_parts, undone=False))
 
     def toggle_complete(self) -> None:
         """Mark the micrograph on the canvas as corrected throughout, or take the mark back."""
@@ -130,12 +132,19 @@ class Commands(QObject):
         except HydraPickerError as error:
             warn(str(error))
 
-    def _replay(self, step: Callable[[int | None], Replayed], undone: bool) -> None:
+    def _replay(self, step: Callable[[int | None], Parts[Replayed]], undone: bool) -> None:
         """Undo or redo; of an import the user reads what was done."""
-        if self._session.is_open:
-            text = replayed_import(step(self._canvas.micrograph_id), self._session.records, undone)
-            if text:
-                self.import_replayed.emit(text)
+        if not self._session.is_open:
+            return
+        project = self._session.project.path
+
+        def say(done: Replayed) -> None:
+            if self._session.is_open and self._session.project.path == project:
+                text = replayed_import(done, self._session.records, undone)
+                if text:
+                    self.import_replayed.emit(text)
+
+        work_in_parts(step(self._canvas.micrograph_id), say, warn, self)
 
     def _on_canvas(self, action: Callable[[int], Any]) -> None:
         number = self._canvas.micrograph_id
