@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from napari_hydrapicker.gui.layers.canvas import Canvas
 from napari_hydrapicker.gui.widgets.micrograph_table import MicrographTable
 from napari_hydrapicker.gui.widgets.parts import inform, warn
 from napari_hydrapicker.gui.widgets.tasks import work_in_parts
+from napari_hydrapicker.imaging.rescale import DOUBTFUL_DIAMETER_PX
 from napari_hydrapicker.project.database import Parts
 from napari_hydrapicker.project.edits import Replayed
 from napari_hydrapicker.project.importing import replayed_import
@@ -68,7 +69,18 @@ class Commands(QObject):
         elif self._session.read_only:
             warn("The project is read-only here: it is open in another napari")
         else:
+            self._doubt_diameter(chosen)
             self._jobs.pick(chosen)
+
+    def _doubt_diameter(self, chosen: Sequence[int]) -> None:
+        """Warn of particles of which nothing is left to see."""
+        sizes = [px for px in map(self._session.diameter_px, chosen) if px is not None]
+        if sizes and min(sizes) < DOUBTFUL_DIAMETER_PX:
+            warn(
+                f"A particle of {self._session.settings.diameter_angstrom:g} Å is less than "
+                f"{DOUBTFUL_DIAMETER_PX} pixels across: picking is slow and finds little. Is the diameter in "
+                "Ångstrom, not nanometre?"
+            )
 
     def estimate(self) -> None:
         """Look for the particles' diameter on a few of all micrographs."""
