@@ -283,6 +283,11 @@ class Database:
         self._parts = parts = Parts(self._with_later(steps))
         return parts
 
+    @property
+    def changing(self) -> bool:
+        """Whether a change is being made in parts; what can wait should."""
+        return self._parts is not None and not self._parts.done
+
     def finish_parts(self) -> None:
         """Do at once what is left of a change in parts."""
         if self._parts is not None and not self._parts.running:
@@ -316,7 +321,7 @@ class Database:
 
     def set_setting(self, name: str, value: Any) -> None:
         """Store a setting, anything that JSON can hold; after a change in parts, if there is one."""
-        if not (self._parts is None or self._parts.running or self._parts.done or self.read_only):
+        if self.changing and not (self.read_only or (self._parts and self._parts.running)):
             self._later[name] = value
             return
         with self._writing() as db:

@@ -95,6 +95,11 @@ class OpenProject:
         return self._project is not None and self._project.read_only
 
     @property
+    def changing(self) -> bool:
+        """Whether an import, or the undo of one, is being made bit by bit: what can wait should."""
+        return self._project is not None and self._project.changing
+
+    @property
     def records(self) -> list[MicrographRecord]:
         """All micrographs, in order."""
         return list(self._records.values())
