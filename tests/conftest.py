@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,13 @@ if TYPE_CHECKING:  # most tests need no tensors
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("random", deadline=None)
 settings.load_profile("repeatable")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With HYDRAPICKER_TEST_SEED the tests run in a random order: none may need another before it."""
+    seed = os.environ.get("HYDRAPICKER_TEST_SEED")
+    if seed:
+        random.Random(seed).shuffle(items)
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,18 @@ def test_without_micrographs(folders: Path, capsys: pytest.CaptureFixture[str]) 
     assert "pooled" not in output
 
 
+@pytest.mark.filterwarnings("always:.* is taken")
+def test_a_pixel_size_that_is_not_the_micrographs_is_doubted(
+    folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folders / "images" / "b.mrc").unlink()
+    for path in ("truth/set_b/b_autopick.star", "picks/b_autopick.star"):
+        (folders / path).unlink()
+    given = ["--micrographs", str(folders / "images"), "--pixel-size", "2"]
+    assert cli.run(arguments(folders, *given)) == 0
+    assert "the file states 4 A per pixel, but --pixel-size 2 is taken" in capsys.readouterr().err
+
+
 def test_long_names_cut_off_nothing(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = "x" * 150
     assert cli.run(arguments(folders, "--pixel-size", "4", "--set", f"{name}=*")) == 0

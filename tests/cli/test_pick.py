@@ -322,6 +322,25 @@ def test_one_pixel_size_for_binned_and_unbinned(
     assert "warning" not in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("always:.* is taken")
+@pytest.mark.parametrize(
+    ("stated", "given", "doubted"), [(2, 3, True), (4, 0.4, True), (2, 2.9, False), (1, 2, False)]
+)
+def test_a_pixel_size_far_from_that_of_the_file_is_doubted(
+    tmp_path: Path,
+    out: Path,
+    weights: Path,
+    capsys: pytest.CaptureFixture[str],
+    stated: float,
+    given: float,
+    doubted: bool,
+) -> None:
+    path = write_micrograph(tmp_path / "one.mrc", 0, pixel_size=stated)
+    pick(out, weights, path, "--pixel-size", f"{given}")
+    words = f"{path}: the file states {stated} A per pixel, but --pixel-size {given} is taken"
+    assert (words in capsys.readouterr().err) is doubted
+
+
 def test_a_pipe_is_not_waited_for(
     folder: Path, out: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,11 +1,14 @@
 """What a record can say."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from napari_hydrapicker.hydra.head_record import HeadRecord
+from napari_hydrapicker.errors import WeightsError
+from napari_hydrapicker.hydra.head_record import HeadRecord, parse_record
 
 
 def test_a_record_comes_back_from_json(record_of: Callable[..., HeadRecord]) -> None:
@@ -31,3 +34,14 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         record_of(**({"name": "mine"} | change))
+
+
+@pytest.mark.parametrize("newer", [{"kind": "wide"}, {"colour": "red"}])
+def test_a_record_of_a_newer_version_is_refused_as_such(
+    record_of: Callable[..., HeadRecord], newer: dict[str, object]
+) -> None:
+    record = record_of("mine").model_dump(mode="json") | newer
+    with pytest.raises(WeightsError, match=r"(kind|colour).* newer version .*: update"):
+        parse_record(Path("mine.safetensors"), {"record": json.dumps(record)})
+    with pytest.raises(WeightsError, match="is invalid"):
+        parse_record(Path("mine.safetensors"), {"record": json.dumps(record | {"threshold": 7})})

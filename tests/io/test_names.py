@@ -100,6 +100,13 @@ def test_then_the_name_without_prefixes_and_suffixes(left: str, right: str) -> N
     assert (match.pairs, match.exact) == ([(1, 2)], set())
 
 
+def test_letters_with_marks_are_the_same_however_they_are_stored() -> None:
+    whole, apart = "Gr\u00fcn_1", "Gru\u0308n_1"
+    assert match_names({1: apart}, {2: whole}).pairs == [(1, 2)]
+    both = match_names({1: apart, 2: whole}, {3: whole})
+    assert both.pairs == [(2, 3)], "the whole name comes first"
+
+
 def test_folders_tell_one_name_apart() -> None:
     assert matched(["x/a", "y/a", "y/c"], ["x/a.mrc", "y/a.mrc", "y/b.mrc"]) == [
         ("x/a", "x/a.mrc"),

@@ -182,6 +182,14 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+@pytest.mark.parametrize("newer", [{"quality": "superb"}, {"smoothing": 2}])
+def test_options_of_a_newer_version_are_not_called_damage(tmp_path: Path, newer: dict[str, object]) -> None:
+    options = CONFIG.model_dump(mode="json") | newer
+    (tmp_path / MANIFEST).write_text(json.dumps({"run": "x", "format_version": 2, "options": options}) + "\n")
+    with pytest.raises(CoordinateFileError, match="written by a newer version"):
+        read(tmp_path)
+
+
 def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / MANIFEST)
     with pytest.raises(CoordinateFileError, match="not a regular file"):

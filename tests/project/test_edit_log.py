@@ -150,18 +150,11 @@ ALTER TABLE edit DROP COLUMN scoring;
 def _imported(project: Project, *first_ids: int) -> list[int]:
     """Import two picks on each of as many micrographs, numbered from these on; returns the micrographs."""
     numbers = [record.id for record in project.micrographs()][: len(first_ids)]
-    project.commit_together(
-        [
-            Edit(
-                number,
-                EditKind.IMPORT,
-                project.labels(number),
-                make_labels([first, first + 1]),
-                (Scoring(), Scoring("imported/t.csv")),
-            )
-            for number, first in zip(numbers, first_ids, strict=True)
-        ]
-    )
+    batch = project.new_batch()
+    for number, first in zip(numbers, first_ids, strict=True):
+        scoring = Scoring(), Scoring("imported/t.csv")
+        new = make_labels([first, first + 1])
+        project.commit(Edit(number, EditKind.IMPORT, project.labels(number), new, scoring), batch)
     return numbers
 
 

@@ -157,6 +157,26 @@ def test_what_we_have_never_written_is_called_damaged(
             again.undo(number)
 
 
+@pytest.mark.parametrize("newer", ["status = 'reviewed'", "labels = X", "kind"])
+def test_words_of_a_newer_version_are_refused_as_such(
+    project: Project, reopened: Callable[[], Project], newer: str
+) -> None:
+    number = project.micrographs()[0].id
+    project.commit(Edit(number, EditKind.ADD, Labels.empty(), make_labels([7])))
+    project.close()
+    db = sqlite3.connect(project.path)
+    if newer == "kind":
+        db.execute("UPDATE edit SET kind = 'merge'")
+    else:
+        row = make_labels([7]).to_bytes()[:-2] + b"\x09\x00"  # the source is the last byte but one
+        db.execute(f"UPDATE micrograph SET {newer}".replace("X", f"x'{row.hex()}'"))
+    db.commit()
+    db.close()
+    again = reopened()
+    with pytest.raises(ProjectError, match=r"newer version of HydraPicker.* update to open it"):
+        again.micrographs(), list(again.all_labels()), again.undo(number)
+
+
 @pytest.fixture
 def written(project: Project) -> bytes:
     """A project's file with picks and edits in it."""

@@ -13,6 +13,7 @@ import pytest
 from napari_hydrapicker.errors import ParameterError, ProjectError
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks, Source
+from napari_hydrapicker.project.database import Parts
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
@@ -176,6 +177,35 @@ def test_a_project_of_damaged_settings_is_refused_and_let_go(session: Session, t
     project = Project.open(tmp_path / "p.hydrapicker")
     assert not project.read_only
     project.close()
+
+
+@pytest.mark.parametrize(
+    ("newer", "stands"),
+    [
+        ({"picker": "boxnet"}, ("hydra", ("hydra", "cgan"), "fast")),
+        ({"joined": ["cgan", "boxnet"]}, ("hydra", ("hydra", "cgan"), "fast")),
+        ({"quality": "superb", "picker": "cgan"}, ("cgan", ("hydra", "cgan"), "fast")),
+    ],
+)
+def test_what_only_a_newer_version_knows_stays_in_the_project(
+    session: Session, tmp_path: Path, newer: dict[str, object], stands: tuple[object, ...]
+) -> None:
+    stored = session.settings.model_dump() | newer | {"diameter_angstrom": 144.0, "smoothing": {"wpx": 3}}
+    session.project.set_setting("pick", stored)
+    session.close()
+    assert session.unknown_settings == ""
+    session.use(Project.open(tmp_path / "p.hydrapicker"))
+    settings = session.settings
+    assert (settings.picker, settings.joined, settings.quality) == stands
+    assert settings.diameter_angstrom == 144.0
+    assert "newer version" in session.unknown_settings
+    assert str(next(iter(newer.values()))) in session.unknown_settings
+    session.update(diameter_angstrom=155.0)
+    expected = {**stored, "diameter_angstrom": 155.0, "joined": list(stored["joined"])}  # as JSON has it
+    assert session.project.setting("pick", {}) == expected
+    session.update(picker="consensus")
+    assert session.project.setting("pick", {})["picker"] == "consensus", "the user's own choice"
+    assert session.project.setting("pick", {})["smoothing"] == {"wpx": 3}
 
 
 def test_picking_again_keeps_corrections(session: Session, a: int) -> None:
@@ -491,3 +521,76 @@ def test_a_process_killed_while_importing_leaves_all_of_it_or_nothing(
         assert len(session.undo(a).edits) == 3
     assert _rows(session) == before
     assert len(session.redo(c).edits) == 3, "nor is the import lost"
+
+
+def _steps(parts: Parts[object], number: int) -> None:
+    """Do some steps of a change in parts."""
+    for _ in range(number):
+        parts._step()
+    assert not parts.done
+
+
+def _begun_import(session: Session, numbers: list[int]) -> Parts[None]:
+    """An import of which the first micrograph is written."""
+    parts = session.project.in_parts(session.importing(dict.fromkeys(numbers, OTHERS), "imported/t.csv"))
+    _steps(parts, 1)
+    return parts
+
+
+def test_a_click_amid_an_import_comes_after_it(session: Session, a: int) -> None:
+    b = session.records[1].id
+    session.put_picks(a, PICKS, picker="hydra/generic")
+    shown = session.labels(a).id
+    parts = _begun_import(session, [a, b])
+    assert [len(session.labels(number)) for number in (a, b)] == [len(shown), 0], "none before all are"
+    session.delete(a, shown[:1])  # what is no longer there by then
+    assert parts.done
+    assert [len(session.labels(number)) for number in (a, b)] == [len(OTHERS)] * 2
+    session.add(b, [[44.0, 111.0]])
+    after = _rows(session)
+    path = session.project.path
+    session.close()
+    session.use(Project.open(path))
+    assert _rows(session) == after
+
+
+def test_settings_made_amid_an_import_that_fails_are_kept(
+    session: Session, a: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = session.records[1].id
+    before, parts = _rows(session), _begun_import(session, [a, b])
+
+    def full(*_: object) -> None:
+        raise ProjectError("the disk is full")
+
+    session.update(diameter_angstrom=123.0)
+    session.set_current(b)
+    assert not parts.done, "nobody waits for the import to go on"
+    with monkeypatch.context() as patch:
+        patch.setattr(Project, "set_status", full)
+        with pytest.raises(ProjectError, match="disk is full"):
+            parts.work(60)
+    assert _rows(session) == before
+    path = session.project.path
+    session.close()
+    session.use(Project.open(path))
+    assert _rows(session) == before
+    assert session.settings.diameter_angstrom == 123.0
+    assert session.current == b
+
+
+@pytest.mark.parametrize("how", ["closed", "undone", "another"])
+def test_an_import_is_finished_before_something_else(session: Session, a: int, how: str) -> None:
+    b, path = session.records[1].id, session.project.path
+    before = [len(session.labels(number)) for number in (a, b)]
+    parts = _begun_import(session, [a, b])
+    if how == "undone":
+        assert session.undo(None).is_import
+    elif how == "another":
+        session.import_picks({a: PICKS}, "imported/u.csv")
+    assert parts.done is (how != "closed")
+    session.close()
+    assert parts.done
+    session.use(Project.open(path))
+    expected = {"closed": [2, 2], "undone": before, "another": [len(PICKS), 2]}[how]
+    assert [len(session.labels(number)) for number in (a, b)] == expected

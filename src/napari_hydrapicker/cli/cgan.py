@@ -121,6 +121,7 @@ def _pair_maker(
     size: int,
 ) -> PairMaker:
     from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
+    from napari_hydrapicker.cli.inputs import doubt_pixel_size
     from napari_hydrapicker.io.find import find_micrographs
     from napari_hydrapicker.io.micrograph import open_micrographs
     from napari_hydrapicker.training.cgan_data import PairMaker, particle_free, typical_canvas, varied
@@ -128,6 +129,7 @@ def _pair_maker(
     if not patterns or diameter is None:
         return PairMaker(varied(SynthesisParameters.for_particles()), size)
     opened = [one for path in find_micrographs(patterns) for one in open_micrographs(path)]
+    doubt_pixel_size(opened, pixel_size)
     shape = typical_canvas(opened, diameter, pixel_size)
     ranges = SynthesisParameters.for_particles(number=number, shape_cpx=shape)
     patches = particle_free(opened, diameter, pixel_size)

@@ -34,7 +34,7 @@ def diameter(
     Picks a few micrographs with the generic head at several diameters, and measures the mean of the particles
     that the network is sure of.
     """
-    from napari_hydrapicker.cli.inputs import open_named, with_pixel_size
+    from napari_hydrapicker.cli.inputs import doubt_pixel_size, open_named, with_pixel_size
 
     for option, value in (("--diameter", stated), ("--pixel-size", pixel_size)):
         if value is not None and not (math.isfinite(value) and value > 0):
@@ -44,6 +44,8 @@ def diameter(
     opened, unopened = open_named(micrographs)
     if not opened:
         raise MicrographError(unopened[0].error)
+
+    doubt_pixel_size(opened, pixel_size)
 
     from rich.console import Console
 

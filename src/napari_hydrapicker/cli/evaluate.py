@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from napari_hydrapicker.cli.coordinate_reading import Shape, ShowMatch, parse_shape, warn_of_frame
+from napari_hydrapicker.cli.inputs import doubt_pixel_size
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.evaluation.frame_notes import frame_notes
 from napari_hydrapicker.evaluation.matching import Criterion
@@ -67,6 +68,7 @@ def evaluate(
         if not path.exists():
             raise ParameterError(f"{path}: no such file or folder")
     scales = Scales(micrographs or [], pixel_size, read_summaries(picks), parse_shape(micrograph_shape))
+    doubt_pixel_size(scales.micrographs, pixel_size)
     if border and not scales.knows_shapes:
         raise ParameterError("--border needs the micrographs' sizes: give --micrographs too")
     picked, known = read_folder(picks, scales.shape_of), read_folder(truth, scales.shape_of)

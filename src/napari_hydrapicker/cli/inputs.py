@@ -6,14 +6,13 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from napari_hydrapicker.imaging.rescale import DOUBTFUL_DIAMETER_PX, is_doubtful_pixel_size
 from napari_hydrapicker.io.find import find_micrographs
 from napari_hydrapicker.io.lists import is_list, open_any
 from napari_hydrapicker.io.micrograph import Micrograph, MicrographWarning
 from napari_hydrapicker.picking.batch import open_all
 from napari_hydrapicker.picking.manifest import MicrographResult
 
-# Of a particle this small nothing is left to see: its diameter was probably given in nanometre.
-_DOUBTFUL_DIAMETER_PX = 12
 _SAME_SIZE = 1.05  # a factor within which pixel sizes are one size, calibrated anew
 
 
@@ -51,8 +50,8 @@ def doubt_scale(
     Warns
     -----
     MicrographWarning
-        If a file states a pixel size of 1 Angstrom, the particle is a few pixels across, or one pixel size is
-        given for micrographs that state different ones.
+        If a file states a pixel size of 1 Angstrom, the particle is a few pixels across, or as
+        `doubt_pixel_size`.
     """
     sizes = [(one.path, pixel_size_angstrom or one.pixel_size_angstrom) for one in micrographs]
     unsure = [path for path, size in sizes if size == 1 and pixel_size_angstrom is None]
@@ -61,18 +60,37 @@ def doubt_scale(
         "the pixel size is given as 1 A, which some programs write where they do not know it; "
         "if it is wrong, give --pixel-size",
     )
-    small = [path for path, size in sizes if size and 1 <= diameter_angstrom / size < _DOUBTFUL_DIAMETER_PX]
+    small = [path for path, size in sizes if size and 1 <= diameter_angstrom / size < DOUBTFUL_DIAMETER_PX]
     _warn(
         small,
-        f"a particle of {diameter_angstrom:g} A is less than {_DOUBTFUL_DIAMETER_PX} pixels across: picking "
+        f"a particle of {diameter_angstrom:g} A is less than {DOUBTFUL_DIAMETER_PX} pixels across: picking "
         "is slow and finds little; is the diameter in Angstrom, not nanometre?",
     )
+    doubt_pixel_size(micrographs, pixel_size_angstrom)
+
+
+def doubt_pixel_size(micrographs: Sequence[Micrograph], pixel_size_angstrom: float | None) -> None:
+    """Warn where the pixel size that is given for all is hardly that of the micrographs.
+
+    Warns
+    -----
+    MicrographWarning
+        If they state different ones, or one that is far from it: that of other binning, or in nanometre.
+    """
     stated = {one.pixel_size_angstrom: one.path for one in micrographs if one.pixel_size_angstrom}
-    if pixel_size_angstrom and stated and max(stated) > _SAME_SIZE * min(stated):
+    if not (pixel_size_angstrom and stated):
+        return
+    if max(stated) > _SAME_SIZE * min(stated):
         _warn(
             [stated[max(stated)]],
             f"the file states {max(stated):g} A per pixel, others {min(stated):g}; --pixel-size "
             f"{pixel_size_angstrom:g} is taken for all",
+        )
+    elif is_doubtful_pixel_size(max(stated), pixel_size_angstrom):
+        _warn(
+            [one.path for one in micrographs],
+            f"the file states {max(stated):g} A per pixel, but --pixel-size {pixel_size_angstrom:g} is "
+            "taken; if that is of unbinned images, or in nanometre, leave it out",
         )
 
 

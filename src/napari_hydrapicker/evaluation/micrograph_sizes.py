@@ -114,6 +114,11 @@ class Scales:
         self._shapes = ShapeIndex({name: one.shape for name, one in self._micrographs.items()} or noted)
 
     @property
+    def micrographs(self) -> list[Micrograph]:
+        """The micrographs that were opened."""
+        return list(self._micrographs.values())
+
+    @property
     def knows_shapes(self) -> bool:
         """Whether shapes are the micrographs' own, not guessed from coordinates."""
         return bool(self._micrographs or self._summaries or self._shape)

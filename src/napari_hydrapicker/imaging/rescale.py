@@ -18,6 +18,11 @@ from napari_hydrapicker.io.micrograph import Micrograph
 DIAMETER_WPX = 21
 """Particle diameter at the working scale, in working pixels."""
 
+DOUBTFUL_DIAMETER_PX = 12
+"""Of a smaller particle nothing is left to see: its diameter was probably given in nanometre."""
+
+_DOUBTFUL_FACTOR = 1.5  # between two pixel sizes: calibrations differ by a few percent, binnings by a factor
+
 MAX_WORKING_PIXELS = 2**27
 _MIN_DIAMETER_PX = 3.0
 _BLOCK_BYTES = 2**21
@@ -198,3 +203,14 @@ def diameter_on(micrograph: Micrograph, diameter_angstrom: float, stated: float 
     if not diameter_angstrom > 0:
         raise ParameterError(f"a diameter of {diameter_angstrom:g} Angstrom: give a positive number")
     return diameter_angstrom / pixel_angstrom(micrograph, stated)
+
+
+def is_doubtful_pixel_size(known_angstrom: float | None, given_angstrom: float) -> bool:
+    """Whether a pixel size is so far from what is known that it is probably that of another binning.
+
+    What some programs write where they do not know it, 1 Angstrom, counts as unknown.
+    """
+    if known_angstrom is None or known_angstrom == 1:
+        return False
+    larger, smaller = max(known_angstrom, given_angstrom), min(known_angstrom, given_angstrom)
+    return larger >= _DOUBTFUL_FACTOR * smaller

@@ -10,6 +10,7 @@ ambiguous.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,7 +74,8 @@ def without_prefix(stem: str) -> str:
 
 def bare_name(stem: str) -> str:
     """Return a name without anything that programs are known to put before or behind it."""
-    bare = without_prefix(stem)
+    # macOS takes letters with marks apart: ä is a and two dots there.
+    bare = without_prefix(unicodedata.normalize("NFC", stem))
     while (shorter := _SUFFIX.sub("", bare)) != bare and shorter:
         bare = shorter
     return bare

@@ -19,6 +19,9 @@ from napari_hydrapicker.errors import WeightsError
 if TYPE_CHECKING:  # metadata are read where nobody waits for torch to load
     from torch import Tensor, nn
 
+# What a newer version's description fails with: a field or a word that it has and this one has not.
+_NEWER = frozenset({"extra_forbidden", "literal_error", "enum", "union_tag_invalid"})
+
 Described = TypeVar("Described", bound=BaseModel)
 Module = TypeVar("Module", bound="nn.Module")
 
@@ -64,9 +67,19 @@ def parse(path: Path, text: str, model: type[Described], newest: int, called: tu
             )
         return model.model_validate(content)
     except ValidationError as error:
+        if has_newer(error):
+            raise WeightsError(
+                f"{path}: its {noun} says something that is unknown here: {reason(error)}. A newer version "
+                f"of napari-hydrapicker has probably written it: update napari-hydrapicker. {GET_ANOTHER}"
+            ) from error
         raise WeightsError(f"{path}: its {noun} is invalid: {reason(error)}. {GET_ANOTHER}") from error
     except ValueError as error:
         raise WeightsError(f"{path}: its {noun} is not JSON ({error}). {GET_ANOTHER}") from error
+
+
+def has_newer(error: ValidationError) -> bool:
+    """Whether a description fails by fields or words alone, which a newer version may have."""
+    return all(one["type"] in _NEWER for one in error.errors())
 
 
 def reason(error: ValidationError) -> str:

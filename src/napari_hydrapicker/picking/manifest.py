@@ -38,6 +38,7 @@ from napari_hydrapicker import __version__
 from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.io.files import FolderLock
 from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.io.safetensors import has_newer
 from napari_hydrapicker.picking.parameters import RunConfig
 from napari_hydrapicker.picking.shard import Shard, shard_journals
 from napari_hydrapicker.picks import Picks
@@ -289,7 +290,9 @@ class Manifest:
                 break  # another run is writing it, or was killed while it did
             try:
                 self._take(_Line.model_validate_json(line), self._size)
-            except ValidationError:
+            except ValidationError as error:
+                if has_newer(error):
+                    raise self._of_newer() from error
                 if not alone:  # over a network a line that is being written may have holes
                     return
                 damaged += 1
@@ -299,9 +302,7 @@ class Manifest:
 
     def _take(self, line: _Line, offset: int) -> None:
         if line.format_version > _FORMAT_VERSION:
-            raise CoordinateFileError(
-                f"written by a newer version of napari-hydrapicker, which has to go on with it: {self.path}"
-            )
+            raise self._of_newer()
         self.finished = line.finished
         if line.run is not None and line.options is not None:
             self.configs.pop(line.run, None)
@@ -316,6 +317,12 @@ class Manifest:
                 self._places.pop(name, None)
             forgotten = set(line.forget)
             self.failed = {key: one for key, one in self.failed.items() if one.name not in forgotten}
+
+    def _of_newer(self) -> CoordinateFileError:
+        return CoordinateFileError(
+            "written by a newer version of napari-hydrapicker, which has to go on with it; or choose another "
+            f"folder: {self.path}"
+        )
 
     def _take_result(self, result: MicrographResult, path: Path, offset: int) -> None:
         if result.error:  # of a file that was picked before, and has changed since

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from filelock import FileLock, Timeout
 
-from napari_hydrapicker.errors import ParameterError, ProjectError
+from napari_hydrapicker.errors import HydraPickerError, ParameterError, ProjectError
 
 # Says "a project of ours" in the SQLite header: the letters HPic.
 APPLICATION_ID = 0x48506963
@@ -58,6 +60,27 @@ _ADDED_TO_EDIT = {"batch": "INTEGER", "scoring": "TEXT"}
 _INDEX_OF_BATCH = "CREATE INDEX IF NOT EXISTS edit_of_batch ON edit (batch) WHERE batch IS NOT NULL"
 # edit.state
 DONE, UNDONE, ABANDONED = 0, 1, 2
+
+Result = TypeVar("Result")
+Word = TypeVar("Word", bound=Enum)
+
+
+class UnknownWordError(ParameterError):
+    """The file has a word that this version does not know: a newer one may."""
+
+
+def known(kind: type[Word], word: object) -> Word:
+    """Return what a word, or a number that stands for one, means in the file.
+
+    Raises
+    ------
+    UnknownWordError
+        If it means nothing here.
+    """
+    try:
+        return kind(word)
+    except ValueError:
+        raise UnknownWordError(f"{word!r:.40} is no {kind.__name__.lower()} that is known here") from None
 
 
 class ProjectLock:
@@ -162,6 +185,72 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise ProjectError(f"{path}: is damaged ({state}); restore it from a backup")
 
 
+class Parts(Generic[Result]):
+    """A change of a project that is made bit by bit: between two bits the window answers.
+
+    It may keep a transaction open all the while, so that all of it is in the file afterwards or none.
+
+    Parameters
+    ----------
+    steps : generator
+        Does a little up to each yield, and returns what comes of it all.
+
+    Attributes
+    ----------
+    done : bool
+        Whether nothing is left to do, be it well or not.
+    """
+
+    def __init__(self, steps: Generator[None, None, Result]) -> None:
+        self._steps = steps
+        self._result: Result
+        self._error: HydraPickerError | None = None
+        self.running = self.done = False
+
+    def work(self, seconds: float) -> bool:
+        """Go on for a while, a step at least; returns whether all is done.
+
+        Raises
+        ------
+        HydraPickerError
+            If it cannot be done, whoever was at it when that came out.
+        """
+        end = time.monotonic() + seconds
+        while not self.done:
+            self._step()
+            if time.monotonic() >= end:
+                break
+        if self._error is not None:
+            raise self._error
+        return self.done
+
+    def result(self) -> Result:
+        """Return what has come of it, doing all that is left first; raises as `work`."""
+        self.finish()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def finish(self) -> None:
+        """Do all that is left, for somebody else who waits; what goes wrong is told to whom it concerns."""
+        while not (self.done or self.running):
+            self._step()
+
+    def _step(self) -> None:
+        self.running = True
+        try:
+            next(self._steps)
+        except StopIteration as end:
+            self.done, self._result = True, end.value
+        except HydraPickerError as error:
+            self.done, self._error = True, error
+        except BaseException:
+            self.done = True
+            raise
+        finally:
+            self.running = False
+
+
 class Database:
     """An open file; what goes wrong with it is told as `ProjectError`, with its name.
 
@@ -177,16 +266,47 @@ class Database:
         self.path, self.read_only = path, not lock.held
         self._db, self._lock = connection, lock
         self._closed = False
+        self._parts: Parts[Any] | None = None
+        self._later: dict[str, Any] = {}  # settings made while there is work in parts
 
     def close(self) -> None:
         """Close the file and let others write to it."""
         if not self._closed:
+            self.finish_parts()
             self._closed = True
             self._db.close()
             self._lock.release()
 
+    def in_parts(self, steps: Generator[None, None, Result]) -> Parts[Result]:
+        """Return a change that is to be made bit by bit; whatever else is written comes before or after."""
+        self.finish_parts()
+        self._parts = parts = Parts(self._with_later(steps))
+        return parts
+
+    @property
+    def changing(self) -> bool:
+        """Whether a change is being made in parts; what can wait should."""
+        return self._parts is not None and not self._parts.done
+
+    def finish_parts(self) -> None:
+        """Do at once what is left of a change in parts."""
+        if self._parts is not None and not self._parts.running:
+            self._parts.finish()
+            self._parts = None
+
+    def _with_later(self, steps: Generator[None, None, Result]) -> Generator[None, None, Result]:
+        """Make a change, then the settings that came meanwhile, even if it fails."""
+        try:
+            return (yield from steps)
+        finally:
+            later, self._later = self._later, {}
+            for name, value in later.items():
+                self.set_setting(name, value)
+
     def setting(self, name: str, default: Any) -> Any:
         """Return a stored setting."""
+        if name in self._later:
+            return self._later[name]
         with self._reading():
             row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
             return default if row is None else json.loads(row[0])
@@ -200,7 +320,10 @@ class Database:
             return {name[len(start) :]: json.loads(value) for name, value in rows}
 
     def set_setting(self, name: str, value: Any) -> None:
-        """Store a setting, anything that JSON can hold."""
+        """Store a setting, anything that JSON can hold; after a change in parts, if there is one."""
+        if self.changing and not (self.read_only or (self._parts and self._parts.running)):
+            self._later[name] = value
+            return
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
 
@@ -221,6 +344,11 @@ class Database:
         """Say which file it is if a row cannot be read, or holds what we have never written."""
         try:
             yield
+        except UnknownWordError as error:
+            raise ProjectError(
+                f"{self.path}: cannot be read ({error}): a newer version of HydraPicker has probably made "
+                "it; update to open it. If this is the newest, the file is damaged: restore it from a backup"
+            ) from error
         except (sqlite3.Error, ParameterError, TypeError, ValueError) as error:
             raise ProjectError(f"{self.path}: cannot be read ({error}); restore it from a backup") from error
 
@@ -229,6 +357,7 @@ class Database:
         """One transaction, whole or not at all; within another it is part of that one."""
         if self.read_only:
             raise ProjectError(f"{self.path.name}: read-only, since another window has the project open")
+        self.finish_parts()
         if self._db.in_transaction:
             yield self._db
             return

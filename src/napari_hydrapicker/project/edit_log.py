@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Generator
 
-from napari_hydrapicker.project.database import ABANDONED, DONE, UNDONE
+from napari_hydrapicker.project.database import ABANDONED, DONE, UNDONE, known
 from napari_hydrapicker.project.edits import Edit, EditKind, Replayed, Scoring
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.records import Status
@@ -39,34 +39,35 @@ def commit(db: sqlite3.Connection, edit: Edit, batch: int | None = None) -> int:
     return int(cursor.lastrowid or 0)
 
 
-def commit_together(db: sqlite3.Connection, edits: Sequence[Edit]) -> None:
-    """Apply and log edits of several micrographs that are one step for the user: one undo takes all back."""
+def new_batch(db: sqlite3.Connection) -> int:
+    """Return a number for edits of several micrographs that are one step for the user, undone as one."""
     (batch,) = db.execute("SELECT coalesce(max(batch), 0) + 1 FROM edit").fetchone()
-    for edit in edits:
-        commit(db, edit, batch)
+    return int(batch)
 
 
-def undo(db: sqlite3.Connection, micrograph_id: int) -> Replayed:
-    """Take back a micrograph's last edit, if the user can undo it, with all of its batch; returns the
-    inverses."""
+def undoing(db: sqlite3.Connection, micrograph_id: int) -> Generator[None, None, Replayed]:
+    """Take back a micrograph's last edit, if the user can undo it, with all of its batch, one by one; returns
+    the inverses."""
     found = _last_done(db, micrograph_id)
     if found is None:
         return Replayed()
     number, batch = found
     (kind,) = db.execute("SELECT kind FROM edit WHERE id = ?", (number,)).fetchone()
     # Imports had no batch once, and what they changed besides the picks was not logged.
-    if not EditKind(kind).undoable or (kind == EditKind.IMPORT and batch is None):
+    if not known(EditKind, kind).undoable or (kind == EditKind.IMPORT and batch is None):
         return Replayed()
     numbers, left = ([number], []) if batch is None else _movable(db, batch, DONE)
-    edits = tuple(_logged(db, one).inverse() for one in numbers)
-    for one, edit in zip(numbers, edits, strict=True):
-        _apply(db, edit)
+    edits = []
+    for one in numbers:
+        edits.append(_logged(db, one).inverse())
+        _apply(db, edits[-1])
         db.execute("UPDATE edit SET state = ? WHERE id = ?", (UNDONE, one))
-    return Replayed(edits, tuple(left))
+        yield
+    return Replayed(tuple(edits), tuple(left))
 
 
-def redo(db: sqlite3.Connection, micrograph_id: int) -> Replayed:
-    """Apply a micrograph's edit that was undone last, with all of its batch; returns these."""
+def redoing(db: sqlite3.Connection, micrograph_id: int) -> Generator[None, None, Replayed]:
+    """Apply a micrograph's edit that was undone last, with all of its batch, one by one; returns these."""
     found = _first_undone(db, micrograph_id)
     if found is None:
         return Replayed()
@@ -74,11 +75,13 @@ def redo(db: sqlite3.Connection, micrograph_id: int) -> Replayed:
     numbers, left = ([number], []) if batch is None else _movable(db, batch, UNDONE)
     abandoned = "SELECT micrograph_id FROM edit WHERE batch = ? AND state = ?"
     left += [row[0] for row in db.execute(abandoned, (batch, ABANDONED))]
-    edits = tuple(_logged(db, one) for one in numbers)
-    for one, edit in zip(numbers, edits, strict=True):
-        _apply(db, edit)
+    edits = []
+    for one in numbers:
+        edits.append(_logged(db, one))
+        _apply(db, edits[-1])
         db.execute("UPDATE edit SET state = ? WHERE id = ?", (DONE, one))
-    return Replayed(edits, tuple(left))
+        yield
+    return Replayed(tuple(edits), tuple(left))
 
 
 def edits(db: sqlite3.Connection, micrograph_id: int) -> list[Edit]:
@@ -144,7 +147,7 @@ def _logged(db: sqlite3.Connection, number: int) -> Edit:
 
 def _edit(micrograph_id: int, kind: str, before: bytes, after: bytes, scoring: str | None = None) -> Edit:
     rows = Labels.from_bytes(before), Labels.from_bytes(after)
-    return Edit(micrograph_id, EditKind(kind), *rows, _scoring_from_text(scoring))
+    return Edit(micrograph_id, known(EditKind, kind), *rows, _scoring_from_text(scoring))
 
 
 def _scoring_as_text(edit: Edit) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from napari_hydrapicker.io.coordinates.frame_check import FrameCheck, Reading, R
 from napari_hydrapicker.io.names import Match, match_names
 from napari_hydrapicker.picking.consensus import ImportedPicks
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.project.database import Parts
 from napari_hydrapicker.project.edits import Replayed
 from napari_hydrapicker.project.records import MicrographRecord, Status
 from napari_hydrapicker.project.session import Session
@@ -86,8 +88,19 @@ class ImportPlan:
 
     def picks(self) -> dict[int, Picks]:
         """Return what each micrograph gets: its picks in this reading, without those outside of it."""
-        read = {n: self.reading.apply(picks, self.shapes[n]) for n, picks in self.found.items()}
-        return {n: picks.select(_inside(picks, self.shapes[n])) for n, picks in read.items()}
+        return {number: self.picks_of(number) for number in self.found}
+
+    def picks_of(self, number: int) -> Picks:
+        """Return what one micrograph gets."""
+        if number not in self._taken:
+            picks = self.reading.apply(self.found[number], self.shapes[number])
+            self._taken[number] = picks.select(_inside(picks, self.shapes[number]))
+        return self._taken[number]
+
+    @cached_property
+    def _taken(self) -> dict[int, Picks]:
+        """What micrographs get, as far as it is known already."""
+        return {}
 
     def summary(self) -> str:
         """Say what was taken, how it can be undone, and what was left out."""
@@ -159,9 +172,21 @@ def run_import(plan: ImportPlan, session: Session) -> None:
     ProjectError
         If the project cannot be written.
     """
+    import_in_parts(plan, session).result()
+
+
+def import_in_parts(plan: ImportPlan, session: Session) -> Parts[None]:
+    """Take the picks into the project as `run_import`, bit by bit: all are there in the end, or none."""
     key = f"{IMPORTED}/{plan.path.name}"
+
+    def steps() -> Generator[None, None, None]:
+        for number in plan.found:
+            plan.picks_of(number)
+            yield
+        yield from session.importing(plan.picks(), key)
+
     session.suggest_threshold(0.0, key)
-    session.import_picks(plan.picks(), key)
+    return session.project.in_parts(steps())
 
 
 def replayed_import(done: Replayed, records: Sequence[MicrographRecord], undone: bool) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picks import Picks, Source
+from napari_hydrapicker.project.database import known
 
 # One row on disk: little-endian, packed, 30 bytes.
 ROW = np.dtype(
@@ -113,11 +114,13 @@ class Labels:
         Raises
         ------
         ParameterError
-            If these are no whole rows.
+            If these are no whole rows, or a pick is from where none can be.
         """
         if len(data) % ROW.itemsize:
             raise ParameterError(f"{len(data)} bytes are no whole number of picks")
         table = np.frombuffer(data, ROW)
+        for source in np.unique(table["source"]):
+            known(Source, int(source))
         yx = np.stack([table["y"], table["x"]], axis=1)
         return cls(table["id"], yx, table["score"], table["source"], table["deleted"])
 
@@ -150,24 +153,26 @@ class ScoreTable:
 
     def __init__(self) -> None:
         self._sorted: dict[int, NDArray[np.float32]] = {}
+        # Threshold, number and mean as last asked for: windows ask for all micrographs again and again.
+        self._known: dict[int, tuple[float, int, float]] = {}
 
     def set(self, micrograph_id: int, labels: Labels) -> None:
         """Take in a micrograph's picks."""
+        self._known.pop(micrograph_id, None)
         self._sorted[micrograph_id] = np.sort(shown_scores(labels)[~labels.deleted])
 
     def forget(self, micrograph_id: int) -> None:
         """Leave a micrograph out."""
+        self._known.pop(micrograph_id, None)
         self._sorted.pop(micrograph_id, None)
 
     def count(self, micrograph_id: int, threshold: float) -> int:
         """Return the number of picks shown on a micrograph."""
-        return len(self._shown(micrograph_id, threshold))
+        return self._figures(micrograph_id, threshold)[1]
 
     def mean(self, micrograph_id: int, threshold: float) -> float:
         """Mean score of the shown picks that have one; NaN if there is none."""
-        shown = self._shown(micrograph_id, threshold)
-        scored = shown[np.isfinite(shown)]
-        return float(scored.mean(dtype=np.float64)) if len(scored) else float("nan")
+        return self._figures(micrograph_id, threshold)[2]
 
     def scores(self, micrograph_id: int | None = None) -> NDArray[np.float32]:
         """Return the scores that a threshold acts on: of one micrograph, or of all."""
@@ -178,6 +183,13 @@ class ScoreTable:
     def _of(self, micrograph_id: int) -> NDArray[np.float32]:
         return self._sorted.get(micrograph_id, np.empty(0, np.float32))
 
-    def _shown(self, micrograph_id: int, threshold: float) -> NDArray[np.float32]:
+    def _figures(self, micrograph_id: int, threshold: float) -> tuple[float, int, float]:
+        known = self._known.get(micrograph_id)
+        if known is not None and known[0] == threshold:
+            return known
         values = self._of(micrograph_id)
-        return values[np.searchsorted(values, np.float32(threshold)) :]
+        shown = values[np.searchsorted(values, np.float32(threshold)) :]
+        scored = shown[np.isfinite(shown)]
+        mean = float(scored.mean(dtype=np.float64)) if len(scored) else float("nan")
+        self._known[micrograph_id] = threshold, len(shown), mean
+        return self._known[micrograph_id]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import distinct_names
 from napari_hydrapicker.project import database as schema
 from napari_hydrapicker.project import edit_log
-from napari_hydrapicker.project.database import Database, ProjectLock
+from napari_hydrapicker.project.database import Database, Parts, ProjectLock
 from napari_hydrapicker.project.edits import Edit, Replayed
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.records import MicrographRecord, Status
@@ -173,28 +173,39 @@ class Project(Database):
             self.set_setting("next_pick_id", first + n)
         return np.arange(first, first + n, dtype=np.int64)
 
-    def commit(self, edit: Edit) -> int:
-        """Apply an edit and log it; what had been undone on this micrograph can no longer be redone."""
-        with self._writing() as db:
-            return edit_log.commit(db, edit)
+    def commit(self, edit: Edit, batch: int | None = None) -> int:
+        """Apply an edit and log it; what had been undone on this micrograph can no longer be redone.
 
-    def commit_together(self, edits: Sequence[Edit]) -> None:
-        """Apply edits of several micrographs as one step, which is undone and redone as one."""
+        Edits of one `new_batch` are one step for the user, which is undone and redone as one.
+        """
         with self._writing() as db:
-            edit_log.commit_together(db, edits)
+            return edit_log.commit(db, edit, batch)
+
+    def new_batch(self) -> int:
+        """Return a number for edits of several micrographs that are one step."""
+        with self._reading():
+            return edit_log.new_batch(self._db)
 
     def undo(self, micrograph_id: int) -> Replayed:
+        """Do what `undoing` does at one go."""
+        return Parts(self.undoing(micrograph_id)).result()
+
+    def redo(self, micrograph_id: int) -> Replayed:
+        """Do what `redoing` does at one go."""
+        return Parts(self.redoing(micrograph_id)).result()
+
+    def undoing(self, micrograph_id: int) -> Generator[None, None, Replayed]:
         """Take back a micrograph's last edit, an import on all of its micrographs; returns what was applied.
 
         Nothing is done where the last was a picking.
         """
         with self._reading(), self._writing() as db:
-            return edit_log.undo(db, micrograph_id)
+            return (yield from edit_log.undoing(db, micrograph_id))
 
-    def redo(self, micrograph_id: int) -> Replayed:
+    def redoing(self, micrograph_id: int) -> Generator[None, None, Replayed]:
         """Apply again what was undone last on a micrograph, an import on all of its; returns it."""
         with self._reading(), self._writing() as db:
-            return edit_log.redo(db, micrograph_id)
+            return (yield from edit_log.redoing(db, micrograph_id))
 
     def edits(self, micrograph_id: int) -> list[Edit]:
         """Return all edits that were made on a micrograph, also those undone, in order."""
@@ -213,11 +224,20 @@ class Project(Database):
     def _record(self, row: tuple[Any, ...], mask: tuple[int, str] | None) -> MicrographRecord:
         number, path, name, rows, cols, pixel_size, frame, n_frames, status = row
         place = (self.path.parent / path).absolute()
+        status = schema.known(Status, status)
         edited = None if mask is None else EditedMask((rows, cols), *mask)
         if edited is not None:
             edited.left_out()  # damage is told now, not in the midst of work
         return MicrographRecord(
-            number, place, name, (rows, cols), pixel_size, frame, n_frames, Status(status), edited
+            number,
+            place,
+            name,
+            (rows, cols),
+            pixel_size,
+            frame,
+            n_frames,
+            status,
+            edited,
         )
 
     def _stored(self, path: Path) -> str:

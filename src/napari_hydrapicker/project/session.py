@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.annotations import Annotations
+from napari_hydrapicker.project.database import Parts
 from napari_hydrapicker.project.edits import (
     Edit,
     EditKind,
@@ -83,6 +84,7 @@ class Session:
         self.current: int | None = None
         self.passing = False
         self.settings = fresh()
+        self._foreign: dict[str, Any] = {}  # settings of a newer version, which stay in the project
 
     def use(self, project: Project, passing: bool = False) -> None:
         """Show a project, in place of the one shown so far, as it was when last closed.
@@ -93,7 +95,7 @@ class Session:
         self.close()
         self._project, self.passing = project, passing
         try:
-            self.settings = stored_settings(project, self.settings)
+            self.settings, self._foreign = stored_settings(project, self.settings)
             self._annotations = Annotations.read(project)
             self._read_records()
             last = project.setting("current", None)
@@ -115,7 +117,7 @@ class Session:
         self._import_to_undo = self._import_to_redo = None
         self._times_picked.clear()
         self.current = None
-        self.settings = self._fresh()
+        self.settings, self._foreign = self._fresh(), {}
         self.micrographs_changed.emit()
         self.current_changed.emit()
         self.settings_changed.emit(frozenset(PickSettings.model_fields))
@@ -148,6 +150,11 @@ class Session:
     def read_only(self) -> bool:
         """Whether another napari has the project open for writing."""
         return self._project is not None and self._project.read_only
+
+    @property
+    def changing(self) -> bool:
+        """Whether an import, or the undo of one, is being made bit by bit: what can wait should."""
+        return self._project is not None and self._project.changing
 
     @property
     def records(self) -> list[MicrographRecord]:
@@ -198,6 +205,7 @@ class Session:
 
     def set_status(self, micrograph_id: int, status: Status) -> None:
         """Mark a micrograph; a complete one keeps the picks that are shown now whatever the slider does."""
+        self.project.finish_parts()
         threshold = self.settings.threshold_of(self.picker_of(micrograph_id))
         frozen = {**self._annotations.frozen, micrograph_id: threshold}
         if status is not Status.COMPLETE:
@@ -265,8 +273,25 @@ class Session:
         if changed & {"thresholds", "suggested"}:
             changed.add("threshold")
         self.settings_changed.emit(frozenset(changed))
+        self._foreign = {name: value for name, value in self._foreign.items() if name not in changed}
         if self._project is not None and not self.read_only:
-            self.project.set_setting("pick", self.settings.model_dump())
+            self.project.set_setting("pick", {**self.settings.model_dump(), **self._foreign})
+
+    @property
+    def unknown_settings(self) -> str:
+        """Which of the project's settings have words that this version does not know; "" for none."""
+        words = [
+            f"{PickSettings.model_fields[name].title or name.capitalize()} {value!r:.60}"
+            for name, value in self._foreign.items()
+            if name in PickSettings.model_fields
+        ]
+        if not words:
+            return ""
+        return (
+            f"A newer version of HydraPicker has chosen what is unknown here: {', '.join(words)}. The usual "
+            "stands in its place, and the choice stays in the project until you make another. Update "
+            "HydraPicker to use it"
+        )
 
     def suggest_threshold(self, threshold: float, picker: str) -> None:
         """Take a network's own threshold for its scores; it holds unless the user has chosen one."""
@@ -342,14 +367,19 @@ class Session:
 
         `picker` says who made the scores (`PickSettings.picker_key`).
         """
-        self._take(EditKind.PICK, {micrograph_id: picks}, picker)
+        self.project.finish_parts()
+        _do(self._taking(EditKind.PICK, {micrograph_id: picks}, picker))
 
     def import_picks(self, picks: Mapping[int, Picks], picker: str) -> None:
         """Take in picks of another program by micrograph number, all or none, as `put_picks` does.
 
         One undo takes them back from all micrographs.
         """
-        self._take(EditKind.IMPORT, picks, picker)
+        self.project.in_parts(self.importing(picks, picker)).result()
+
+    def importing(self, picks: Mapping[int, Picks], picker: str) -> Generator[None, None, None]:
+        """Do what `import_picks` does, micrograph by micrograph: for `Database.in_parts`."""
+        yield from self._taking(EditKind.IMPORT, picks, picker)
 
     def add(self, micrograph_id: int, yx_px: ArrayLike) -> NDArray[np.int64]:
         """Add picks (N, 2) by hand; returns the numbers of those that were added.
@@ -362,6 +392,7 @@ class Session:
         ParameterError
             If all lie outside the micrograph.
         """
+        self.project.finish_parts()
         yx = np.asarray(yx_px, np.float64).reshape(-1, 2)
         inside = self._inside(micrograph_id, yx)
         if len(yx) and not inside.any():
@@ -382,6 +413,7 @@ class Session:
         ParameterError
             If one would come to lie outside the micrograph.
         """
+        self.project.finish_parts()
         yx = np.asarray(yx_px, np.float64).reshape(-1, 2)
         if not self._inside(micrograph_id, yx).all():
             raise ParameterError("a pick would be outside the micrograph: nothing was moved")
@@ -393,35 +425,59 @@ class Session:
 
     def delete(self, micrograph_id: int, ids: ArrayLike) -> None:
         """Delete picks: they become hard negatives, and can be restored."""
+        self.project.finish_parts()
         self._commit(deleted(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
     def restore(self, micrograph_id: int, ids: ArrayLike) -> None:
         """Take deleted picks back."""
+        self.project.finish_parts()
         self._commit(restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
     def undo(self, micrograph_id: int | None) -> Replayed:
         """Undo a micrograph's last edit; directly after an import that one, whatever the micrograph."""
-        number = micrograph_id if self._import_to_undo is None else self._import_to_undo
-        done = self._replay(number, self.project.undo)
-        self._import_to_redo = number if done.is_import else None
-        return done
+        return self.undo_in_parts(micrograph_id).result()
 
     def redo(self, micrograph_id: int | None) -> Replayed:
         """Redo what was undone last on a micrograph; directly after an import was undone, that one."""
-        number = micrograph_id if self._import_to_redo is None else self._import_to_redo
-        done = self._replay(number, self.project.redo)
-        self._import_to_undo = number if done.is_import else None
-        return done
+        return self.redo_in_parts(micrograph_id).result()
 
-    def _take(self, kind: EditKind, new: Mapping[int, Picks], picker: str) -> None:
-        """Replace untouched picks by new ones of a picker, on all of these micrographs or on none.
+    def undo_in_parts(self, micrograph_id: int | None) -> Parts[Replayed]:
+        """Undo as `undo`, bit by bit: an import may have been of thousands of micrographs."""
+        project = self.project
+        project.finish_parts()
+        number = micrograph_id if self._import_to_undo is None else self._import_to_undo
+
+        def steps() -> Generator[None, None, Replayed]:
+            done = yield from self._replaying(number, project.undoing)
+            self._import_to_redo = number if done.is_import else None
+            return done
+
+        return project.in_parts(steps())
+
+    def redo_in_parts(self, micrograph_id: int | None) -> Parts[Replayed]:
+        """Redo as `redo`, bit by bit."""
+        project = self.project
+        project.finish_parts()
+        number = micrograph_id if self._import_to_redo is None else self._import_to_redo
+
+        def steps() -> Generator[None, None, Replayed]:
+            done = yield from self._replaying(number, project.redoing)
+            self._import_to_undo = number if done.is_import else None
+            return done
+
+        return project.in_parts(steps())
+
+    def _taking(self, kind: EditKind, new: Mapping[int, Picks], picker: str) -> Generator[None, None, None]:
+        """Replace untouched picks by new ones of a picker, one by one, on all micrographs or on none.
 
         An import is one step for the user, however many micrographs it has. Complete micrographs whose scores
         were another picker's keep this one's threshold from now on.
         """
         threshold = self.settings.threshold_of(picker)
-        edits = []
+        edits: list[Edit] = []
+        statuses: list[Status] = []
         with self.project.transaction():
+            batch = self.project.new_batch() if kind is EditKind.IMPORT else None
             ids = self.project.new_ids(sum(map(len, new.values())))
             for number, picks in new.items():
                 own, ids = ids[: len(picks)], ids[len(picks) :]
@@ -432,14 +488,12 @@ class Session:
                 kept = old.frozen is None or old.picker == picker
                 scoring = old, Scoring(picker, old.frozen if kept else threshold)
                 edits.append(replace(edit, kind=kind, scoring=scoring))
-            if kind is EditKind.IMPORT:
-                self.project.commit_together(edits)
-            else:
-                for edit in edits:
-                    self.project.commit(edit)
-            statuses = self._write_rest(edits)
+                self.project.commit(edits[-1], batch)
+                statuses.append(self._write_rest(edits[-1]))
+                yield
+            self._annotations.write_frozen_after(self.project, edits)
         self._times_picked.update(new.keys())
-        self._take_in(edits, statuses)
+        yield from self._taking_in(edits, statuses)
         self._import_to_undo = next(iter(new), None) if kind is EditKind.IMPORT else None
 
     def _commit(self, edit: Edit) -> None:
@@ -447,25 +501,30 @@ class Session:
             return  # nothing to undo later on
         with self.project.transaction():
             self.project.commit(edit)
-            statuses = self._write_rest([edit])
-        self._take_in([edit], statuses)
+            status = self._write_rest(edit)
+            self._annotations.write_frozen_after(self.project, [edit])
+        _do(self._taking_in([edit], [status]))
 
-    def _replay(self, micrograph_id: int | None, step: Callable[[int], Replayed]) -> Replayed:
+    def _replaying(
+        self, micrograph_id: int | None, step: Callable[[int], Generator[None, None, Replayed]]
+    ) -> Generator[None, None, Replayed]:
         if micrograph_id is None:
             return Replayed()
+        statuses: list[Status] = []
         with self.project.transaction():
-            done = step(micrograph_id)
-            statuses = self._write_rest(done.edits)
+            done = yield from step(micrograph_id)
+            for edit in done.edits:
+                statuses.append(self._write_rest(edit))
+                yield
+            self._annotations.write_frozen_after(self.project, done.edits)
         if done:
-            self._take_in(done.edits, statuses)
+            yield from self._taking_in(done.edits, statuses)
         return done
 
-    def _write_rest(self, edits: Sequence[Edit]) -> list[Status]:
-        """Write what else follows from edits; returns the micrographs' statuses after them."""
-        for edit in edits:
-            self._annotations.write(self.project, edit)
-        self._annotations.write_frozen_after(self.project, edits)
-        return [self._write_status(edit) for edit in edits]
+    def _write_rest(self, edit: Edit) -> Status:
+        """Write what else follows from an edit; returns the micrograph's status after it."""
+        self._annotations.write(self.project, edit)
+        return self._write_status(edit)
 
     def _write_status(self, edit: Edit) -> Status:
         """Let the status follow the picks, unless the user has set it."""
@@ -478,15 +537,17 @@ class Session:
             self.project.set_status(number, status)
         return status
 
-    def _take_in(self, edits: Sequence[Edit], statuses: Sequence[Status]) -> None:
+    def _taking_in(self, edits: Sequence[Edit], statuses: Sequence[Status]) -> Generator[None, None, None]:
         """Follow edits that are in the project file already."""
         self._import_to_undo = self._import_to_redo = None
         for edit, status in zip(edits, statuses, strict=True):
             self._annotations.follow(edit)
             self._records[edit.micrograph_id] = replace(self._records[edit.micrograph_id], status=status)
+            yield
         for edit in edits:
             self.labels_changed.emit(edit.micrograph_id)
             self.micrograph_changed.emit(edit.micrograph_id)
+            yield
 
     def _read_records(self) -> None:
         self._records = {record.id: record for record in self.project.micrographs()}
@@ -505,3 +566,9 @@ class Session:
         """Those of the hidden picks that lie on a place (N, 2), nearer than two picks may be."""
         share = self.settings.distance_angstrom / self.settings.diameter_angstrom
         return hidden.where(~far_from(hidden.yx, yx, share * self.ring_px(micrograph_id)))
+
+
+def _do(steps: Generator[None, None, None]) -> None:
+    """Make a change at one go."""
+    for _ in steps:
+        pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -144,8 +144,13 @@ class PickSettings(PickParameters):
         return self.distance_px(1.0)
 
 
-def stored_settings(project: Project, default: PickSettings) -> PickSettings:
+def stored_settings(project: Project, default: PickSettings) -> tuple[PickSettings, dict[str, Any]]:
     """Return a project's settings; one that has none is given the default, if it can be written.
+
+    Returns
+    -------
+    settings, foreign
+        As of `read_settings`.
 
     Raises
     ------
@@ -155,9 +160,47 @@ def stored_settings(project: Project, default: PickSettings) -> PickSettings:
     stored = project.setting("pick", None)
     try:
         if stored is not None:
-            return PickSettings(**stored)
-    except (ParameterError, TypeError) as error:
+            return read_settings(stored)
+    except (ParameterError, TypeError, AttributeError) as error:
         raise ProjectError(f"{project.path}: its settings are damaged ({error})") from None
     if not project.read_only:
         project.set_setting("pick", default.model_dump())
-    return default
+    return default, {}
+
+
+def read_settings(stored: dict[str, Any]) -> tuple[PickSettings, dict[str, Any]]:
+    """Read the settings of a project, which another version may have written.
+
+    Parameters
+    ----------
+    stored : dict
+        Values by name.
+
+    Returns
+    -------
+    PickSettings
+        What is known here; the default where a word, such as a picker's, is not.
+    dict
+        The fields and words that are not known: they are to stay in the project.
+
+    Raises
+    ------
+    ParameterError
+        If a number is out of its range, or a value of another type.
+    """
+    foreign = {name: value for name, value in stored.items() if not _is_known(name, value)}
+    return PickSettings(**{name: value for name, value in stored.items() if name not in foreign}), foreign
+
+
+def _is_known(name: str, value: Any) -> bool:
+    """Whether a setting is one of this version's, or damaged: newer ones have other words."""
+    if name not in PickSettings.model_fields:
+        return False
+    words = value if isinstance(value, list) else [value]
+    if not words or not all(isinstance(word, str) for word in words):
+        return True
+    try:
+        PickSettings(**{name: value})
+    except ParameterError:
+        return False
+    return True

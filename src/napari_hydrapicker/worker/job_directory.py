@@ -137,7 +137,10 @@ class JobDirectory:
         except OSError as error:
             raise ProjectError(f"{self.status}: cannot be read ({error.strerror or error})") from error
         except ValueError as error:
-            raise ProjectError(f"{self.status}: damaged; how the job ended is unknown ({error})") from error
+            raise ProjectError(
+                f"{self.status}: how the job ended is unknown ({error}). If a newer version of "
+                "HydraPicker has made it, update; otherwise delete this file"
+            ) from error
         if not isinstance(status, JobStatus):
             raise ProjectError(f"{self.status}: is not the status of a job")
         return status

@@ -252,9 +252,15 @@ def from_line(line: bytes) -> Message:
     # Not pydantic's own reader of JSON: it refuses the lone surrogates that stand for bytes of a path.
     try:
         values = json.loads(line)
-        message: Message = _ADAPTERS[values.pop("type")].validate_python(values)
+        kind = values.pop("type")
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not a message: {line[:80]!r} ({error})") from error
+    try:
+        message: Message = _ADAPTERS[kind].validate_python(values)
     except (
         KeyError, TypeError, ValueError, AttributeError, RecursionError, ParameterError
     ) as error:  # fmt: skip
-        raise ValueError(f"not a message: {line[:80]!r} ({error})") from error
+        raise ValueError(
+            f"not a message of this version of HydraPicker, perhaps of a newer one: {line[:80]!r} ({error})"
+        ) from error
     return message

@@ -80,3 +80,15 @@ def test_all_but_excluded_micrographs_may_be_looked_at(dock: Any, monkeypatch: p
     dock.session.set_status(first, Status.EXCLUDED)
     dock.micrographs.estimate.click()
     assert asked == [others]
+
+
+def test_a_diameter_of_a_few_pixels_is_doubted(picked: Any, wait: Wait, told: list[str]) -> None:
+    pixel = picked.session.records[0].pixel_size_angstrom
+    picked.session.update(diameter_angstrom=11.0 * pixel)
+    picked.commands.pick("this")
+    wait(lambda: not picked.jobs.running)
+    assert ["nanometre" in text for text in told] == [True]
+    picked.session.update(diameter_angstrom=14.0 * pixel)
+    picked.commands.pick("this")
+    wait(lambda: not picked.jobs.running)
+    assert len(told) == 1

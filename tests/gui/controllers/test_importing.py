@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_hydrapicker.errors import ProjectError
+from napari_hydrapicker.gui.widgets import tasks
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.coordinates.frame_check import Fit, FrameCheck, Reading, check_frame
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project import importing
 from napari_hydrapicker.project.importing import ImportPlan
+from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.simulation.sample import Sample
 
 Wait = Callable[..., None]
@@ -120,7 +123,7 @@ def _rows(dock: Any) -> dict[str, list[list[float]]]:
 
 
 def test_positions_upside_down_are_asked_about_and_turned_over(
-    dock: Any, told: list[str], asked: dict[str, np.ndarray], tmp_path: Path
+    dock: Any, told: list[str], asked: dict[str, np.ndarray], wait: Wait
 ) -> None:
     question = dock.pick.question
     assert dock.session.record(dock.session.records[0].id).shape == (480, 640)
@@ -133,25 +136,25 @@ def test_positions_upside_down_are_asked_about_and_turned_over(
     assert "Choose in Pick" in told[-1]
     assert dock.session.total() == 0, "nothing is imported before the answer"
     question.better.click()
+    wait(question.isHidden)
     for name, rows in _rows(dock).items():
         np.testing.assert_allclose(rows, sorted(asked[name].tolist()), atol=1e-3)
     assert told[-1].startswith(f"{sum(map(len, asked.values()))} picks imported on 3 micrographs")
     assert "turned upside down" in dock.pick.trouble.text()
-    assert question.isHidden()
     for record in dock.session.records:
         kinds = [edit.kind for edit in dock.session.project.edits(record.id)]
         assert kinds == ["import"], "one import, as without a question"
 
 
 def test_positions_upside_down_can_be_imported_as_they_stand(
-    dock: Any, told: list[str], asked: dict[str, np.ndarray]
+    dock: Any, told: list[str], asked: dict[str, np.ndarray], wait: Wait
 ) -> None:
     dock.pick.question.as_they_stand.click()
+    wait(dock.pick.question.isHidden)
     for record in dock.session.records:
         yx = asked[record.name] * (-1, 1) + (record.shape[0] - 1, 0)
         np.testing.assert_allclose(_rows(dock)[record.name], sorted(yx.tolist()), atol=1e-3)
     assert "upside down" not in told[-1]
-    assert dock.pick.question.isHidden()
 
 
 def test_positions_that_are_not_wanted_are_asked_about_again(
@@ -166,12 +169,13 @@ def test_positions_that_are_not_wanted_are_asked_about_again(
 
 
 def test_work_goes_on_while_a_question_waits(
-    dock: Any, told: list[str], asked: dict[str, np.ndarray]
+    dock: Any, told: list[str], asked: dict[str, np.ndarray], wait: Wait
 ) -> None:
     first = dock.session.records[0].id
     place = asked["m0"][0] + (3.0, 0.0)
     dock.session.add(first, [place])
     dock.pick.question.better.click()
+    wait(dock.pick.question.isHidden)
     yx = dock.session.picks(first).yx
     assert len(yx) == len(asked["m0"]), "the one that was added by hand stands for the imported one"
     assert (np.abs(yx - place).max(axis=1) < 1e-6).any()
@@ -186,17 +190,22 @@ def test_a_question_ends_with_its_project(dock: Any, told: list[str], asked: dic
 
 
 def test_an_import_that_cannot_be_written_can_be_tried_again(
-    dock: Any, told: list[str], asked: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+    dock: Any,
+    told: list[str],
+    asked: dict[str, np.ndarray],
+    wait: Wait,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise ProjectError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(dock.session, "import_picks", full)
+        patch.setattr(dock.session, "importing", full)
         dock.pick.question.better.click()
-    assert told[-1] == "the disk is full"
+        wait(lambda: told[-1] == "the disk is full")
     assert not dock.pick.question.isHidden()
     dock.pick.question.better.click()
+    wait(dock.pick.question.isHidden)
     assert told[-1].startswith(f"{sum(map(len, asked.values()))} picks imported")
 
 
@@ -391,20 +400,55 @@ def test_an_import_is_undone_and_redone_with_a_key(
         dock.session.put_picks(record.id, PICKS, picker="hydra/generic")
     before = _rows(dock)
     dock.pick.question.better.click()
-    assert "(Ctrl+Z undoes it)" in told[-1]
+    wait(lambda: "(Ctrl+Z undoes it)" in told[-1])
     imported = _rows(dock)
     dock.correct.undo.click()
+    wait(lambda: told[-1] == "The import of picks.csv is undone on 3 micrographs (Ctrl+Shift+Z redoes it)")
     assert _rows(dock) == before
-    assert told[-1] == "The import of picks.csv is undone on 3 micrographs (Ctrl+Shift+Z redoes it)"
     assert dock.pick.trouble.text() == told[-1], "not what was said when it was imported"
     wait(lambda: dock.pick.slider.title.text() == "Confidence of HydraPicker")
     assert len(dock.canvas.picks.layer.data) == len(before["m0"])
     dock.correct.redo.click()
+    wait(lambda: told[-1] == "The import of picks.csv is done again on 3 micrographs (Ctrl+Z undoes it)")
     assert _rows(dock) == imported
     wait(lambda: dock.pick.slider.title.text() == "Confidence of picks.csv")
-    assert told[-1] == "The import of picks.csv is done again on 3 micrographs (Ctrl+Z undoes it)"
     m1 = dock.session.records[1].id
     dock.session.delete(m1, dock.session.labels(m1).id[:1])
     dock.correct.undo.click()
+    wait(lambda: "but not on m1" in told[-1])
     assert told[-1].endswith("but not on m1, changed or marked complete since: undo that there first")
     assert len(_rows(dock)["m1"]) == len(imported["m1"]) - 1
+
+
+def test_the_window_answers_while_an_import_is_taken_in(
+    dock: Any,
+    told: list[str],
+    asked: dict[str, np.ndarray],
+    tmp_path: Path,
+    wait: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    formats.write({"m1": PICKS}, tmp_path / "other.csv", "csv")
+    monkeypatch.setattr(tasks, "_PART_S", 1e-9)  # a single micrograph at a time
+    dock.pick.question.better.click()
+    dock.pick.question.better.click()  # once more, out of impatience
+    assert "Taking picks.csv in" in dock.pick.trouble.text()
+    assert dock.session.total() == 0
+    dock.import_controller.take(tmp_path / "other.csv")
+    assert told[-1] == "other.csv is imported next: picks.csv is being taken in"
+    wait(lambda: told[-1].startswith("2 picks imported on 1 micrograph"))
+    assert dock.session.total() == len(asked["m0"]) + len(asked["m2"]) + 2
+    kinds = [edit.kind for edit in dock.session.project.edits(dock.session.records[0].id)]
+    assert kinds == ["import"], "imported once"
+
+
+def test_a_project_closed_amid_an_import_has_all_of_it(
+    dock: Any, told: list[str], asked: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "_PART_S", 1e-9)
+    path = dock.session.project.path
+    dock.pick.question.better.click()
+    assert dock.session.total() == 0
+    dock.session.close()
+    with closing(Project.open(path)) as project:
+        assert sum(len(labels) for _, labels in project.all_labels()) == sum(map(len, asked.values()))

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import mrcfile
+import numpy as np
 import pytest
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog
 
 from napari_hydrapicker.gui.dock import HydraPickerWidget
+from napari_hydrapicker.picks import Picks
 
 Wait = Callable[..., None]
 
@@ -80,3 +82,23 @@ def test_a_cancelled_dialog_changes_nothing(dock: Any, monkeypatch: pytest.Monke
     dock.opener.ask("folder")
     assert dock.session.project.path == before
     assert isinstance(dock, HydraPickerWidget)
+
+
+def test_a_picker_that_only_a_newer_version_knows_is_named(dock: Any, folder: Path, wait: Wait) -> None:
+    session, path = dock.session, dock.session.project.path
+    session.put_picks(session.records[0].id, Picks(np.array([[50.0, 60.0]])), picker="boxnet/mine")
+    stored = session.settings.model_dump() | {"picker": "boxnet", "boxnet": {"scale": 2}}
+    session.project.set_setting("pick", stored)
+    session.close()
+    said: list[str] = []
+    dock.opener.problem.connect(said.append)
+    dock.opener.open([str(folder)])
+    wait(lambda: dock.canvas.micrograph_id is not None)
+    assert session.project.path == path
+    assert len(said) == 1
+    assert "Picker 'boxnet'" in said[0]
+    assert dock.pick.picker.currentText() == "HydraPicker", "it stands in its place"
+    wait(lambda: dock.pick.slider.title.text() == "Confidence of boxnet, mine")
+    session.update(diameter_angstrom=111.0)
+    assert session.project.setting("pick", {})["boxnet"] == {"scale": 2}
+    assert session.project.setting("pick", {})["picker"] == "boxnet"

@@ -12,6 +12,7 @@ import pytest
 from napari_hydrapicker.gui.controllers.picking import PickJobs
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec, PickParameters
+from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.worker.messages import (
@@ -226,3 +227,22 @@ def test_many_answers_do_not_look_through_the_project(
     )
     assert looks == []
     assert len(session.labels(number)) == 1
+
+
+def test_what_is_picked_waits_while_an_import_is_taken_in(
+    jobs: PickJobs, session: Session, wait: Wait
+) -> None:
+    a, b, *_ = (record.id for record in session.records)
+    jobs.pick([a])
+    picks = Picks(np.array([[20.0, 30.0], [60.0, 150.0]]))
+    parts = session.project.in_parts(session.importing({a: picks, b: picks}, "imported/t.csv"))
+    parts.work(0.0)
+    jobs._child.says += [Picked(1, a, ((50.0, 60.0),), (0.9,), 0.1)]  # type: ignore[attr-defined]
+    jobs._poll()
+    assert not parts.done
+    assert len(session.labels(a)) == 0
+    while not parts.work(0.0):
+        jobs._poll()
+    assert session.count(a) == 2
+    assert _finish(jobs, wait, Finished(1, False)) == (False, [])
+    assert session.labels(a).yx.tolist() == [[50.0, 60.0]], "it came after the import"

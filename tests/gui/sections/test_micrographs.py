@@ -59,3 +59,16 @@ def test_showing_a_diameter_does_not_round_it(picked: Any) -> None:
     picked.session.update(diameter_angstrom=187.4)
     assert picked.session.settings.diameter_angstrom == 187.4
     assert picked.micrographs.diameter.value() == 187
+
+
+def test_a_pixel_size_far_from_the_one_before_is_doubted(picked: Any) -> None:
+    told: list[str] = []
+    picked.micrographs.problem.disconnect()
+    picked.micrographs.problem.connect(told.append)
+    number = picked.session.records[1].id
+    before = picked.session.record(number).pixel_size_angstrom
+    for angstrom, said in ((before * 1.2, 0), (before * 1.2 / 10, 1), (before * 1.2, 2)):
+        picked.micrographs.table.pixel_size_edited.emit(number, angstrom)
+        assert picked.session.record(number).pixel_size_angstrom == angstrom, "it is taken all the same"
+        assert len(told) == said
+    assert f"type {before * 1.2:.4g} again" in told[0]

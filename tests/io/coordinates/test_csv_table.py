@@ -101,7 +101,10 @@ OURS = "micrograph,y_px,x_px,score,source,diameter_px\n"
     ("text", "problem"),
     [
         (OURS + "a,1,2,0.5,picker\n", "line 2: 5 values under a header of 6"),
-        (OURS + "a,1,2,0.5,guess,\n", "line 2: 'guess' is no source of picks; one of picker, manual"),
+        (
+            OURS + "a,1,2,0.5,guess,\n",
+            "line 2: 'guess' is no source of picks that is known here, only picker, manual",
+        ),
         (OURS + "a,1,2,,,50\na,1,2,,,60\n", "line 3: diameter 60, but 50.0 above"),
         (OURS + "a,1,,,,\n", "line 2: '' is no usable coordinate"),
         (OURS + "a,1,nan,,,\n", "line 2: 'nan' is no usable coordinate"),

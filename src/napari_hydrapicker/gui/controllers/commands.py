@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,9 @@ from napari_hydrapicker.gui.controllers.picking import PickJobs
 from napari_hydrapicker.gui.layers.canvas import Canvas
 from napari_hydrapicker.gui.widgets.micrograph_table import MicrographTable
 from napari_hydrapicker.gui.widgets.parts import inform, warn
+from napari_hydrapicker.gui.widgets.tasks import work_in_parts
+from napari_hydrapicker.imaging.rescale import DOUBTFUL_DIAMETER_PX
+from napari_hydrapicker.project.database import Parts
 from napari_hydrapicker.project.edits import Replayed
 from napari_hydrapicker.project.importing import replayed_import
 from napari_hydrapicker.project.records import Status
@@ -66,7 +69,18 @@ class Commands(QObject):
         elif self._session.read_only:
             warn("The project is read-only here: it is open in another napari")
         else:
+            self._doubt_diameter(chosen)
             self._jobs.pick(chosen)
+
+    def _doubt_diameter(self, chosen: Sequence[int]) -> None:
+        """Warn of particles of which nothing is left to see."""
+        sizes = [px for px in map(self._session.diameter_px, chosen) if px is not None]
+        if sizes and min(sizes) < DOUBTFUL_DIAMETER_PX:
+            warn(
+                f"A particle of {self._session.settings.diameter_angstrom:g} Å is less than "
+                f"{DOUBTFUL_DIAMETER_PX} pixels across: picking is slow and finds little. Is the diameter in "
+                "Ångstrom, not nanometre?"
+            )
 
     def estimate(self) -> None:
         """Look for the particles' diameter on a few of all micrographs."""
@@ -97,11 +111,11 @@ class Commands(QObject):
 
     def undo(self) -> None:
         """Undo the last correction of the micrograph on the canvas, or the last import."""
-        self.attempt(lambda: self._replay(self._session.undo, undone=True))
+        self.attempt(lambda: self._replay(self._session.undo_in_parts, undone=True))
 
     def redo(self) -> None:
         """Redo it."""
-        self.attempt(lambda: self._replay(self._session.redo, undone=False))
+        self.attempt(lambda: self._replay(self._session.redo_in_parts, undone=False))
 
     def toggle_complete(self) -> None:
         """Mark the micrograph on the canvas as corrected throughout, or take the mark back."""
@@ -130,12 +144,19 @@ class Commands(QObject):
         except HydraPickerError as error:
             warn(str(error))
 
-    def _replay(self, step: Callable[[int | None], Replayed], undone: bool) -> None:
+    def _replay(self, step: Callable[[int | None], Parts[Replayed]], undone: bool) -> None:
         """Undo or redo; of an import the user reads what was done."""
-        if self._session.is_open:
-            text = replayed_import(step(self._canvas.micrograph_id), self._session.records, undone)
-            if text:
-                self.import_replayed.emit(text)
+        if not self._session.is_open:
+            return
+        project = self._session.project.path
+
+        def say(done: Replayed) -> None:
+            if self._session.is_open and self._session.project.path == project:
+                text = replayed_import(done, self._session.records, undone)
+                if text:
+                    self.import_replayed.emit(text)
+
+        work_in_parts(step(self._canvas.micrograph_id), say, warn, self)
 
     def _on_canvas(self, action: Callable[[int], Any]) -> None:
         number = self._canvas.micrograph_id

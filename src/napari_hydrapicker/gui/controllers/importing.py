@@ -15,9 +15,14 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_hydrapicker.errors import HydraPickerError, ProjectError
 from napari_hydrapicker.gui.sections.pick import PickSection
-from napari_hydrapicker.gui.widgets.tasks import Report, Tasks
+from napari_hydrapicker.gui.widgets.tasks import Report, Tasks, work_in_parts
 from napari_hydrapicker.io.coordinates.frame_check import Reading
-from napari_hydrapicker.project.importing import ImportPlan, coordinates_beside, plan_import, run_import
+from napari_hydrapicker.project.importing import (
+    ImportPlan,
+    coordinates_beside,
+    import_in_parts,
+    plan_import,
+)
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.records import MicrographRecord
 from napari_hydrapicker.project.session import Session
@@ -49,6 +54,7 @@ class ImportController(QObject):
         self._project: Path | None = None
         self._read: Path | None = None  # what is being read
         self._asked: ImportPlan | None = None  # what is not imported until its question is answered
+        self._taken: ImportPlan | None = None  # what is being taken into the project
         self._waiting: list[Path] = []  # what comes after it
         self._said: list[str] = []  # what came of those before
         section.import_requested.connect(self.ask)
@@ -74,10 +80,12 @@ class ImportController(QObject):
         """Import a file or a folder of picks, after those that were to be imported before."""
         if not self._is_possible():
             return
-        if self._asked is not None:
+        if self._asked is not None and self._taken is None:
             self._wait(
                 path, self._asked.path, f"first choose in Pick how {self._asked.path.name} is imported"
             )
+        elif self._taken is not None:
+            self._wait(path, self._taken.path, f"{self._taken.path.name} is being taken in")
         elif self._read is not None:
             self._wait(path, self._read, f"{self._read.name} is being read")
         else:
@@ -135,7 +143,7 @@ class ImportController(QObject):
         self.problem.emit(f"{plan.question}. Choose in Pick how they are imported")
 
     def _answer(self, reading: Reading | None) -> None:
-        if self._asked is None:
+        if self._asked is None or self._taken is not None:
             return
         if reading is not None:
             self._import(self._asked.read_as(reading))
@@ -149,16 +157,30 @@ class ImportController(QObject):
         self._section.question.withdraw()
 
     def _import(self, plan: ImportPlan) -> None:
+        self._taken = plan
+        self._say()
         try:
-            run_import(plan, self._session)
+            parts = import_in_parts(plan, self._session)
         except HydraPickerError as error:
-            if self._asked is None:
-                self._end(str(error), self.problem)
-                return
-            self._said.append(str(error))
-            self._say()
-            self.problem.emit(str(error))
-            return  # the question stays: what could not be written can be tried again
+            self._not_imported(plan, str(error))
+            return
+        work_in_parts(parts, lambda _: self._imported(plan), lambda why: self._not_imported(plan, why), self)
+
+    def _not_imported(self, plan: ImportPlan, why: str) -> None:
+        if self._taken is not plan:
+            return  # of a project that is no longer open
+        self._taken = None
+        if self._asked is None:
+            self._end(why, self.problem)
+            return
+        self._said.append(why)
+        self._say()
+        self.problem.emit(why)  # the question stays: what could not be written can be tried again
+
+    def _imported(self, plan: ImportPlan) -> None:
+        if self._taken is not plan:
+            return
+        self._taken = None
         self._withdraw()
         self._section.show_offer(None)
         self._end(plan.summary(), self.told)
@@ -174,6 +196,7 @@ class ImportController(QObject):
     def _say(self) -> None:
         """Say what came of imports, which one is being read, and what comes next; a question says itself."""
         now = [] if self._read is None else [f"Reading {self._read.name} and comparing it with the images…"]
+        now += [] if self._taken is None else [f"Taking {self._taken.path.name} in…"]
         then = [f"Next: {', '.join(path.name for path in self._waiting)}"] if self._waiting else []
         self._section.say("\n".join([*self._said, *now, *then]))
 
@@ -188,9 +211,9 @@ class ImportController(QObject):
 
     def _drop_all(self) -> None:
         """Want nothing any more of what was to be imported into another project, and say nothing of it."""
-        something = bool(self._read or self._asked or self._said)
+        something = bool(self._read or self._asked or self._taken or self._said)
         self._tasks.stop(_TASK)
-        self._read = None
+        self._read = self._taken = None
         self._section.end_import()
         self._waiting.clear()
         self._said = []

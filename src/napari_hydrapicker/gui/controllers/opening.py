@@ -186,6 +186,8 @@ class Opener(QObject):
         self._recent.add_project(project.path)
         if project.read_only:
             self.problem.emit(f"{project.path.name} is open in another window: it is shown read-only here")
+        if self._session.unknown_settings:
+            self.problem.emit(self._session.unknown_settings)
         lost = self._lost()
         if lost:
             self.problem.emit(f"{len(lost)} micrographs are missing, e.g. {lost[0]}: open their new folder")

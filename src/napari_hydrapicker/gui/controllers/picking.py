@@ -126,6 +126,8 @@ class PickJobs(Jobs):
 
     def _poll(self) -> None:
         self._waiting += self._messages()
+        if self._session.changing:
+            return  # what is picked does not have an import finished at one go
         deadline = time.monotonic() + _TURN_SECONDS
         while self._waiting and time.monotonic() < deadline:
             self._take(self._waiting.popleft())

@@ -13,6 +13,7 @@ from napari_hydrapicker.gui.sections.section import Section
 from napari_hydrapicker.gui.widgets.micrograph_table import MicrographTable, TableRow
 from napari_hydrapicker.gui.widgets.parts import MiddleLabel, button, length, row, show_value
 from napari_hydrapicker.gui.widgets.tasks import AFTER_FRAME_MS, once_after
+from napari_hydrapicker.imaging.rescale import is_doubtful_pixel_size
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.session import Session
 
@@ -170,8 +171,19 @@ class MicrographsSection(Section):
         self._try(lambda: self._session.update(diameter_angstrom=angstrom))
 
     def _set_pixel_size(self, number: int, angstrom: float) -> None:
-        chosen = self.table.selected_ids()
-        self._try(lambda: self._session.set_pixel_size(chosen if number in chosen else [number], angstrom))
+        selected = self.table.selected_ids()
+        chosen = selected if number in selected else [number]
+        known = self._session.record(number).pixel_size_angstrom
+
+        def change() -> None:
+            self._session.set_pixel_size(chosen, angstrom)
+            if is_doubtful_pixel_size(known, angstrom):
+                self.problem.emit(
+                    f"The pixel size was {known:.4g} Å, and is {angstrom:.4g} Å now. If that is of "
+                    f"unbinned images, or in nanometre, type {known:.4g} again"
+                )
+
+        self._try(change)
 
     def _try(self, change: Callable[[], object]) -> None:
         try:

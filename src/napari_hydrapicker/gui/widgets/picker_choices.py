@@ -32,7 +32,7 @@ def picker_name(key: str) -> str:
     kind, _, part = key.partition("/")
     if kind == IMPORTED:
         return part
-    name = {value: label for label, value in _PICKERS.items()}.get(kind, "")
+    name = {value: label for label, value in _PICKERS.items()}.get(kind, kind)
     part = Path(part.partition("/")[0]).name
     return name if part in ("", GENERIC) else f"{name}, {part}"
 

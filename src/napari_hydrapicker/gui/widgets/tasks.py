@@ -10,9 +10,11 @@ from typing import Any
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.project.database import Parts
 
 Report = Callable[[int, int], None]
 
+_PART_S = 0.02  # of the GUI thread at a time, for a change that is made in parts
 AFTER_FRAME_MS = 30  # after a change of the canvas: its frame comes first, then the rest of the window
 
 
@@ -137,6 +139,32 @@ class Tasks(QObject):
             self.failed.emit(str(error))
             return
         then(value)
+
+
+def work_in_parts(
+    parts: Parts[Any], then: Callable[[Any], object], failed: Callable[[str], object], parent: QObject
+) -> None:
+    """Make a change of the project, a little each time the GUI thread has nothing else to do.
+
+    A small one is made before this returns. `then` is called with its result, or `failed` with the reason why
+    there is none.
+    """
+
+    def go_on() -> None:
+        try:
+            if not parts.work(_PART_S):
+                timer.start()
+                return
+            result = parts.result()
+        except HydraPickerError as error:
+            timer.deleteLater()
+            failed(str(error))
+            return
+        timer.deleteLater()
+        then(result)
+
+    timer = once_after(0, go_on, parent)
+    go_on()
 
 
 def once_after(ms: int, action: Callable[[], object], parent: QObject) -> QTimer:

@@ -122,7 +122,12 @@ def read(path: Path) -> dict[str, Picks]:
 
 def _source(path: Path, line: int, token: str) -> Source:
     if token and token not in _SOURCES:
-        raise bad_line(path, line, f"{token!r:.40} is no source of picks; one of {', '.join(_SOURCES)}")
+        raise bad_line(
+            path,
+            line,
+            f"{token!r:.40} is no source of picks that is known here, only {', '.join(_SOURCES)}: if "
+            "a newer version has written it, update; otherwise leave the column out",
+        )
     return _SOURCES[token] if token else Source.IMPORTED
 
 

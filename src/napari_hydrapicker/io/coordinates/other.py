@@ -21,6 +21,8 @@ from napari_hydrapicker.io.files import bad_line, head_lines, open_file, read_li
 from napari_hydrapicker.picks import Picks
 
 _SCORES = ("score", "fom", "confidence")
+# With one of these columns x and y may be a corner of a box.
+_SIZES = frozenset(["w", "h", "width", "height", "box", "boxsize", "box_size", "size"])
 _INFO = re.compile(r"_info$")
 
 
@@ -55,8 +57,14 @@ def read_centres(path: Path) -> dict[str, Picks]:
     Raises
     ------
     CoordinateFileError
-        If a line does not hold two numbers, or as many values as the first line names.
+        If a line does not hold two numbers, or as many values as the first line names; if these may be
+        corners of boxes.
     """
+    if path.suffix.lower() == ".box":
+        raise CoordinateFileError(
+            f"{path}: two numbers a line, where EMAN and RELION have a corner, width and height; if these "
+            "are centres, give the file the extension .coords"
+        )
     columns, header = PickColumns(), ["x", "y"]
     first = True
     for line, text in read_lines(path):
@@ -65,6 +73,15 @@ def read_centres(path: Path) -> dict[str, Picks]:
             continue
         if first and _is_header(values):
             header = [value.lower() for value in values]
+            sizes = [label for label in header if label in _SIZES]
+            if sizes:
+                raise bad_line(
+                    path,
+                    line,
+                    f"with the column {sizes[0]!r}, x and y may be a corner of a box as well as its centre; "
+                    "remove that column if they are centres, or write four numbers a line without titles, as "
+                    "EMAN's .box has them",
+                )
         elif len(values) != len(header):
             raise bad_line(path, line, f"{len(values)} values where {' and '.join(header)} are expected")
         else:
