@@ -95,7 +95,7 @@ def pick(
 
     if quiet or verbose:
         logging.getLogger("napari_hydrapicker").setLevel(logging.WARNING if quiet else logging.DEBUG)
-    _check(diameter, pixel_size, threshold, border)
+    check(diameter, pixel_size, threshold, border)
     parameters = PickParameters(diameter_angstrom=diameter, border_angstrom=border, use_mask=not no_mask)
     spec = picker_spec(picker, weights, head, library, tile, no_split, quality, contrast)
     if overwrite and resume:
@@ -121,7 +121,8 @@ def pick(
     run(loaded, opened, OutputFolder(settings, config), unopened, quiet)
 
 
-def _check(diameter: float, pixel_size: float | None, threshold: float | None, border: float | None) -> None:
+def check(diameter: float, pixel_size: float | None, threshold: float | None, border: float | None) -> None:
+    """Refuse lengths and a threshold that make no sense; ParameterError names the option."""
     for option, value in (("--diameter", diameter), ("--pixel-size", pixel_size)):
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ParameterError(f"{option} {value:g}: give a positive number of Angstrom")

@@ -97,14 +97,14 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
                 micrographs += _open(file, pixel_size, doubts)
             except HydraPickerError as error:
                 problems.append(str(error))
-    _warn(doubts)
+    warn_once(doubts)
     return with_distinct_names(micrographs), problems
 
 
 def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:
     """Lists that name files, or None for files named directly; the files; and their pixel sizes."""
     if is_list(path):
-        listed = _from_star(path) if path.suffix.lower() == ".star" else _from_cs(path)
+        listed = listed_in_star(path) if path.suffix.lower() == ".star" else _from_cs(path)
         for name, pixel_size in listed:
             yield path, Path(name), pixel_size
     else:
@@ -119,15 +119,21 @@ def _open(path: Path, pixel_size: float | None, doubts: dict[str, list[Path]]) -
     return opened if pixel_size is None else [one.with_pixel_size(pixel_size) for one in opened]
 
 
-def _warn(doubts: Mapping[str, Sequence[Path]]) -> None:
-    """Say each flaw of the headers once: of thousands of files all may have it."""
+def warn_once(doubts: Mapping[str, Sequence[Path]]) -> None:
+    """Warn of each flaw of the headers once, with the files that have it: of thousands all may."""
     for doubt, paths in doubts.items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         warnings.warn(f"{paths[0]}{more}: {doubt}", MicrographWarning, stacklevel=3)
 
 
-def _from_star(path: Path) -> Iterable[Listed]:
-    """Names in a RELION micrographs STAR, with the pixel size of their own row, or of their optics group."""
+def listed_in_star(path: Path) -> Iterable[Listed]:
+    """Names in a RELION micrographs STAR, with the pixel size of their own row, or of their optics group.
+
+    Raises
+    ------
+    CoordinateFileError
+        If it cannot be read, or lists no micrographs.
+    """
     sizes: dict[str, float] = {}
     names: dict[tuple[str, str], float | None] = {}
     movies = False

@@ -1,0 +1,71 @@
+"""Runs that go on by themselves where one before stopped: RELION's jobs, and a watch that lasts for days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hydrapicker.cli.inputs import with_pixel_size
+from napari_hydrapicker.cli.pick import looked_at
+from napari_hydrapicker.cli.pick_loading import identified
+from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec, PickParameters
+from napari_hydrapicker.picking.run_config import RunConfig
+
+if TYPE_CHECKING:
+    from napari_hydrapicker.picking.base import Picker
+    from napari_hydrapicker.picking.outputs import OutputFolder
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What decides how a run picks, and what it writes."""
+
+    out: Path
+    spec: HydraSpec | CGanSpec
+    parameters: PickParameters
+    threshold: float | None = None
+    pixel_size_angstrom: float | None = None
+    device: str = "auto"
+    formats: tuple[str, ...] = ("star",)
+    overlay: bool = False
+    overwrite: bool = False
+
+
+def prepared(options: RunOptions, first: Sequence[Micrograph]) -> tuple[Picker, OutputFolder]:
+    """Load the picker for a run that goes on where one before stopped, and its folder, which is not begun.
+
+    Parameters
+    ----------
+    first
+        Micrographs to find the particles' contrast on, where it is not given.
+
+    Raises
+    ------
+    HydraPickerError
+        If a network cannot be loaded.
+    """
+    from napari_hydrapicker.picking.loading import load_picker
+    from napari_hydrapicker.picking.outputs import OutputFolder, Settings
+
+    spec, parameters = options.spec, options.parameters
+    network, head = identified(spec)
+    picker, contrast = looked_at(
+        load_picker(spec, options.device), spec, with_pixel_size(first, options.pixel_size_angstrom),
+        parameters.diameter_angstrom,
+    )  # fmt: skip
+    least = picker.threshold if options.threshold is None else options.threshold
+    settings = Settings(
+        options.out, parameters, options.formats, options.pixel_size_angstrom, least, options.overlay,
+        options.overwrite, resume=not options.overwrite,
+    )  # fmt: skip
+    config = RunConfig(
+        picker=spec.kind, weights=network, head=head, diameter_angstrom=parameters.diameter_angstrom,
+        border_angstrom=parameters.border_angstrom, threshold=least, no_mask=not parameters.use_mask,
+        no_split=isinstance(spec, CGanSpec) and not spec.split, overlay=options.overlay,
+        format=tuple(sorted(options.formats)), contrast=contrast,
+        quality=spec.quality if isinstance(spec, HydraSpec) else "fast",
+    )  # fmt: skip
+    return picker, OutputFolder(settings, config)
