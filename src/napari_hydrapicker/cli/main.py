@@ -33,6 +33,7 @@ PROGRAM = "hydrapicker"
 # Sub-command -> its line in `hydrapicker --help`. Its module is imported when it is called.
 COMMANDS = {
     "pick": "Pick particles on micrographs.",
+    "watch": "Pick micrographs as they appear.",
     "relion": "Pick as a job of RELION's type External.",
     "diameter": "Estimate the particles' diameter.",
     "evaluate": "Score picks against known particle positions.",

@@ -50,7 +50,7 @@ def prepared(options: RunOptions, first: Sequence[Micrograph]) -> tuple[Picker, 
     from napari_hydrapicker.picking.loading import load_picker
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 
-    spec, parameters = options.spec, options.parameters
+    spec, parameters = _as_before(options), options.parameters
     network, head = identified(spec)
     picker, contrast = looked_at(
         load_picker(spec, options.device), spec, with_pixel_size(first, options.pixel_size_angstrom),
@@ -69,3 +69,21 @@ def prepared(options: RunOptions, first: Sequence[Micrograph]) -> tuple[Picker, 
         quality=spec.quality if isinstance(spec, HydraSpec) else "fast",
     )  # fmt: skip
     return picker, OutputFolder(settings, config)
+
+
+def _as_before(options: RunOptions) -> HydraSpec | CGanSpec:
+    """What to pick with; contrast that is to be found out is what a run before has found.
+
+    Other micrographs might say otherwise, and a folder may hold picks of one kind only.
+    """
+    from napari_hydrapicker.picking.manifest import Manifest
+
+    spec = options.spec
+    if options.overwrite or not isinstance(spec, HydraSpec) or spec.known_contrast is not None:
+        return spec
+    manifest = Manifest(options.out)
+    manifest.refresh()
+    before = next(reversed(manifest.configs.values()), None)
+    if before is None or before.picker != spec.kind:
+        return spec
+    return spec.model_copy(update={"contrast": before.contrast})

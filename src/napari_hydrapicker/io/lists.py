@@ -93,7 +93,7 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
             continue
         for listing, name, pixel_size in found:
             try:
-                file = name if listing is None else _resolve(listing, str(name))
+                file = name if listing is None else find_listed(listing, str(name))
                 micrographs += _open(file, pixel_size, doubts)
             except HydraPickerError as error:
                 problems.append(str(error))
@@ -104,8 +104,7 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
 def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:
     """Lists that name files, or None for files named directly; the files; and their pixel sizes."""
     if is_list(path):
-        listed = listed_in_star(path) if path.suffix.lower() == ".star" else _from_cs(path)
-        for name, pixel_size in listed:
+        for name, pixel_size in listed_names(path):
             yield path, Path(name), pixel_size
     else:
         for file in find_micrographs([path]):
@@ -124,6 +123,17 @@ def warn_once(doubts: Mapping[str, Sequence[Path]]) -> None:
     for doubt, paths in doubts.items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         warnings.warn(f"{paths[0]}{more}: {doubt}", MicrographWarning, stacklevel=3)
+
+
+def listed_names(path: Path) -> Iterable[Listed]:
+    """Micrographs' names in another program's list, each once, with Angstrom per pixel where that is stated.
+
+    Raises
+    ------
+    CoordinateFileError
+        If the list cannot be read, or lists no micrographs.
+    """
+    return listed_in_star(path) if path.suffix.lower() == ".star" else _from_cs(path)
 
 
 def listed_in_star(path: Path) -> Iterable[Listed]:
@@ -195,8 +205,14 @@ def _positive(stated: str | float, path: Path) -> float:
     return value
 
 
-def _resolve(listing: Path, name: str) -> Path:
-    """Find a listed file: lists name them relative to the project's folder, which lies above."""
+def find_listed(listing: Path, name: str) -> Path:
+    """Find a listed file: lists name them relative to the project's folder, which lies above.
+
+    Raises
+    ------
+    MicrographError
+        If there is none.
+    """
     given = Path(name)
     if given.is_absolute():
         return given

@@ -1,0 +1,1 @@
+"""Picking on many processors and machines, and of micrographs that are still being written."""
