@@ -14,7 +14,8 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated, Any, TextIO
@@ -33,6 +34,8 @@ PROGRAM = "hydrapicker"
 COMMANDS = {
     "pick": "Pick particles on micrographs.",
     "merge": "Put together what the shards of a job array have picked.",
+    "watch": "Pick micrographs as they appear.",
+    "relion": "Pick as a job of RELION's type External.",
     "diameter": "Estimate the particles' diameter.",
     "evaluate": "Score picks against known particle positions.",
     "consensus": "Join several lists of picks by vote.",
@@ -62,7 +65,8 @@ def run(arguments: Sequence[str]) -> int:
         warnings.showwarning = _show_warning
         try:
             # Not standalone: typer would frame its complaints in boxes, many lines each.
-            code = _application(arguments)(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
+            with _watched(arguments):
+                code = _application(arguments)(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
             sys.stdout.flush()  # a closed pipe shows here, not at the interpreter's end
         except SystemExit as stop:  # so rich ends at a closed pipe
             return _closed_pipe() if isinstance(stop.__context__, BrokenPipeError) else _code_of(stop.code)
@@ -163,22 +167,37 @@ def _application(arguments: Sequence[str]) -> typer.Typer:
     """
     app = typer.Typer(name=PROGRAM, no_args_is_help=True, add_completion=False)
     app.callback()(_options)
-    called = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, summary in COMMANDS.items():
-        if name == called:
+        if name == _called(arguments):
             _add(app, name)
         else:
             app.command(name, help=summary)(lambda: None)
     return app
 
 
+def _called(arguments: Sequence[str]) -> str | None:
+    """The sub-command that the arguments name; None if they name none."""
+    name = next((argument for argument in arguments if not argument.startswith("-")), None)
+    return name if name in COMMANDS else None
+
+
+def _watched(arguments: Sequence[str]) -> AbstractContextManager[None]:
+    """Let a sub-command see how it ends, wrong usage included, if its module has a function `watched`."""
+    called = _called(arguments)
+    module = None if called is None else import_module(f"napari_hydrapicker.cli.{called}")
+    watched: Callable[[Sequence[str]], AbstractContextManager[None]] | None = getattr(module, "watched", None)
+    return contextlib.nullcontext() if watched is None else watched(arguments)
+
+
 def _add(app: typer.Typer, name: str) -> None:
     """Import a sub-command, or a group of them, and add it."""
-    command = getattr(import_module(f"napari_hydrapicker.cli.{name}"), name)
+    module = import_module(f"napari_hydrapicker.cli.{name}")
+    command = getattr(module, name)
     if isinstance(command, typer.Typer):
         app.add_typer(command, name=name)
     else:
-        app.command(name, help=_paragraphs(command.__doc__ or ""))(command)
+        settings = getattr(module, "CONTEXT_SETTINGS", None)
+        app.command(name, help=_paragraphs(command.__doc__ or ""), context_settings=settings)(command)
 
 
 def _paragraphs(text: str) -> str:

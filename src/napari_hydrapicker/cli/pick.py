@@ -97,7 +97,7 @@ def pick(
         return
     if not micrographs or parameters is None or out is None:
         raise ParameterError("give micrographs, --diameter and --out, or --project")
-    _check(pixel_size, threshold)
+    check(pixel_size, threshold)
     chosen = parse_formats(format)
     opened, unopened = open_named(micrographs)
     doubt_scale(opened, parameters.diameter_angstrom, pixel_size)
@@ -117,7 +117,8 @@ def pick(
     run(picker, opened, OutputFolder(settings, config), unopened, quiet, spread.engine(picker, spec))
 
 
-def _check(pixel_size: float | None, threshold: float | None) -> None:
+def check(pixel_size: float | None, threshold: float | None) -> None:
+    """Refuse a pixel size and a threshold that make no sense; ParameterError names the option."""
     if pixel_size is not None and not (math.isfinite(pixel_size) and pixel_size > 0):
         raise ParameterError(f"--pixel-size {pixel_size:g}: give a positive number of Angstrom")
     if threshold is not None and not 0 <= threshold <= 1:

@@ -1,1 +1,1 @@
-"""Picking on several machines: shards of a list, and a dask cluster."""
+"""Picking on many processors and machines, and of micrographs that are still being written."""

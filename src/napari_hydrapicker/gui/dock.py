@@ -12,6 +12,7 @@ from napari_hydrapicker.gui.controllers.commands import Commands
 from napari_hydrapicker.gui.controllers.gallery import GalleryController
 from napari_hydrapicker.gui.controllers.importing import ImportController
 from napari_hydrapicker.gui.controllers.jobs import Jobs
+from napari_hydrapicker.gui.controllers.live import LiveController
 from napari_hydrapicker.gui.controllers.making import MakeController, MakeJobs
 from napari_hydrapicker.gui.controllers.mask import MaskController
 from napari_hydrapicker.gui.controllers.opening import Opener
@@ -69,6 +70,8 @@ class HydraPickerWidget(QWidget):
         self.mask_controller = MaskController(
             napari_viewer, self.session, self.canvas, self.layers, self.tools, self.tasks, self.pick, self
         )
+        self.live = LiveController(self.session, self.jobs, self.tasks, self)
+        self.pick.add(self.live.button)
         self.import_controller = ImportController(self.session, self.tasks, self.recent, self.pick, self)
         self.correct = CorrectSection()
         self.training = TrainJobs(self.session, self)
@@ -126,6 +129,7 @@ class HydraPickerWidget(QWidget):
             return
         self._closed = True
         unbind_keys(self.viewer, self._actions())
+        self.live.stop()
         self.jobs.stop()  # its process dies while the layers are removed
         self.mask_controller.close()
         self.layers.close()  # all leave together
@@ -166,7 +170,7 @@ class HydraPickerWidget(QWidget):
     def _connect(self) -> None:
         links = (self.training_controller, self.make_controller, self.import_controller)
         parts = (self.opener, self.micrographs, self.pick, self.export, self.canvas, self.tools)
-        sources = (*parts, self.mask_controller, *links)
+        sources = (*parts, self.mask_controller, self.live, *links)
         for source in sources:
             source.problem.connect(warn)
         for link in links:

@@ -10,7 +10,7 @@ import glob
 import os
 import re
 import warnings
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from napari_hydrapicker.errors import MicrographError
@@ -84,15 +84,15 @@ def _recognised(files: list[Path]) -> list[Path]:
     visible = [file for file in files if not file.name.startswith(".")]
     for suffixes in (SCIENTIFIC, PICTURES):
         if chosen := [file for file in visible if file.name.lower().endswith(suffixes)]:
-            return _without_side_products(chosen)
+            return without_side_products(chosen)
     return []
 
 
-def _without_side_products(files: list[Path]) -> list[Path]:
-    """Leave out what was made beside micrographs that are there too, and say so."""
+def without_side_products(files: Sequence[Path], said: bool = True) -> list[Path]:
+    """Leave out what was made beside micrographs that are there too, and warn of it if it is to be `said`."""
     stems = {(file.parent, micrograph_stem(file.name)) for file in files}
     left_out = [file for file in files if _is_side_product(file.parent, micrograph_stem(file.name), stems)]
-    if left_out:
+    if left_out and said:
         more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
         warnings.warn(
             f"{left_out[0]}{more}: left out, since a micrograph of the same exposure lies beside it (power "

@@ -93,19 +93,18 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
             continue
         for listing, name, pixel_size in found:
             try:
-                file = name if listing is None else _resolve(listing, str(name))
+                file = name if listing is None else find_listed(listing, str(name))
                 micrographs += _open(file, pixel_size, doubts)
             except HydraPickerError as error:
                 problems.append(str(error))
-    _warn(doubts)
+    warn_once(doubts)
     return with_distinct_names(micrographs), problems
 
 
 def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:
     """Lists that name files, or None for files named directly; the files; and their pixel sizes."""
     if is_list(path):
-        listed = _from_star(path) if path.suffix.lower() == ".star" else _from_cs(path)
-        for name, pixel_size in listed:
+        for name, pixel_size in listed_names(path):
             yield path, Path(name), pixel_size
     else:
         for file in find_micrographs([path]):
@@ -119,15 +118,32 @@ def _open(path: Path, pixel_size: float | None, doubts: dict[str, list[Path]]) -
     return opened if pixel_size is None else [one.with_pixel_size(pixel_size) for one in opened]
 
 
-def _warn(doubts: Mapping[str, Sequence[Path]]) -> None:
-    """Say each flaw of the headers once: of thousands of files all may have it."""
+def warn_once(doubts: Mapping[str, Sequence[Path]]) -> None:
+    """Warn of each flaw of the headers once, with the files that have it: of thousands all may."""
     for doubt, paths in doubts.items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         warnings.warn(f"{paths[0]}{more}: {doubt}", MicrographWarning, stacklevel=3)
 
 
-def _from_star(path: Path) -> Iterable[Listed]:
-    """Names in a RELION micrographs STAR, with the pixel size of their own row, or of their optics group."""
+def listed_names(path: Path) -> Iterable[Listed]:
+    """Micrographs' names in another program's list, each once, with Angstrom per pixel where that is stated.
+
+    Raises
+    ------
+    CoordinateFileError
+        If the list cannot be read, or lists no micrographs.
+    """
+    return listed_in_star(path) if path.suffix.lower() == ".star" else _from_cs(path)
+
+
+def listed_in_star(path: Path) -> Iterable[Listed]:
+    """Names in a RELION micrographs STAR, with the pixel size of their own row, or of their optics group.
+
+    Raises
+    ------
+    CoordinateFileError
+        If it cannot be read, or lists no micrographs.
+    """
     sizes: dict[str, float] = {}
     names: dict[tuple[str, str], float | None] = {}
     movies = False
@@ -189,8 +205,14 @@ def _positive(stated: str | float, path: Path) -> float:
     return value
 
 
-def _resolve(listing: Path, name: str) -> Path:
-    """Find a listed file: lists name them relative to the project's folder, which lies above."""
+def find_listed(listing: Path, name: str) -> Path:
+    """Find a listed file: lists name them relative to the project's folder, which lies above.
+
+    Raises
+    ------
+    MicrographError
+        If there is none.
+    """
     given = Path(name)
     if given.is_absolute():
         return given

@@ -35,6 +35,7 @@ _REFUSED_MODES = {
     101: "packed 4-bit numbers",
 }
 _IMOD_STAMP = 1146047817
+WRONG_EXTENDED = "the extended header's size is given as"  # so begins what is said of one that cannot be
 _MAX_EXTENDED_BYTES = 2**26
 _ROWS_LOOKED_AT = 256
 _CLEARLY_SMOOTHER = 0.8
@@ -237,7 +238,7 @@ def _data_offset(
 ) -> int:
     """Find the first pixel's place, also where the extended header's declared size is wrong."""
     extended = struct.unpack_from(f"{order}i", header, 92)[0]
-    wrong = f"the extended header's size is given as {extended} bytes, which cannot be"
+    wrong = f"{WRONG_EXTENDED} {extended} bytes, which cannot be"
     if file_bytes is None:
         if 0 <= extended <= _MAX_EXTENDED_BYTES:
             return HEADER_BYTES + int(extended)

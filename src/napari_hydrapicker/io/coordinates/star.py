@@ -122,13 +122,14 @@ def _rows(picks: Picks, prefix: str = "") -> list[str]:
     ]
 
 
-def _file_name(micrograph: str) -> str:
+def picks_file_name(micrograph: str) -> str:
+    """Name of the file that holds one micrograph's picks; `ParameterError` if it can be none."""
     return f"{check_writable_name(micrograph)}_autopick.star"
 
 
 def _encode_single(picks: dict[str, Picks], folder: Path, options: WriteOptions) -> dict[str, bytes]:
     return {
-        _file_name(name): (_HEADER + star_table_text("", _PICK_COLUMNS, _rows(one))).encode()
+        picks_file_name(name): (_HEADER + star_table_text("", _PICK_COLUMNS, _rows(one))).encode()
         for name, one in picks.items()
     }
 
@@ -137,7 +138,7 @@ def _encode_combined(picks: dict[str, Picks], folder: Path, options: WriteOption
     start = options.project_dir or folder
     rows = []
     for name in picks:
-        file = Path(os.path.relpath(folder / _file_name(name), start)).as_posix()
+        file = Path(os.path.relpath(folder / picks_file_name(name), start)).as_posix()
         rows.append(f"{star_value(options.name_of(name))} {star_value(file)}")
     main = _HEADER + star_table_text("coordinate_files", (MICROGRAPH, LISTED), rows)
     return _encode_single(picks, folder, options) | {"autopick.star": main.encode()}
