@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 import starfile
 import torch
-from napari_hydrapicker.hydra.metadata import Metadata
 
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
-from napari_hydrapicker.hydra.weights import save
+from napari_hydrapicker.hydra.weights import Metadata, save
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.picking import batch
 

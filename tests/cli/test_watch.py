@@ -13,11 +13,10 @@ import mrcfile
 import numpy as np
 import pytest
 import torch
-from napari_hydrapicker.hydra.metadata import Metadata
 
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
-from napari_hydrapicker.hydra.weights import save
+from napari_hydrapicker.hydra.weights import Metadata, save
 
 
 @pytest.fixture(scope="module")

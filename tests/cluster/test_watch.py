@@ -14,7 +14,6 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 import pytest
-from napari_hydrapicker.picking.run_config import NetworkFile, RunConfig
 
 from napari_hydrapicker.cluster import watch as watch_module
 from napari_hydrapicker.cluster.arrivals import Arrivals
@@ -22,7 +21,7 @@ from napari_hydrapicker.cluster.timeline import TABLE
 from napari_hydrapicker.cluster.watch import Watch
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings
-from napari_hydrapicker.picking.parameters import PickParameters
+from napari_hydrapicker.picking.parameters import NetworkFile, PickParameters, RunConfig
 from napari_hydrapicker.picks import Picks
 
 SHAPE = (30, 48)
