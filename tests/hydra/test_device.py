@@ -20,11 +20,20 @@ def test_auto_takes_the_fastest(cuda: bool, mps: bool, chosen: str, monkeypatch:
     assert choose_device("cpu").type == "cpu"
 
 
-@pytest.mark.parametrize("name", ["cuda", "abacus", ""])
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "cpu:0", "abacus", ""])
 def test_a_device_that_is_not_there_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ParameterError, match="cpu"):
         choose_device(name)
+
+
+def test_one_of_several_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda", 1)
+    for name in ("cuda:2", "cuda:", "cuda:-1", "cpu:1"):
+        with pytest.raises(ParameterError, match=f"`device` {name}: not on this machine"):
+            choose_device(name)
 
 
 def test_the_cpu_picks_on_a_build_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
