@@ -257,11 +257,10 @@ def free_spot(yx: Rows, shape: tuple[int, int], spot: Rows) -> Rows:
 def trained(session: Session, expected: dict[str, tuple[Rows, Rows]], steps: int) -> list[str]:
     """Compare what is handed to a training with what was clicked, and train for some steps."""
     corrected = corrected_micrographs(session)
-    names = {record.id: record.name for record in session.records}
-    complete = {names[one.micrograph.id] for one in corrected if one.complete}
+    complete = {one.micrograph.name for one in corrected if one.complete}
     said = []
     for one in corrected:
-        name = names[one.micrograph.id]
+        name = one.micrograph.name
         rows, negative = expected[name]
         found = np.array(one.yx).reshape(-1, 2)
         if name in complete:
@@ -280,20 +279,12 @@ def trained(session: Session, expected: dict[str, tuple[Rows, Rows]], steps: int
 
 def _train(session: Session, steps: int) -> list[str]:
     from napari_hydrapicker.hydra import weights
+    from napari_hydrapicker.picking.library import bundled_path
     from napari_hydrapicker.training.few_shot import FewShotParameters
-    from napari_hydrapicker.training.finetune import Example, finetune
+    from napari_hydrapicker.training.finetune import finetune
 
-    model, metadata = weights.load(weights.bundled_path(), [])
-    examples = [
-        Example(
-            session.record(one.micrograph.id).micrograph(),
-            np.array(one.yx).reshape(-1, 2),
-            np.array(one.negative_yx).reshape(-1, 2),
-            one.complete,
-            one.micrograph.pixel_size_angstrom,
-        )
-        for one in corrected_micrographs(session)
-    ]
+    model, metadata = weights.load(bundled_path(), [])
+    examples = corrected_micrographs(session)
     parameters = FewShotParameters(steps=steps, validate_every=steps, warmup_steps=1)
     result, record = finetune(
         model, metadata, examples, session.settings.diameter_angstrom, "round-trip", parameters

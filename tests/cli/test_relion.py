@@ -17,6 +17,7 @@ from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import Metadata, save
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.picking import batch
+from napari_hydrapicker.picking.outputs import OutputFolder
 
 NAMES = [f"MotionCorr/job002/Movies/grid{i}.mrc" for i in (1, 2, 3)]
 JOB = Path("External/job006")
@@ -104,14 +105,13 @@ def listed() -> dict[str, str]:
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of micrographs that are really picked; with the second of a run the user aborts the job."""
     picked: list[str] = []
-    whole = batch._pick
+    whole = OutputFolder.record
 
-    def one(picker: Any, micrograph: Any, folder: Any) -> Any:
-        if folder.done(micrograph) is None:
-            picked.append(micrograph.name)
-        return whole(picker, micrograph, folder)
+    def one(folder: OutputFolder, micrograph: Any, *what: Any) -> Any:
+        picked.append(micrograph.name)
+        return whole(folder, micrograph, *what)
 
-    monkeypatch.setattr(batch, "_pick", one)
+    monkeypatch.setattr(OutputFolder, "record", one)
     return picked
 
 
@@ -179,7 +179,7 @@ def test_a_longer_list_is_gone_on_with(weights: Path, seen: list[str]) -> None:
     ("more", "said"),
     [
         (["--diameter", "many"], "'--diameter'"),
-        (["--in_parts", "particles.star"], "--in_parts"),
+        (["--in_parts", "particles.star"], "--in-parts"),
         (["--threshold", "2"], "--threshold 2: give a number from 0 to 1"),
         (["--j", "0"], "--j 0"),
         (["--head", "nobody"], "nobody"),
