@@ -17,6 +17,7 @@ from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import Metadata
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.micrograph import open_micrograph
+from napari_hydrapicker.picking import library
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.simulation import sample
 
@@ -44,7 +45,7 @@ def _tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         model.head().output.bias[0] = 0  # type: ignore[index, union-attr]
     path = tmp_path / "tiny.safetensors"
     weights.save(model, path, Metadata(thresholds={"generic": 0.25}))
-    monkeypatch.setattr(weights, "bundled_path", lambda: path)
+    monkeypatch.setattr(library, "bundled_path", lambda: path)
     monkeypatch.setattr(sample, "sample_micrograph", simulated)
 
 

@@ -23,7 +23,7 @@ from napari_hydrapicker.imaging.normalise import pad_with_noise
 from napari_hydrapicker.imaging.prepare import Prepared, network_input, prepare
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.base import MIN_SCORE, Candidates, kept
-from napari_hydrapicker.picking.library import SUFFIX, bundled_path, head_file
+from napari_hydrapicker.picking.library import SUFFIX, model_files
 from napari_hydrapicker.picking.parameters import Contrast, HydraSpec, PickParameters, Quality
 from napari_hydrapicker.picks import Picks
 
@@ -289,7 +289,8 @@ class HydraNetPicker:
         """
         spec = spec or HydraSpec()
         target = choose_device(device)
-        path, head_path = spec.weights or bundled_path(), head_file(spec)
+        path, head_path = model_files(spec)
+        assert path is not None  # a network is always in a file
         head, trained_at = spec.head, None
         model, metadata = network_file.load(path, [head] if head_path is None else [])
         if head_path is not None:
