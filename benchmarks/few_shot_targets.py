@@ -20,11 +20,11 @@ from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
 from napari_hydrapicker.training.features import Window, windows
-from napari_hydrapicker.training.few_shot import gain_error
+from napari_hydrapicker.training.few_shot import jackknife_error
 from napari_hydrapicker.training.labelled_image import LabelledImage, Marks
 from napari_hydrapicker.training.single_head import SingleHeadParameters, train_single_head
 from napari_hydrapicker.training.sources import LabelledMicrograph, RealSource
-from napari_hydrapicker.training.validation import HeadScores, score_head, together
+from napari_hydrapicker.training.validation import HeadScores, merged, score_head
 
 SHAPE_WPX = (448, 512)
 CELL_WPX = 16
@@ -94,7 +94,7 @@ def gain(new: Head, of_new: list[Window], old: Head, of_old: list[Window]) -> tu
         return [score_head(head, [one for one in of if one.micrograph == name]) for name in names]
 
     now, before = scores(new, of_new), scores(old, of_old)
-    return together(now).ap - together(before).ap, gain_error(before, now)
+    return merged(now).ap - merged(before).ap, jackknife_error(before, now)
 
 
 def from_scratch(model: HydraPicker, training: list[LabelledImage], steps: int, crop_wpx: int) -> HydraPicker:

@@ -85,6 +85,12 @@ def test_a_changed_file_is_noticed(tmp_path, image):
         micrograph.pixels()
 
 
+def test_a_frame_that_a_stack_has_no_more_is_noticed(tmp_path, image):
+    path = save_mrc(tmp_path / "a.mrc", image)
+    with pytest.raises(MicrographError, match="no frame 2 any more"):
+        Micrograph(path, image.shape, 1.5, frame=1, n_frames=2).pixels()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -87,7 +87,7 @@ def test_a_window_has_its_own_coordinates() -> None:
 
 def test_marks_turn_with_the_image(prepared: Prepared) -> None:
     made = LabelledImage.from_prepared("m", prepared, [(60, 200)], [(20, 40)], complete=False)
-    turned = made.turned(4 + 1)  # transposed, then rows flipped
+    turned = made.augmented(4 + 1)  # transposed, then rows flipped
     assert turned.image.shape == (160, 96)
     np.testing.assert_allclose(turned.marks.yx, [[159 - 100, 30]])
     np.testing.assert_allclose(turned.marks.negative_yx, [[159 - 20, 10]])

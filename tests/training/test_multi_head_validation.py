@@ -13,10 +13,10 @@ from napari_hydrapicker.training.validation import (
     MultiHeadAP,
     average_precisions,
     generic_scores,
+    merged,
     pooled,
     score_all,
     score_heads,
-    together,
 )
 
 SHAPE = (64, 96)
@@ -69,11 +69,11 @@ RIGHT, WRONG = made([1, 2], [True, True], 2), made([5, 6], [False, False], 2)
 
 
 def test_scores_of_several_images_together() -> None:
-    both = together([RIGHT, WRONG])
+    both = merged([RIGHT, WRONG])
     np.testing.assert_array_equal(both.logits, [1, 2, 5, 6])
     np.testing.assert_array_equal(both.truth, [True, True, False, False])
     assert both.particles == 4
-    assert together([]).ap == 0
+    assert merged([]).ap == 0
 
 
 def test_average_precisions() -> None:

@@ -36,7 +36,7 @@ def test_turning_keeps_the_value_at_every_centre() -> None:
     crop = Crop(image, yx, yx[:2] + 1.0 * np.array([[1, -1], [1, -1]]))
     seen = set()
     for _ in range(100):
-        turned = crop.turned(rng)
+        turned = crop.augmented(rng)
         np.testing.assert_array_equal(values_at(turned.image, turned.yx), values_at(image, crop.yx))
         expected = values_at(image, crop.ignore_yx)
         np.testing.assert_array_equal(values_at(turned.image, turned.ignore_yx), expected)

@@ -31,7 +31,7 @@ Make = Callable[..., MakeRequest]
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(making, "PairMaker", partial(PairMaker, side_cpx=64))
     monkeypatch.setattr(making, "CGanParameters", partial(CGanParameters, batch_size=1))
-    monkeypatch.setattr(making, "_TELL_SECONDS", 0.0)
+    monkeypatch.setattr(making, "_REPORT_SECONDS", 0.0)
     monkeypatch.setattr(making.os, "cpu_count", lambda: 1)
     monkeypatch.setattr(cgan_publish, "HELD_OUT_PAIRS", 1)
 

@@ -16,7 +16,7 @@ import pytest
 
 from napari_hydrapicker.picking.parameters import HydraSpec
 from napari_hydrapicker.simulation.sample import Sample
-from napari_hydrapicker.worker.client import Child
+from napari_hydrapicker.worker.client import WorkerClient
 from napari_hydrapicker.worker.messages import Broken, Failed, Finished, Message, Picked, PickRequest, Ready
 
 Make = Callable[..., PickRequest]
@@ -24,23 +24,23 @@ needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX 
 
 
 @pytest.fixture
-def child(no_thread_left: None) -> Iterator[Child]:
+def child(no_thread_left: None) -> Iterator[WorkerClient]:
     """A child that is gone after the test, with all its threads and pipes."""
-    with Child() as made:
+    with WorkerClient() as made:
         yield made
     assert not made.running
     del made
     gc.collect()  # a pipe or a process that was left would warn, which is an error
 
 
-def _pid(child: Child) -> int:
+def _pid(child: WorkerClient) -> int:
     assert child._process is not None
     pid = child._process.pid
     assert pid is not None
     return pid
 
 
-def _until(child: Child, kind: type, seconds: float = 60) -> list[Message]:
+def _until(child: WorkerClient, kind: type, seconds: float = 60) -> list[Message]:
     """All messages up to the first of a kind."""
     heard: list[Message] = []
     deadline = time.monotonic() + seconds
@@ -52,7 +52,7 @@ def _until(child: Child, kind: type, seconds: float = 60) -> list[Message]:
 
 
 def test_it_picks_what_can_be_picked(
-    child: Child, request_of: Make, simulated: tuple[Path, Sample], tmp_path: Path
+    child: WorkerClient, request_of: Make, simulated: tuple[Path, Sample], tmp_path: Path
 ) -> None:
     path, sample = simulated
     damaged = tmp_path / "damaged.mrc"
@@ -78,7 +78,7 @@ def test_it_picks_what_can_be_picked(
 
 
 def test_cancelling_breaks_off_the_micrograph_under_way(
-    child: Child, request_of: Make, simulated: tuple[Path, Sample]
+    child: WorkerClient, request_of: Make, simulated: tuple[Path, Sample]
 ) -> None:
     child.send(request_of(5, [simulated[0]] * 500))
     _until(child, Picked)
@@ -95,7 +95,7 @@ def test_cancelling_breaks_off_the_micrograph_under_way(
 
 
 @needs_signals
-def test_cancelling_a_stuck_process_ends_it(child: Child, request_of: Make) -> None:
+def test_cancelling_a_stuck_process_ends_it(child: WorkerClient, request_of: Make) -> None:
     child.send(request_of(6))
     os.kill(_pid(child), signal.SIGSTOP)
     start = time.monotonic()
@@ -107,7 +107,7 @@ def test_cancelling_a_stuck_process_ends_it(child: Child, request_of: Make) -> N
 
 @needs_signals
 def test_a_killed_process_is_reported_and_replaced(
-    child: Child, request_of: Make, simulated: tuple[Path, Sample]
+    child: WorkerClient, request_of: Make, simulated: tuple[Path, Sample]
 ) -> None:
     child.send(request_of(7, [simulated[0]] * 500))
     _until(child, Picked)
@@ -121,7 +121,7 @@ def test_a_killed_process_is_reported_and_replaced(
 
 
 @needs_signals
-def test_a_process_that_dies_idle_is_replaced_without_a_word(child: Child, request_of: Make) -> None:
+def test_a_process_that_dies_idle_is_replaced_without_a_word(child: WorkerClient, request_of: Make) -> None:
     child.start()
     os.kill(_pid(child), signal.SIGKILL)
     while child.running:
@@ -132,7 +132,7 @@ def test_a_process_that_dies_idle_is_replaced_without_a_word(child: Child, reque
 
 
 @needs_signals
-def test_the_terminals_interrupt_does_not_reach_the_job(child: Child, request_of: Make) -> None:
+def test_the_terminals_interrupt_does_not_reach_the_job(child: WorkerClient, request_of: Make) -> None:
     child.send(request_of(4))
     _until(child, Ready)
     os.kill(_pid(child), signal.SIGINT)
@@ -152,7 +152,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str],
     return make
 
 
-def _all_for(child: Child, seconds: float) -> list[Message]:
+def _all_for(child: WorkerClient, seconds: float) -> list[Message]:
     heard: list[Message] = []
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -163,7 +163,7 @@ def _all_for(child: Child, seconds: float) -> list[Message]:
 
 @needs_signals
 def test_a_process_killed_in_the_middle_of_an_answer_is_reported_once(
-    child: Child, request_of: Make, stand_in: Callable[[str], None]
+    child: WorkerClient, request_of: Make, stand_in: Callable[[str], None]
 ) -> None:
     stand_in("""read line; printf '{"type": "Picked", "job'; kill -9 $$""")
     child.send(request_of(11))
@@ -174,7 +174,7 @@ def test_a_process_killed_in_the_middle_of_an_answer_is_reported_once(
 
 @needs_signals
 def test_a_process_that_dies_at_once_is_reported_once(
-    child: Child, request_of: Make, stand_in: Callable[[str], None]
+    child: WorkerClient, request_of: Make, stand_in: Callable[[str], None]
 ) -> None:
     stand_in("echo 'no such module' >&2; exec 0<&-; exit 3")
     child.send(request_of(12, [Path("x" * 200)] * 2000))  # more than a pipe holds
@@ -183,7 +183,7 @@ def test_a_process_that_dies_at_once_is_reported_once(
     assert "exit code 3: no such module" in heard[0].text  # type: ignore[union-attr]
 
 
-def test_cancelling_what_is_finished_ends_no_process(child: Child, request_of: Make) -> None:
+def test_cancelling_what_is_finished_ends_no_process(child: WorkerClient, request_of: Make) -> None:
     child.send(request_of(13))
     _until(child, Finished)
     child.cancel(13)
@@ -191,7 +191,7 @@ def test_cancelling_what_is_finished_ends_no_process(child: Child, request_of: M
     assert child.running
 
 
-def test_an_impossible_request_is_answered_in_words(child: Child, request_of: Make) -> None:
+def test_an_impossible_request_is_answered_in_words(child: WorkerClient, request_of: Make) -> None:
     child.send(request_of(9, picker=HydraSpec(head="no-such-head")))
     broken = _until(child, Broken)[-1]
     assert isinstance(broken, Broken)
@@ -200,7 +200,7 @@ def test_an_impossible_request_is_answered_in_words(child: Child, request_of: Ma
     assert _until(child, Finished)[-1] == Finished(10, cancelled=False)
 
 
-def test_one_job_at_a_time(child: Child, request_of: Make) -> None:
+def test_one_job_at_a_time(child: WorkerClient, request_of: Make) -> None:
     child.send(request_of(1))
     with pytest.raises(RuntimeError, match="job 1 is under way"):
         child.send(request_of(2))
@@ -210,7 +210,7 @@ def test_one_job_at_a_time(child: Child, request_of: Make) -> None:
 
 @pytest.mark.parametrize("after", [None, Ready, Picked])
 def test_closing_during_work_leaves_nothing(
-    child: Child, request_of: Make, simulated: tuple[Path, Sample], after: type | None
+    child: WorkerClient, request_of: Make, simulated: tuple[Path, Sample], after: type | None
 ) -> None:
     child.send(request_of(10, [simulated[0]] * 500))
     if after is not None:
@@ -229,12 +229,12 @@ def test_closing_during_work_leaves_nothing(
 def test_it_does_not_outlive_the_window(simulated: tuple[Path, Sample]) -> None:
     window = f"""
 import time
-from napari_hydrapicker.worker.client import Child
+from napari_hydrapicker.worker.client import WorkerClient
 from pathlib import Path
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 from napari_hydrapicker.worker.messages import (Picked, PickRequest)
-child = Child()
+child = WorkerClient()
 many = dict.fromkeys(range(500), Micrograph(Path({str(simulated[0])!r}), (480, 640), 2.0))
 child.send(PickRequest(1, many, PickParameters(diameter_angstrom=150), HydraSpec(), "cpu"))
 while not any(isinstance(m, Picked) for m in child.poll()):
@@ -256,7 +256,7 @@ time.sleep(60)
 
 
 def test_picking_does_not_go_on_when_it_is_left(
-    child: Child, request_of: Make, simulated: tuple[Path, Sample]
+    child: WorkerClient, request_of: Make, simulated: tuple[Path, Sample]
 ) -> None:
     child.send(request_of(11, [simulated[0]] * 500))
     _until(child, Ready)

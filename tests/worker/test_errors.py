@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_hydrapicker.errors import WeightsError
-from napari_hydrapicker.worker.errors import in_words, tells_of_no_memory
+from napari_hydrapicker.worker.errors import in_words, reports_no_memory
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_each_kind_of_error_is_told_in_its_own_way(error: Exception, words: str)
     ],
 )
 def test_last_words_of_libraries_tell_of_memory(last_words: str, memory: bool) -> None:
-    assert tells_of_no_memory(last_words) == memory
+    assert reports_no_memory(last_words) == memory

@@ -16,7 +16,7 @@ import pytest
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.library import GeneratorLibrary
 from napari_hydrapicker.simulation.sample import Sample
-from napari_hydrapicker.worker.client import Child
+from napari_hydrapicker.worker.client import WorkerClient
 from napari_hydrapicker.worker.job_directory import DetachedJob, JobDirectory
 from napari_hydrapicker.worker.messages import Broken, Finished, Made, MakeRequest, Message, Training
 
@@ -31,7 +31,7 @@ from napari_hydrapicker.worker import cgan_training
 from napari_hydrapicker.training import cgan, cgan_publish
 cgan_training.PairMaker = partial(cgan_training.PairMaker, side_cpx=64)
 cgan_training.CGanParameters = partial(cgan_training.CGanParameters, batch_size=1)
-cgan_training._CHECKPOINT_STEPS, cgan_training._TELL_SECONDS = 1, 0.0
+cgan_training._CHECKPOINT_STEPS, cgan_training._REPORT_SECONDS = 1, 0.0
 cgan_publish.HELD_OUT_PAIRS = 1
 step = cgan._Training.step
 def waiting(self, number):
@@ -52,9 +52,9 @@ def gate(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def child(gate: Path, no_thread_left: None) -> Iterator[Child]:
+def child(gate: Path, no_thread_left: None) -> Iterator[WorkerClient]:
     """The window's end; nothing is left of it, nor of what it has let go and what is done."""
-    with Child((sys.executable, "-c", PROGRAM.replace("GATE", repr(str(gate))))) as made:
+    with WorkerClient((sys.executable, "-c", PROGRAM.replace("GATE", repr(str(gate))))) as made:
         yield made
     del made
     gc.collect()  # a process that nobody waited for would warn, which is an error
@@ -92,7 +92,7 @@ def is_last(message: Message) -> bool:
     return isinstance(message, Finished | Broken)
 
 
-def goes_on(child: Child, gate: Path, request: MakeRequest) -> None:
+def goes_on(child: WorkerClient, gate: Path, request: MakeRequest) -> None:
     """A new job does the steps that are missing, and keeps the picker."""
     assert JobDirectory(request.folder).resumable() == request
     assert GeneratorLibrary(Path(request.libraries[0])).names() == []
@@ -108,7 +108,7 @@ def goes_on(child: Child, gate: Path, request: MakeRequest) -> None:
 
 
 def test_one_that_is_cancelled_ends_within_a_second_and_goes_on(
-    child: Child, gate: Path, make_request: MakeRequest
+    child: WorkerClient, gate: Path, make_request: MakeRequest
 ) -> None:
     child.send(make_request)
     until(child.poll, at_the_gate)
@@ -120,7 +120,7 @@ def test_one_that_is_cancelled_ends_within_a_second_and_goes_on(
 
 
 def test_one_that_is_killed_is_told_of_and_goes_on(
-    child: Child, gate: Path, make_request: MakeRequest
+    child: WorkerClient, gate: Path, make_request: MakeRequest
 ) -> None:
     child.send(make_request)
     until(child.poll, at_the_gate)
@@ -134,7 +134,9 @@ def test_one_that_is_killed_is_told_of_and_goes_on(
     goes_on(child, gate, make_request)
 
 
-def test_one_that_is_left_is_made_and_found(child: Child, gate: Path, make_request: MakeRequest) -> None:
+def test_one_that_is_left_is_made_and_found(
+    child: WorkerClient, gate: Path, make_request: MakeRequest
+) -> None:
     child.send(make_request)
     until(child.poll, at_the_gate)
     child.leave()

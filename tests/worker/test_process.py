@@ -11,20 +11,20 @@ from pathlib import Path
 import pytest
 
 from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
-from napari_hydrapicker.worker.client import Child
+from napari_hydrapicker.worker.client import WorkerClient
 from napari_hydrapicker.worker.messages import Broken, Finished, Message, PickRequest, from_line, to_line
 
 Make = Callable[..., PickRequest]
-Run = Callable[[str], Child]
+Run = Callable[[str], WorkerClient]
 
 
 @pytest.fixture
 def run(no_thread_left: None) -> Iterator[Run]:
     """Makes children that run a script; none leaves a thread."""
-    children: list[Child] = []
+    children: list[WorkerClient] = []
 
-    def make(script: str) -> Child:
-        children.append(Child((sys.executable, "-c", script)))
+    def make(script: str) -> WorkerClient:
+        children.append(WorkerClient((sys.executable, "-c", script)))
         return children[-1]
 
     yield make
@@ -32,7 +32,7 @@ def run(no_thread_left: None) -> Iterator[Run]:
         child.close()
 
 
-def _end(child: Child) -> Message:
+def _end(child: WorkerClient) -> Message:
     deadline = time.monotonic() + 20
     while not (heard := child.poll()):
         assert time.monotonic() < deadline
@@ -94,7 +94,7 @@ def test_a_request_that_cannot_be_read_is_answered_and_the_next_one_served() -> 
         [sys.executable, "-P", "-m", "napari_hydrapicker.worker"], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    empty = PickRequest(2, (), PickParameters(diameter_angstrom=100), HydraSpec(), "cpu")
+    empty = PickRequest(2, {}, PickParameters(diameter_angstrom=100), HydraSpec(), "cpu")
     unknown = to_line(empty).replace(b'"kind": "hydra"', b'"kind": "crystal ball"')
     assert worker.stdin is not None
     assert worker.stdout is not None
@@ -126,7 +126,7 @@ def test_signals_are_told_in_words(run: Run, request_of: Make, signal: str, word
 
 
 def test_a_program_that_is_not_there_is_told(request_of: Make) -> None:
-    with Child(("no-such-program-here",)) as child:
+    with WorkerClient(("no-such-program-here",)) as child:
         child.send(request_of(1))
         broken = _end(child)
         assert isinstance(broken, Broken)

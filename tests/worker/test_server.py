@@ -377,7 +377,7 @@ def test_what_the_user_painted_is_left_out(
     left_out = np.zeros((480, 640), np.bool_)
     left_out[:, 400:] = True
     mask = EditedMask.from_left_out(left_out, (480, 640))
-    own = tuple(replace(one, mask=mask) for one in request.micrographs)
+    own = {number: replace(one, mask=mask) for number, one in request.micrographs.items()}
     sent = from_line(to_line(replace(request, micrographs=own)))
     assert isinstance(sent, PickRequest)
     unmasked = sent.parameters.model_copy(update={"use_mask": False})

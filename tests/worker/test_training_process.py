@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from napari_hydrapicker.picking.library import HeadLibrary
-from napari_hydrapicker.worker.client import Child
+from napari_hydrapicker.worker.client import WorkerClient
 from napari_hydrapicker.worker.job_directory import DetachedJob, JobDirectory
 from napari_hydrapicker.worker.messages import (
     Broken,
@@ -63,15 +63,15 @@ def command(gate: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def child(command: tuple[str, ...], no_thread_left: None) -> Iterator[Child]:
+def child(command: tuple[str, ...], no_thread_left: None) -> Iterator[WorkerClient]:
     """The window's end; nothing is left of it, nor of what it has let go and what is done."""
-    with Child(command) as made:
+    with WorkerClient(command) as made:
         yield made
     del made
     gc.collect()  # a process that nobody waited for would warn, which is an error
 
 
-def pid_of(child: Child) -> int:
+def pid_of(child: WorkerClient) -> int:
     assert child._process is not None
     pid = child._process.pid
     assert pid is not None
@@ -109,7 +109,7 @@ def ends(pid: int) -> bool:
 
 
 def test_a_training_that_is_left_is_finished_and_found(
-    child: Child, gate: Path, train_request: TrainRequest
+    child: WorkerClient, gate: Path, train_request: TrainRequest
 ) -> None:
     child.send(train_request)
     until(child.poll, Training)
@@ -139,10 +139,10 @@ def test_a_training_outlives_a_window_that_is_killed(
     window = f"""
 import json, time
 from pathlib import Path
-from napari_hydrapicker.worker.client import Child
+from napari_hydrapicker.worker.client import WorkerClient
 from napari_hydrapicker.worker.messages import from_line
 from napari_hydrapicker.worker.messages import Training
-child = Child(json.loads({json.dumps(json.dumps(command))}))
+child = WorkerClient(json.loads({json.dumps(json.dumps(command))}))
 child.send(from_line(Path({str(tmp_path / "request")!r}).read_bytes()))
 while not any(isinstance(m, Training) for m in child.poll()):
     time.sleep(0.01)
@@ -163,7 +163,7 @@ time.sleep(600)
     assert ends(pid), "a process that nobody knows of must not stay"
 
 
-def test_a_training_that_is_left_can_be_cancelled(child: Child, train_request: TrainRequest) -> None:
+def test_a_training_that_is_left_can_be_cancelled(child: WorkerClient, train_request: TrainRequest) -> None:
     child.send(train_request)
     until(child.poll, Training)
     pid = pid_of(child)
@@ -178,7 +178,7 @@ def test_a_training_that_is_left_can_be_cancelled(child: Child, train_request: T
 
 
 def test_one_that_is_killed_when_left_is_told_of_and_another_can_be_trained(
-    child: Child, gate: Path, train_request: TrainRequest
+    child: WorkerClient, gate: Path, train_request: TrainRequest
 ) -> None:
     child.send(train_request)
     until(child.poll, Training)
@@ -202,7 +202,7 @@ def test_one_that_is_killed_when_left_is_told_of_and_another_can_be_trained(
     ("number", "words"), [(signal.SIGKILL, "memory may have run out"), (signal.SIGSEGV, "crashed (SIGSEGV)")]
 )
 def test_one_that_is_killed_under_the_windows_eyes_is_told_of(
-    child: Child, gate: Path, train_request: TrainRequest, number: signal.Signals, words: str
+    child: WorkerClient, gate: Path, train_request: TrainRequest, number: signal.Signals, words: str
 ) -> None:
     child.send(train_request)
     until(child.poll, Training)
@@ -218,7 +218,9 @@ def test_one_that_is_killed_under_the_windows_eyes_is_told_of(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits another process' memory")
-def test_one_whose_memory_runs_out_says_so(child: Child, gate: Path, train_request: TrainRequest) -> None:
+def test_one_whose_memory_runs_out_says_so(
+    child: WorkerClient, gate: Path, train_request: TrainRequest
+) -> None:
     import resource
 
     child.send(train_request)
@@ -234,7 +236,7 @@ def test_one_whose_memory_runs_out_says_so(child: Child, gate: Path, train_reque
     assert names(train_request) == [[], []]
 
 
-def test_cancelling_is_done_within_a_second(child: Child, train_request: TrainRequest) -> None:
+def test_cancelling_is_done_within_a_second(child: WorkerClient, train_request: TrainRequest) -> None:
     child.send(train_request)
     until(child.poll, Training)
     start = time.monotonic()

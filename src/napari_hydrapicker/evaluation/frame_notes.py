@@ -30,12 +30,12 @@ def frame_notes(samples: Sequence[Sample], shapes_known: bool) -> list[str]:
         Whether the samples' shapes are the micrographs' own; if they were guessed from the positions, none
         lies outside, and nothing can be turned over.
     """
-    notes = []
+    warnings = []
     if shapes_known:
         for what, of in (("true positions", "truth"), ("picks", "picks")):
-            notes += _outside(samples, what, of)
-    notes += _other_reading(samples, shapes_known)
-    return notes
+            warnings += _outside(samples, what, of)
+    warnings += _other_reading(samples, shapes_known)
+    return warnings
 
 
 def _outside(samples: Sequence[Sample], what: str, of: str) -> list[str]:

@@ -79,7 +79,8 @@ class Scales:
     pixel_size_angstrom : float or None
         Overrides what files state.
     summaries : mapping, optional
-        What picking has noted of the micrographs, keyed as the picks; asked if there are no micrographs.
+        What the summary of a picking says of the micrographs, keyed as the picks; used if there are none of
+        these.
     shape : (int, int), optional
         Rows and columns of all micrographs, pixels, where nothing else tells them.
 
@@ -110,8 +111,8 @@ class Scales:
             raise MicrographError(problems[0] + (f" (and {len(problems) - 1} more)" if problems[1:] else ""))
         self._micrographs = {one.full_name: one for one in opened}
         self._finder = NameFinder({name: name for name in self._micrographs})
-        noted = {key.path: scale[0] for key, scale in self._summaries.items()}
-        self._shapes = ShapeIndex({name: one.shape for name, one in self._micrographs.items()} or noted)
+        known = {key.path: scale[0] for key, scale in self._summaries.items()}
+        self._shapes = ShapeIndex({name: one.shape for name, one in self._micrographs.items()} or known)
 
     @property
     def micrographs(self) -> list[Micrograph]:
@@ -159,9 +160,9 @@ class Scales:
                 why = micrograph.why_no_pixel_size()
                 raise ParameterError(f"{micrograph.path}: {why}: give --pixel-size")
             return micrograph.shape, self._size(size, str(micrograph.path))
-        noted = next((self._summaries[key] for key in keys if key in self._summaries), None)
-        if noted is not None:
-            return noted[0], self._size(noted[1], keys[0].name)
+        known = next((self._summaries[key] for key in keys if key in self._summaries), None)
+        if known is not None:
+            return known[0], self._size(known[1], keys[0].name)
         if self._shape is not None:
             return self._shape, self._size(None, keys[0].name)
         rows, cols = np.concatenate([picks.yx, truth.yx, [[0.0, 0.0]]]).max(axis=0).tolist()

@@ -252,7 +252,7 @@ class Parts(Generic[Result]):
 
 
 class Database:
-    """An open file; what goes wrong with it is told as `ProjectError`, with its name.
+    """An open file; what goes wrong with it is a `ProjectError` with its name.
 
     Attributes
     ----------
@@ -341,7 +341,7 @@ class Database:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Say which file it is if a row cannot be read, or holds what we have never written."""
+        """Name the file if a row cannot be read, or holds what we have never written."""
         try:
             yield
         except UnknownWordError as error:

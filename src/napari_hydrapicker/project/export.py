@@ -15,6 +15,7 @@ from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import distinct_names, micrograph_path
 from napari_hydrapicker.io.relion_names import relion_name, relion_project
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.project.records import counted
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class ExportPlan:
         """Say in a line what would be written."""
         n = len(self.existing)
         there = f"; {n:,} {'exists' if n == 1 else 'exist'} already" if n else ""
-        return f"{_counts(self.n_picks, len(self.picks))}, {_number(len(self.files), 'file')}{there}"
+        return f"{_counts(self.n_picks, len(self.picks))}, {counted(len(self.files), 'file')}{there}"
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,7 @@ class ExportReport:
 
 
 def _counts(n_picks: int, n_micrographs: int) -> str:
-    return f"{_number(n_picks, 'pick')} on {_number(n_micrographs, 'micrograph')}"
-
-
-def _number(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
+    return f"{counted(n_picks, 'pick')} on {counted(n_micrographs, 'micrograph')}"
 
 
 def plan(items: Sequence[ExportItem], preset: str, folder: Path, only_complete: bool = False) -> ExportPlan:

@@ -20,7 +20,7 @@ from napari_hydrapicker.picking.consensus import ImportedPicks
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.database import Parts
 from napari_hydrapicker.project.edits import Replayed
-from napari_hydrapicker.project.records import MicrographRecord, Status
+from napari_hydrapicker.project.records import MicrographRecord, Status, counted
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.settings import IMPORTED
 
@@ -75,7 +75,7 @@ class ImportPlan:
         if self.check.others:
             return f"{self.path.name}: {self.check.message()}"
         outside = self.check.n_picks - self.check.as_given.inside
-        lost = f", where {_number(outside, 'pick')} would lie outside them" if outside else ""
+        lost = f", where {counted(outside, 'pick')} would lie outside them" if outside else ""
         return (
             f"{self.path.name}: these positions fit the images far better {self.check.best.description} "
             f"than as they stand{lost}"
@@ -106,11 +106,11 @@ class ImportPlan:
         """Say what was taken, how it can be undone, and what was left out."""
         picks = self.picks()
         taken = sum(map(len, picks.values()))
-        text = f"{_number(taken, 'pick')} imported on {_number(len(picks), 'micrograph')} (Ctrl+Z undoes it)"
+        text = f"{counted(taken, 'pick')} imported on {counted(len(picks), 'micrograph')} (Ctrl+Z undoes it)"
         if not self.reading.as_read:
             text += f", {self.reading.description}"
         outside = sum(map(len, self.found.values())) - taken
-        left = [f"{_number(outside, 'pick')} outside the micrographs left out: look at the others"]
+        left = [f"{counted(outside, 'pick')} outside the micrographs left out: look at the others"]
         return ". ".join([text, *self.problems, *(left if outside else []), *filter(None, [self.remark])])
 
 
@@ -127,7 +127,7 @@ def plan_import(path: Path, records: Sequence[MicrographRecord], report: Report 
     records : sequence of MicrographRecord
         The project's micrographs.
     report : callable, optional
-        Is told how many micrographs have been looked at, and of how many, 0 as long as files are being read;
+        Called with how many micrographs have been looked at, and of how many, 0 while files are being read;
         what it raises ends the planning.
 
     Raises
@@ -203,7 +203,7 @@ def replayed_import(done: Replayed, records: Sequence[MicrographRecord], undone:
         return ""
     name = scoring[0 if undone else 1].picker.removeprefix(f"{IMPORTED}/")
     text = f"The import of {name} is {'undone' if undone else 'done again'}"
-    text += f" on {_number(len(done.edits), 'micrograph')}"
+    text += f" on {counted(len(done.edits), 'micrograph')}"
     text += f" ({'Ctrl+Shift+Z redoes' if undone else 'Ctrl+Z undoes'} it)"
     if left:
         how = "undo that there first" if undone else "import it there again"
@@ -261,10 +261,6 @@ def _of_names(match: Match[int, Key]) -> list[str]:
 def _inside(picks: Picks, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Which picks (N,) lie on a micrograph."""
     return np.asarray(((picks.yx >= -0.5) & (picks.yx < np.array(shape) - 0.5)).all(axis=1))
-
-
-def _number(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def _some(names: Sequence[str]) -> str:

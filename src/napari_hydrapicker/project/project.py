@@ -80,7 +80,7 @@ class Project(Database):
     def micrographs(self) -> list[MicrographRecord]:
         """Return all micrographs, in the natural order of their names.
 
-        These tell the same file name in two folders apart, however the folders came into the project.
+        They distinguish the same file name in two folders, however the folders came into the project.
         """
         with self._reading():
             rows = self._db.execute(f"SELECT {_COLUMNS} FROM micrograph").fetchall()
@@ -227,7 +227,7 @@ class Project(Database):
         status = schema.known(Status, status)
         edited = None if mask is None else EditedMask((rows, cols), *mask)
         if edited is not None:
-            edited.left_out()  # damage is told now, not in the midst of work
+            edited.left_out()  # damage is found now, not in the midst of work
         return MicrographRecord(
             number,
             place,

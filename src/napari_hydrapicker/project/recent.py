@@ -29,7 +29,7 @@ class Recent:
         return [Path(name) for name in self._read().get("projects", []) if Path(name).is_file()]
 
     def add_project(self, path: Path) -> None:
-        """Note a project that was opened."""
+        """Remember a project that was opened."""
         self._add("projects", path)
 
     def folder(self, purpose: str) -> Path:
@@ -38,7 +38,7 @@ class Recent:
         return next((folder for folder in known if folder.is_dir()), Path.home())
 
     def add_folder(self, purpose: str, folder: Path) -> None:
-        """Note a folder that was chosen."""
+        """Remember a folder that was chosen."""
         self._add(purpose, folder)
 
     def _add(self, kind: str, path: Path) -> None:

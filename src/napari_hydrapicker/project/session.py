@@ -186,7 +186,7 @@ class Session:
         Raises
         ------
         ProjectError
-            If the project cannot note it; it is shown none the less.
+            If the project cannot be written; it is shown none the less.
         """
         if micrograph_id == self.current:
             return
@@ -359,11 +359,11 @@ class Session:
         return self._annotations.picker_of(micrograph_id)
 
     def times_picked(self, micrograph_id: int) -> int:
-        """Return how often a picker's answer has been taken in since the project was opened."""
+        """Return how often picks have been taken in since the project was opened."""
         return self._times_picked[micrograph_id]
 
     def put_picks(self, micrograph_id: int, picks: Picks, picker: str = "") -> None:
-        """Take in a picker's answer: it replaces untouched picks and leaves the user's edits.
+        """Take in a picker's picks: they replace untouched picks and leave the user's edits.
 
         `picker` says who made the scores (`PickSettings.picker_key`).
         """

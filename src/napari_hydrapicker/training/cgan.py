@@ -117,7 +117,7 @@ def train_cgan(
     pairs
         Gives pairs of one size, at least `cgan_batches.MIN_PAIR` on a side; they are turned at random.
     report, cancelled
-        Told of the progress every 20 steps, and asked whether to stop after each.
+        Called with the progress every 20 steps, and asked whether to stop after each.
     minutes
         Stop, with a checkpoint, after so long.
 
@@ -137,11 +137,11 @@ def train_cgan(
     check_parameters(p)
     training = _Training(generator, discriminator, pairs, folder, p)
 
-    def told(now: loop.Report[None]) -> None:
+    def send(now: loop.Report[None]) -> None:
         discriminator_loss, adversarial, data = now.losses
         report(CGanProgress(now.step, p.steps, discriminator_loss, adversarial, data, now.seconds))
 
-    loop.run(training, training.resume(), told, cancelled, minutes)
+    loop.run(training, training.resume(), send, cancelled, minutes)
     return generator.eval()
 
 
@@ -173,10 +173,10 @@ class _Training:
         if not self._path.exists():
             return 0
         progress = load_checkpoint(self._path, self._both, self._optimiser)
-        made_with = progress.get("parameters", {}).get("loss")
-        if made_with != self._p.loss:
+        trained_with = progress.get("parameters", {}).get("loss")
+        if trained_with != self._p.loss:
             raise WeightsError(
-                f"{self._path}: a checkpoint of a training with the loss {made_with!r}, not "
+                f"{self._path}: a checkpoint of a training with the loss {trained_with!r}, not "
                 f"{self._p.loss!r}: choose another folder"
             )
         return int(progress["step"])

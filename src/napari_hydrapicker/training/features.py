@@ -197,7 +197,7 @@ def cached_windows(
     jobs = [(one, which) for which in BALANCED[:turns] for one in micrographs]
     for done, (one, which) in enumerate(jobs):
         report(done, len(jobs))
-        for window in windows(model, one.turned(which), side):
+        for window in windows(model, one.augmented(which), side):
             if cancelled():
                 return made
             made.append(window)

@@ -19,17 +19,17 @@ from napari_hydrapicker.training.annotated_micrograph import is_gain
 from napari_hydrapicker.training.features import Window, cached_windows, windows
 from napari_hydrapicker.training.head_trainer import FewShotParameters, HeadTrainer
 from napari_hydrapicker.training.labelled_image import LabelledImage
-from napari_hydrapicker.training.validation import HeadScores, score_tiles, together
+from napari_hydrapicker.training.validation import HeadScores, merged, score_tiles
 
 UNKNOWN: Final = 1.0  # no two average precisions differ by more
 __all__ = ["FewShotParameters", "FewShotProgress", "FewShotResult", "train_head"]
-_TOLD_EVERY = 5  # steps
+_REPORT_EVERY = 5  # steps
 _SHARE_APART = 0.25  # of the particles of a single micrograph, that are held out
 _FEWEST_APART = 6  # particles, of which AP says something
 _CUT_WPX = 16
 
 
-def blended(first: Head, second: Head, share: float) -> Head:
+def interpolated(first: Head, second: Head, share: float) -> Head:
     """Return a new head whose weights are ``(1 - share) * first + share * second``.
 
     Parameters
@@ -46,13 +46,13 @@ def blended(first: Head, second: Head, share: float) -> Head:
     return made
 
 
-def gain_error(before: Sequence[HeadScores], after: Sequence[HeadScores]) -> float:
+def jackknife_error(before: Sequence[HeadScores], after: Sequence[HeadScores]) -> float:
     """Standard error of the difference of two heads' AP, by leaving out one part after the other (jackknife).
 
     Parameters
     ----------
     before, after
-        Scores of the two heads on the same parts, in the same order: tiles (`head_validation.score_tiles`),
+        Scores of the two heads on the same parts, in the same order: tiles (`validation.score_tiles`),
         or whole micrographs.
 
     Returns
@@ -64,13 +64,13 @@ def gain_error(before: Sequence[HeadScores], after: Sequence[HeadScores]) -> flo
     if n < 2:
         return UNKNOWN
     kept = [[i for i in range(n) if i != without] for without in range(n)]
-    gains = [together([after[i] for i in some]).ap - together([before[i] for i in some]).ap for some in kept]
+    gains = [merged([after[i] for i in some]).ap - merged([before[i] for i in some]).ap for some in kept]
     return float(np.sqrt((n - 1) * np.var(gains)))
 
 
 @dataclass(frozen=True)
 class FewShotProgress:
-    """What the training tells while it runs.
+    """What the training reports while it runs.
 
     Attributes
     ----------
@@ -166,7 +166,7 @@ def train_head(
     start
         Head to start from; the generic one by default.
     report, cancelled
-        Told of the progress, and asked whether to stop, several times a second.
+        Called with the progress, and asked whether to stop, several times a second.
 
     Raises
     ------
@@ -238,25 +238,27 @@ class _Job:
         """Train on some micrographs, and check on others."""
         model, p, cancelled = self.model, self.p, self.cancelled
 
-        def tell(stage: str, done: int, total: int, loss: float = math.nan, ap: float | None = None) -> None:
+        def report(
+            stage: str, done: int, total: int, loss: float = math.nan, ap: float | None = None
+        ) -> None:
             if stage == "training":
                 done, total = done + self.done, self.total or total
             self.report(FewShotProgress(stage, done, total, time.monotonic() - self.begun, loss, ap))
 
         checks = [w for one in held_out for w in windows(model, one) if not cancelled()]
         cached = cached_windows(
-            model, training, p.memory_bytes, lambda done, total: tell("features", done, total), cancelled
+            model, training, p.memory_bytes, lambda done, total: report("features", done, total), cancelled
         )
         checks = checks or [w for one in training for w in windows(model, one)]
         marks_only = not all(one.marks.complete for one in held_out or training)
         begun_with = score_tiles(self.first, checks)
         best = _Best(self.first, begun_with, bool(held_out) and not marks_only)
         before = best.scores
-        tell("training", 0, p.steps, ap=before.ap)
-        _descend(HeadTrainer(model.head(), self.first, cached, p), best, checks, p, tell, cancelled)
+        report("training", 0, p.steps, ap=before.ap)
+        _descend(HeadTrainer(model.head(), self.first, cached, p), best, checks, p, report, cancelled)
         head = copy.deepcopy(best.head).float().cpu().eval().requires_grad_(False)
         return FewShotResult(
-            head, before, best.scores, gain_error(begun_with, best.tiles), bool(held_out), best.step,
+            head, before, best.scores, jackknife_error(begun_with, best.tiles), bool(held_out), best.step,
             time.monotonic() - self.begun, cancelled(), marks_only,
         )  # fmt: skip
 
@@ -265,13 +267,13 @@ class _Best:
     """The best head so far on held-out micrographs, or the last one where these do not tell."""
 
     def __init__(self, head: Head, tiles: list[HeadScores], telling: bool) -> None:
-        self.head, self.tiles, self.scores, self.step = head, tiles, together(tiles), 0
+        self.head, self.tiles, self.scores, self.step = head, tiles, merged(tiles), 0
         self.stale = 0  # checks since
         self._telling = telling
 
     def offer(self, head: Head, tiles: list[HeadScores], step: int) -> float:
         """Keep a head if it is better, the first new one always; returns its AP."""
-        scores = together(tiles)
+        scores = merged(tiles)
         # AP on micrographs trained on, or on some marks, says nothing of new ones: the last head is taken.
         if self.step == 0 or scores.ap > self.scores.ap or not self._telling:
             self.head, self.tiles, self.scores, self.step, self.stale = head, tiles, scores, step, 0
@@ -285,7 +287,7 @@ def _descend(
     best: _Best,
     checks: Sequence[Window],
     p: FewShotParameters,
-    tell: Callable[[str, int, int, float, float | None], None],
+    report: Callable[[str, int, int, float, float | None], None],
     cancelled: Callable[[], bool],
 ) -> None:
     """Train until the steps are done, or nothing has got better for too long."""
@@ -297,8 +299,8 @@ def _descend(
         step += 1
         ap = None
         if step % p.validate_every == 0 or step == p.steps:
-            head = blended(first, trainer.mean, p.share)
+            head = interpolated(first, trainer.mean, p.share)
             ap = best.offer(head, score_tiles(head, checks), step)
-        if step % _TOLD_EVERY == 0 or ap is not None:
-            tell("training", step, p.steps, float(np.mean(losses)), ap)
+        if step % _REPORT_EVERY == 0 or ap is not None:
+            report("training", step, p.steps, float(np.mean(losses)), ap)
             losses = []

@@ -36,11 +36,11 @@ class FewShotParameters:
         Weights of the classification loss and of the distance to the generic head (Eq. 3.1).
     lambda_anchor
         Weight of the distance to the generic head's answer where a partial micrograph has no marks
-        (`anchoring.anchor_loss`); without it a few marks can make a head much worse than the generic one.
+        (`distillation_loss`); without it a few marks can make a head much worse than the generic one.
     ema_decay
         Of the running mean of the weights.
     share
-        Of that mean in the head that is kept, the rest being the head started from (`blending.blended`).
+        Of that mean in the head that is kept, the rest being the head started from (`few_shot.interpolated`).
     validate_every, patience
         Steps between validations; training ends after so many of them without a better AP.
     memory_bytes
@@ -69,7 +69,7 @@ class FewShotParameters:
         return self.learning_rate * annealed(step - self.warmup_steps, max(1, self.steps - self.warmup_steps))
 
 
-def anchor_loss(raw: Tensor, reference: Tensor, labels: Sequence[Assignment], stride: int) -> Tensor:
+def distillation_loss(raw: Tensor, reference: Tensor, labels: Sequence[Assignment], stride: int) -> Tensor:
     """Difference of two heads' answers in the cells that are ignored, a scalar tensor.
 
     It is the Kullback-Leibler divergence of the probabilities of a particle, and the L1 distance of the
@@ -166,7 +166,7 @@ class HeadTrainer:
         if partial:
             with torch.no_grad(), precision(self._device):
                 reference = self._generic.dense(features[partial]).float()
-            unmarked = anchor_loss(raw[partial], reference, [labels[i] for i in partial], DENSE_STRIDE)
+            unmarked = distillation_loss(raw[partial], reference, [labels[i] for i in partial], DENSE_STRIDE)
             loss = loss + p.lambda_anchor * unmarked
         return loss
 

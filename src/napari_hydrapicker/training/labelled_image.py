@@ -33,7 +33,7 @@ class Marks:
     complete : bool
         Whether all particles are marked, so that everything else is background. Where not, only the
         marks count: beside particles, deleted picks and the cells around a particle are background. In
-        the rest a head in training is held to the generic head's answer (`anchoring`).
+        the rest a head in training is held to the generic head's output (`distillation_loss`).
     """
 
     yx: NDArray[np.float64]
@@ -53,7 +53,7 @@ class Marks:
         )
 
     def assignment(self, grid_shape: tuple[int, int], stride: int) -> Assignment:
-        """Say what each cell of a window's answer ``(h, w)`` has to be, and which do not count."""
+        """Say what each cell of a window's output ``(h, w)`` has to be, and which do not count."""
         found = assign(_tensor(self.yx), grid_shape, stride, _tensor(self.unusable_yx))
         if self.complete:
             return found
@@ -111,8 +111,8 @@ class LabelledImage:
         image = np.ascontiguousarray(self.image[top : top + rows, left : left + cols])
         return replace(self, image=image, marks=self.marks.within(top_left, shape))
 
-    def turned(self, which: int) -> LabelledImage:
-        """Return the micrograph after one of the eight turns of `turns.turn`."""
+    def augmented(self, which: int) -> LabelledImage:
+        """Return the micrograph after one of the eight turns of `augment.turn`."""
         marks = self.marks
         image, (yx, negative_yx, unusable_yx) = turn(
             self.image, (marks.yx, marks.negative_yx, marks.unusable_yx), which

@@ -235,7 +235,7 @@ def train_multi_head(
         For ``checkpoint.safetensors`` and ``best.safetensors``, the state with the best mean of the
         generic head's AP and the specialised heads' mean AP.
     report
-        Told of the progress every few steps.
+        Called with the progress every few steps.
     cancelled
         Asked after each step whether to stop, with a checkpoint.
     minutes
@@ -257,9 +257,9 @@ def train_multi_head(
     p = parameters or MultiHeadParameters()
     phase = MultiHeadTrainer(model, sources, weights, validation, folder, p)
 
-    def told(now: loop.Report[MultiHeadAP]) -> None:
+    def send(now: loop.Report[MultiHeadAP]) -> None:
         total, where, bias = now.losses
         report(MultiHeadProgress(now.step, p.steps, total, where, bias, now.seconds, now.figures))
 
-    loop.run(phase, phase.resume(), told, cancelled, minutes)
+    loop.run(phase, phase.resume(), send, cancelled, minutes)
     return phase.best()

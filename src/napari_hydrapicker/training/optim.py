@@ -1,4 +1,4 @@
-"""Optimising all heads at once: the gradient of the bias loss (Eq. 3.4), gradient descent, and Adam."""
+"""Optimising all heads at once: the gradient of the bias loss (Eq. 3.4), by torch's SGD and Adam."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two phases that make a network, run on assembled data and told of in lines of text."""
+"""The two phases that make a network, run on assembled data and reported in lines of text."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Trained:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A training from a network, with checkpoints in a folder; `say` is told of the progress."""
+    """A training from a network, with checkpoints in a folder; `report` is called with lines of progress."""
 
     model: HydraPicker
     data: TrainingData
     folder: Path
     minutes: float
-    say: Callable[[str], None]
+    report: Callable[[str], None]
     processes: int = 1
     workers: int = 0
 
@@ -52,7 +52,7 @@ class Run:
         with _enough_memory():
             best = train_single_head(
                 self.model, data.sources, data.weights, data.validation, self.folder, p,
-                lambda now: self.say(single_head_line(now)), minutes=self.minutes,
+                lambda now: self.report(single_head_line(now)), minutes=self.minutes,
                 processes=self.processes, workers=self.workers,
             )  # fmt: skip
         return Trained(best, {GENERIC: data.unseen}, asdict(p))
@@ -77,7 +77,7 @@ class Run:
         with _enough_memory():
             best = train_multi_head(
                 self.model, data.sources, data.weights, validation, self.folder, p,
-                lambda now: self.say(multi_head_line(now)), minutes=self.minutes,
+                lambda now: self.report(multi_head_line(now)), minutes=self.minutes,
             )  # fmt: skip
         for name in set(best.head_names) - {GENERIC, *kept}:
             best.remove_head(name)
@@ -98,7 +98,7 @@ def _enough_memory() -> Iterator[None]:
 
 
 def single_head_line(now: Progress) -> str:
-    """Say where phase 1 is."""
+    """Return a line that says where phase 1 is."""
     ap = ", ".join(f"{name} {value:.3f}" for name, value in (now.validation_ap or {}).items())
     left = "" if math.isnan(now.left) else f", {now.left / 60:.0f} min left"
     return (
@@ -108,7 +108,7 @@ def single_head_line(now: Progress) -> str:
 
 
 def multi_head_line(now: MultiHeadProgress) -> str:
-    """Say where phase 2 is; after a validation with a line for each head."""
+    """Return a line that says where phase 2 is; after a validation with a line for each head."""
     line = (
         f"step {now.step}/{now.steps}  loss {now.loss:.3f} (localisation {now.localisation:.3f})"
         f"  heads' distance {now.bias:.4f}  {now.seconds:.0f} s"

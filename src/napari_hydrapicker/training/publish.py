@@ -15,9 +15,9 @@ from napari_hydrapicker.training.validation import (
     calibrate,
     calibrate_over,
     generic_scores,
+    merged,
     pooled,
     score_all,
-    together,
 )
 
 NO_THRESHOLD = 0.5  # where nothing is held out
@@ -68,7 +68,7 @@ def publish(
         calibration = {GENERIC: calibrate(general.logits, general.truth)}
     thresholds = {GENERIC: general.threshold(calibration[GENERIC], NO_THRESHOLD)}
     for name in model.head_names[1:]:
-        own = scores[name][name] if name in scores else together([])
+        own = scores[name][name] if name in scores else merged([])
         calibration[name] = own.calibration(calibration[GENERIC])
         thresholds[name] = own.threshold(calibration[name], thresholds[GENERIC])
     ap = average_precisions(scores)

@@ -126,7 +126,7 @@ def train_single_head(
         batches = StepBatches(sources, shares, p.batch_size, p.crop_wpx, p.seed, team.rank, team.size)
         phase.join(team, batches.ahead(first, p.steps, workers))
 
-        def told(now: loop.Report[dict[str, float]]) -> None:
+        def send(now: loop.Report[dict[str, float]]) -> None:
             phase.keep_log(now)
             left = (p.steps - now.step) * now.seconds / max(1, now.step - first)
             loss, localisation = now.losses
@@ -135,7 +135,7 @@ def train_single_head(
         def stop() -> bool:
             return team.agree(cancelled() or time.monotonic() - begun > 60 * minutes)
 
-        loop.run(phase, first, told if team.leads else lambda _: None, stop)
+        loop.run(phase, first, send if team.leads else lambda _: None, stop)
 
     if first < p.steps:
         Team.run(work, processes)

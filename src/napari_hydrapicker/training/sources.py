@@ -46,7 +46,7 @@ class Crop:
     ignore_yx: NDArray[np.float64]
     complete: bool = True
 
-    def turned(self, rng: np.random.Generator) -> Crop:
+    def augmented(self, rng: np.random.Generator) -> Crop:
         """Return the crop after a random one of the eight flips and quarter turns."""
         image, (yx, ignore_yx) = turn(self.image, (self.yx, self.ignore_yx), int(rng.integers(TURNS)))
         return Crop(image, yx, ignore_yx, self.complete)

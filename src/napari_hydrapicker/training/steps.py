@@ -48,8 +48,8 @@ def channels_last(model: HydraPicker) -> HydraPicker:
 
 
 def batch_of(source: Source, rng: np.random.Generator, n: int, size: int) -> tuple[Tensor, list[Crop]]:
-    """Draw `n` crops of one data set, turned at random; images (n, 1, size, size)."""
-    crops = [source.crop(rng, size).turned(rng) for _ in range(n)]
+    """Draw `n` crops of one data set, flipped and rotated at random; images (n, 1, size, size)."""
+    crops = [source.crop(rng, size).augmented(rng) for _ in range(n)]
     return torch.from_numpy(np.stack([c.image for c in crops])[:, None]), crops
 
 
@@ -91,8 +91,8 @@ def sparing_unlabelled(model: HydraPicker, images: Tensor, crops: Sequence[Crop]
     with torch.inference_mode(), precision(device):
         raw = model(images.contiguous(memory_format=torch.channels_last)).float().cpu()
     spared = []
-    for answer, crop in zip(raw.split(1), crops, strict=True):
-        centres, _ = decode_picks(answer, crop.image.shape, crop.yx, np.empty((0, 2)), floor=SURE_LOGIT)
+    for output, crop in zip(raw.split(1), crops, strict=True):
+        centres, _ = decode_picks(output, crop.image.shape, crop.yx, np.empty((0, 2)), min_logit=SURE_LOGIT)
         unlabelled = centres[distance_to(centres, crop.yx) > BOX_WPX / 2]
         spared.append(crop if crop.complete else crop.ignoring(unlabelled))
     return spared

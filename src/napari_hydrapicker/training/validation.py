@@ -29,19 +29,19 @@ PRIOR_PICKS = 10
 MIN_LOGIT = -7.0  # logits below it are not candidates
 
 TILE_WPX: Final = 128
-"""Side of the squares that scores are told for: some dozens of particles."""
+"""Side of the squares that have scores of their own: some dozens of particles."""
 
 
 def candidates(
-    model: HydraPicker, crop: Crop, distance_wpx: float = NMS_DISTANCE_WPX, floor: float = MIN_LOGIT
+    model: HydraPicker, crop: Crop, distance_wpx: float = NMS_DISTANCE_WPX, min_logit: float = MIN_LOGIT
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pick a crop: centres (N, 2) in working pixels and logits (N,), duplicates suppressed."""
     raw = predict_dense(model, crop.image)
-    return decode_picks(raw, crop.image.shape, crop.yx, crop.ignore_yx, distance_wpx, floor)
+    return decode_picks(raw, crop.image.shape, crop.yx, crop.ignore_yx, distance_wpx, min_logit)
 
 
 def predict_dense(model: HydraPicker, image: NDArray[np.float32], head: str = GENERIC) -> Tensor:
-    """Raw dense answer (1, 3, h, w) of a head, float32 on the CPU, for an image (H, W)."""
+    """Raw dense output (1, 3, h, w) of a head, float32 on the CPU, for an image (H, W)."""
     device = next(model.parameters()).device
     batch = torch.from_numpy(image)[None, None].to(device)
     model.eval()
@@ -56,16 +56,16 @@ def decode_picks(
     yx: NDArray[np.float64],
     ignore_yx: NDArray[np.float64],
     distance_wpx: float = NMS_DISTANCE_WPX,
-    floor: float = MIN_LOGIT,
+    min_logit: float = MIN_LOGIT,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Picks in a dense answer (1, 3, h, w) for an image of `shape`: centres (N, 2) and logits (N,).
+    """Picks in a dense output (1, 3, h, w) for an image of `shape`: centres (N, 2) and logits (N,).
 
     Left out are picks nearer to a point of `ignore_yx` (M, 2) than to a particle of `yx` (K, 2).
     """
     logit, decoded = decode(raw, DENSE_STRIDE)
     scores, centres = logit[0].reshape(-1).cpu().numpy(), decoded[0].reshape(-1, 2).cpu().numpy()
     limit = np.array(shape) - 0.5
-    keep = (scores > floor) & (centres > -0.5).all(axis=1) & (centres < limit).all(axis=1)
+    keep = (scores > min_logit) & (centres > -0.5).all(axis=1) & (centres < limit).all(axis=1)
     scores, centres = scores[keep].astype(np.float64), centres[keep].astype(np.float64)
     if len(ignore_yx) and len(centres):
         gap, near = distance_to(centres, ignore_yx), distance_to(centres, yx)
@@ -201,7 +201,7 @@ class HeadScores:
         return calibrate(self.logits, self.truth, prior)
 
 
-def together(scores: Sequence[HeadScores]) -> HeadScores:
+def merged(scores: Sequence[HeadScores]) -> HeadScores:
     """Scores on several images, or parts of them, as those on one."""
     return HeadScores(
         np.concatenate([np.empty(0), *(one.logits for one in scores)]),
@@ -216,7 +216,7 @@ def score_head(head: Head, windows: Sequence[Window]) -> HeadScores:
     On complete micrographs every pick counts that does not lie in the unusable area; on partial ones
     only those at a marked particle or at a deleted pick do.
     """
-    return together(score_tiles(head, windows))
+    return merged(score_tiles(head, windows))
 
 
 def score_tiles(head: Head, windows: Sequence[Window]) -> list[HeadScores]:
@@ -294,12 +294,12 @@ def score_heads(model: HydraPicker, crops: Sequence[Crop], heads: Sequence[str])
         image = torch.from_numpy(crop.image)[None, None].to(device)
         with torch.inference_mode(), precision(device):
             features = model.features(image.contiguous(memory_format=torch.channels_last))
-            answers = {name: model.head(name).dense(features).float() for name in heads}
-        for name, raw in answers.items():
+            outputs = {name: model.head(name).dense(features).float() for name in heads}
+        for name, raw in outputs.items():
             centres, logits = decode_picks(raw, crop.image.shape, crop.yx, crop.ignore_yx)
             matched = match(centres, logits, crop.yx, BOX_WPX, Criterion.IOU)
             found[name].append(HeadScores(logits, matched.is_true, len(crop.yx)))
-    return {name: together(scores) for name, scores in found.items()}
+    return {name: merged(scores) for name, scores in found.items()}
 
 
 def score_all(
@@ -327,7 +327,7 @@ def score_all(
 def generic_scores(scores: Mapping[str, Mapping[str, HeadScores]]) -> HeadScores:
     """Of `score_all`, the generic head's on unseen particles, or without such on all data sets together."""
     own = scores.get(GENERIC)
-    return own[GENERIC] if own else together([one[GENERIC] for one in scores.values()])
+    return own[GENERIC] if own else merged([one[GENERIC] for one in scores.values()])
 
 
 def average_precisions(scores: Mapping[str, Mapping[str, HeadScores]]) -> MultiHeadAP:

@@ -27,7 +27,7 @@ from napari_hydrapicker.worker.job_directory import CHECKPOINT, JobDirectory
 from napari_hydrapicker.worker.messages import Made, MakeRequest, Training
 
 _CHECKPOINT_STEPS = 20  # seconds of work, which is what a cancellation loses
-_TELL_SECONDS = 0.5
+_REPORT_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Result:
     seconds: float
 
 
-def make(request: MakeRequest, say: Callable[[Training], None]) -> Result:
-    """Train a generator as the request says, or go on from its last checkpoint, telling of the progress.
+def make(request: MakeRequest, report: Callable[[Training], None]) -> Result:
+    """Train a generator as the request says, or go on from its last checkpoint, reporting the progress.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def make(request: MakeRequest, say: Callable[[Training], None]) -> Result:
     """
     start = time.monotonic()
     torch.set_num_threads(os.cpu_count() or 1)
-    progress = _Progress(request, say, start)
+    progress = _Progress(request, report, start)
     patches, shape = _particle_free(request, progress)
     ranges = SynthesisParameters.for_particles(number=request.number, shape_cpx=shape)
     maker = PairMaker(varied(ranges), patches=patches)
@@ -90,31 +90,31 @@ def _number(value: object) -> float | None:
 
 
 class _Progress:
-    """Tells how far a training is, not more often than anybody would look."""
+    """Reports how far a training is, not more often than anybody would look."""
 
-    def __init__(self, request: MakeRequest, say: Callable[[Training], None], start: float) -> None:
-        self._request, self._say, self._start = request, say, start
+    def __init__(self, request: MakeRequest, report: Callable[[Training], None], start: float) -> None:
+        self._request, self._report, self._start = request, report, start
         checkpoint = JobDirectory(request.folder).work / CHECKPOINT
         self._done = int(read_progress(checkpoint)["step"]) if checkpoint.exists() else 0
-        self._told = 0.0
+        self._sent = 0.0
 
-    def tell(self, stage: str, done: int, total: int, loss: float | None = None) -> None:
-        """Say it."""
-        self._told = time.monotonic()
-        self._say(Training(self._request.job, stage, done, total, self._told - self._start, loss, None))
+    def send(self, stage: str, done: int, total: int, loss: float | None = None) -> None:
+        """Report it."""
+        self._sent = time.monotonic()
+        self._report(Training(self._request.job, stage, done, total, self._sent - self._start, loss, None))
 
     def report(self, now: CGanProgress) -> None:
         """Take the training's own report, which has the losses and comes every few steps."""
         self._done = now.step
-        self.tell("training", now.step, now.steps, now.data)
+        self.send("training", now.step, now.steps, now.data)
         if now.step == now.steps:
-            self.tell("testing", 0, 1)
+            self.send("testing", 0, 1)
 
     def step(self) -> bool:
-        """Count a step between two reports; asked after each whether the training is to end, it says no."""
+        """Count a step between two reports; asked after each whether to stop, it returns False."""
         self._done += 1
-        if time.monotonic() - self._told >= _TELL_SECONDS and self._done < self._request.steps:
-            self.tell("training", self._done, self._request.steps)
+        if time.monotonic() - self._sent >= _REPORT_SECONDS and self._done < self._request.steps:
+            self.send("training", self._done, self._request.steps)
         return False
 
 
@@ -128,7 +128,7 @@ def _particle_free(request: MakeRequest, progress: _Progress) -> tuple[list[list
     problems: list[MicrographError] = []
     total = len(request.micrographs)
     for done, micrograph in enumerate(request.micrographs):
-        progress.tell("backgrounds", done, total)
+        progress.send("backgrounds", done, total)
         try:
             length_px = request.diameter_angstrom / pixel_angstrom(micrograph)
             canvas = to_canvas(micrograph.pixels(), length_px, edited=micrograph.mask)

@@ -25,7 +25,7 @@ def in_words(error: Exception) -> str:
     return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
 
 
-def tells_of_no_memory(last_words: str) -> bool:
+def reports_no_memory(last_words: str) -> bool:
     """Whether a process' last words say that memory ran out."""
     return _NO_MEMORY.search(last_words) is not None
 

@@ -1,4 +1,4 @@
-"""What the window and its worker process say to one another, as lines of JSON.
+"""The messages between the window and its worker process, as lines of JSON.
 
 A message is a dataclass, which pydantic's `TypeAdapter` turns into plain values and back. Numbers are strict:
 ``"1"`` and ``true`` are none.

@@ -39,7 +39,8 @@ class PickerCache:
         """
         _leave_a_core_free()
         spec = request.picker
-        # The picks of another program are read anew for each job: a folder does not tell of changes in it.
+        # The picks of another program are read anew for each job: a folder does not show that a file in it
+        # has changed.
         job = request.job if isinstance(spec, ConsensusSpec) and spec.imported else None
         key = (request.device, job, _version(spec))
         if self._loaded is None or self._loaded[0] != key:
@@ -69,7 +70,7 @@ def device_name(picker: Picker) -> str:
 
 
 def _version(spec: PickerSpec) -> tuple[object, ...]:
-    """What tells a picker from all others, its files included; none of it reads a network."""
+    """What identifies a picker, the state of its files included; none of it reads a network."""
     if isinstance(spec, ConsensusSpec):
         return (spec, *map(_version, spec.members))
     # The contrast is the loaded picker's to change.
@@ -78,7 +79,7 @@ def _version(spec: PickerSpec) -> tuple[object, ...]:
 
 
 def _changed(path: Path | None) -> int | None:
-    """Tell a file from one that was saved under the same name later."""
+    """When a file was changed: another may have been saved under its name since."""
     return path.stat().st_mtime_ns if path is not None and path.exists() else None
 
 
@@ -122,7 +123,7 @@ def estimate(picker: HydraNetPicker, request: PickRequest) -> Estimated:
 
 
 def _present(request: PickRequest) -> list[Micrograph]:
-    """Return those micrographs whose files are there; of the others is said when their turn comes."""
+    """Return those micrographs whose files are there; the others are reported when their turn comes."""
     return [one for one in request.micrographs.values() if one.path.is_file()]
 
 

@@ -93,7 +93,7 @@ class Worker:
                 if not line.endswith(b"\n"):
                     break  # cut off: the window died while it wrote
                 logger.error("a request cannot be read: %s", error)
-                self._say(Broken(f"the worker process cannot read a request: {error}; please report it"))
+                self._send(Broken(f"the worker process cannot read a request: {error}; please report it"))
                 continue
             if isinstance(message, Cancel):
                 self._cancel(message.job)
@@ -140,16 +140,16 @@ class Worker:
         """Train a head or a picker; what is saved is saved before a cancellation can break anything off."""
         try:
             with JobReporter(request) as reporter:
-                self._say(self._trained(request, reporter))
+                self._send(self._trained(request, reporter))
         except ProjectError as error:  # another process is at it, whose status is not ours to change
-            self._say(Broken(str(error)))
+            self._send(Broken(str(error)))
 
     def _trained(self, request: LongRequest, reporter: JobReporter) -> Finished | Broken:
         """Train, with a status that says how far it is and how it ended; returns the last message."""
 
         def report(progress: Training) -> None:
             reporter.progress(progress)
-            self._say(progress)
+            self._send(progress)
 
         try:
             stand_back(_TRAINING_GIVES_WAY)
@@ -162,8 +162,8 @@ class Worker:
             else:
                 outcome = save()
                 reporter.done(outcome)
-                self._say(outcome)
-        except Exception as error:  # whatever it is, it is said; the trace is for a bug report
+                self._send(outcome)
+        except Exception as error:  # whatever it is, it is reported; the trace is for a bug report
             logger.exception("the training failed")
             problem = in_words(error)
             reporter.failed(problem)
@@ -175,7 +175,7 @@ class Worker:
             picker = self._pickers.get(request)
         except Exception as error:  # as in a training
             logger.exception("the network cannot be used")
-            self._say(Broken(f"the network cannot be used: {in_words(error)}"))
+            self._send(Broken(f"the network cannot be used: {in_words(error)}"))
             return
         if request.estimate:
             self._estimate(picker, request)
@@ -184,13 +184,13 @@ class Worker:
         if look is not None:
             picker, remark = look
             remarks = [one for one in (remark_on(picker), remark) if one]
-            self._say(Ready(device_name(picker), picker.threshold, "; ".join(remarks)))
+            self._send(Ready(device_name(picker), picker.threshold, "; ".join(remarks)))
         for number in request.micrographs:
             answer = self._unless_cancelled(request.job, partial(pick_one, picker, number, request))
             if answer is None:
                 break
-            self._say(answer)
-        self._say(Finished(request.job, request.job in self._cancelled))
+            self._send(answer)
+        self._send(Finished(request.job, request.job in self._cancelled))
 
     def _estimate(self, picker: Picker, request: PickRequest) -> None:
         try:
@@ -199,11 +199,11 @@ class Worker:
             )
         except Exception as error:  # as in a training
             logger.exception("the diameter cannot be estimated")
-            self._say(Broken(f"the diameter cannot be estimated: {in_words(error)}"))
+            self._send(Broken(f"the diameter cannot be estimated: {in_words(error)}"))
             return
         if answer is not None:
-            self._say(answer)
-        self._say(Finished(request.job, request.job in self._cancelled))
+            self._send(answer)
+        self._send(Finished(request.job, request.job in self._cancelled))
 
     def _unless_cancelled(self, job: int, work: Callable[[], T]) -> T | None:
         """Do work that a cancellation breaks off wherever it is; None if the job is cancelled."""
@@ -217,7 +217,7 @@ class Worker:
         finally:
             self._interruptible = None
 
-    def _say(self, message: Message) -> None:
+    def _send(self, message: Message) -> None:
         with contextlib.suppress(OSError):  # the window is gone: `_listen` sees to that
             self._answers.write(to_line(message))
             self._answers.flush()
@@ -236,4 +236,4 @@ def main() -> None:
     except Exception:
         logger.exception("the worker process ends")
         os._exit(1)  # not Python's own end, which aborts while the other thread waits for a request
-    os._exit(0)  # nobody is there any more whom a library that hangs at its end could tell
+    os._exit(0)  # a library may hang at its end

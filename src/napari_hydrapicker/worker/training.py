@@ -17,12 +17,12 @@ from napari_hydrapicker.hydra.head_record import HeadRecord, free_name
 from napari_hydrapicker.picking.library import HeadLibrary, bundled_path, check_not_own, check_room
 from napari_hydrapicker.training.few_shot import FewShotProgress, FewShotResult
 from napari_hydrapicker.training.finetune import finetune
-from napari_hydrapicker.worker import cgan_training as making
+from napari_hydrapicker.worker import cgan_training
 from napari_hydrapicker.worker.messages import LongRequest, Made, MakeRequest, Trained, Training, TrainRequest
 
 
-def train(request: TrainRequest, say: Callable[[Training], None]) -> tuple[FewShotResult, HeadRecord]:
-    """Train a head as the request says, telling of the progress.
+def train(request: TrainRequest, report: Callable[[Training], None]) -> tuple[FewShotResult, HeadRecord]:
+    """Train a head as the request says, reporting the progress.
 
     Raises
     ------
@@ -42,13 +42,13 @@ def train(request: TrainRequest, say: Callable[[Training], None]) -> tuple[FewSh
     check_not_own(request.name, path)
     model, metadata = network_file.load(path, [])
 
-    def tell(p: FewShotProgress) -> None:
+    def send(p: FewShotProgress) -> None:
         loss = None if math.isnan(p.loss) else p.loss
-        say(Training(request.job, p.stage, p.done, p.total, p.seconds, loss, p.validation_ap))
+        report(Training(request.job, p.stage, p.done, p.total, p.seconds, loss, p.validation_ap))
 
     model = model.to(choose_device(request.device))
     return finetune(
-        model, metadata, request.micrographs, request.diameter_angstrom, request.name, report=tell
+        model, metadata, request.micrographs, request.diameter_angstrom, request.name, report=send
     )
 
 
@@ -93,7 +93,7 @@ def _free_name(name: str, libraries: list[HeadLibrary]) -> str:
     return free_name(name, taken)
 
 
-def trained(request: LongRequest, say: Callable[[Training], None]) -> Callable[[], Trained | Made]:
+def trained(request: LongRequest, report: Callable[[Training], None]) -> Callable[[], Trained | Made]:
     """Do the long part of a request, telling of the progress; what is returned saves what came of it.
 
     Raises
@@ -102,7 +102,7 @@ def trained(request: LongRequest, say: Callable[[Training], None]) -> Callable[[
         As `train` and `cgan_training.make`; the function returned as their `save`.
     """
     if isinstance(request, MakeRequest):
-        made = making.make(request, say)
-        return lambda: making.save(request, made)
-    result, record = train(request, say)
+        made = cgan_training.make(request, report)
+        return lambda: cgan_training.save(request, made)
+    result, record = train(request, report)
     return lambda: save(request, result, record)

@@ -94,7 +94,7 @@ def test_what_is_made_is_listed_offered_and_taken(quiet: Any, told: list[str]) -
 
 
 def test_why_one_was_not_made_stays_until_the_next_is_begun(quiet: Any, wait: Wait) -> None:
-    section, problem = quiet.make, "the background process was killed"
+    section, problem = quiet.make, "the worker process was killed"
     section.name.setText("mine")
     section.make.click()
     quiet.making._child.says.append(Broken(problem))

@@ -301,7 +301,7 @@ def test_what_was_painted_goes_along_with_what_is_to_be_picked(
     session.set_mask(first.id, own)
     monkeypatch.setattr(dock.jobs, "_child", double)
     dock.commands.pick(which)
-    sent = {one.id: one.mask for one in double.sent[-1].micrographs}
+    sent = {number: one.mask for number, one in double.sent[-1].micrographs.items()}
     assert sent.pop(first.id) == own
     assert set(sent.values()) <= {None}
     dock.jobs._on_project()

@@ -88,8 +88,8 @@ def test_a_broken_process_is_told_of_in_words(jobs: TrainJobs, wait: Wait) -> No
     told = ends(jobs)
     jobs.train("mine", [])
     child: Any = jobs._child
-    child.says = [Broken("the background process was killed")]
-    wait(lambda: told == [(False, "Head 'mine' was not trained: the background process was killed")])
+    child.says = [Broken("the worker process was killed")]
+    wait(lambda: told == [(False, "Head 'mine' was not trained: the worker process was killed")])
     assert not jobs.running
     assert directory(jobs._session.project.path).read() is None, "it is told"
     jobs.train("again", [])

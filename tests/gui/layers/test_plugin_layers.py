@@ -12,7 +12,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Points
 
-from napari_hydrapicker.gui.layers.plugin_layers import Place, PluginLayers
+from napari_hydrapicker.gui.layers.plugin_layers import Place, PluginLayers, without_refresh
 
 Wait = Callable[..., None]
 OURS = (Place.MICROGRAPH, Place.BEFORE, Place.PICKS, Place.RING)
@@ -34,6 +34,18 @@ def is_in_order(viewer: Any, places: tuple[Place, ...] = OURS) -> bool:
     images = [i for i, layer in enumerate(viewer.layers) if isinstance(layer, Image)]
     points = [names(viewer).index(place.name) for place in places if place is not Place.MICROGRAPH]
     return there == [place.name for place in places] and min(points) > max(images)
+
+
+def test_napari_still_has_what_is_used_of_its_own() -> None:
+    """A private function; where it goes away, the next micrograph takes longer to show."""
+    layer = Image(np.zeros((30, 70)))
+    assert hasattr(layer, "_block_refresh"), "see plugin_layers.without_refresh"
+    heard: list[object] = []
+    layer.events.data.connect(heard.append)
+    with without_refresh(layer):
+        layer.data = np.ones((30, 70))
+    assert heard == []
+    assert layer.data.all()
 
 
 @pytest.fixture

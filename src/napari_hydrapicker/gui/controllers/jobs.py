@@ -6,7 +6,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.session import Session
-from napari_hydrapicker.worker.client import Child
+from napari_hydrapicker.worker.client import WorkerClient
 from napari_hydrapicker.worker.messages import Broken, Message, Request
 
 
@@ -16,7 +16,7 @@ class Jobs(QObject):
     def __init__(self, session: Session, poll_ms: int, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._child = Child()
+        self._child = WorkerClient()
         self._job = 0
         self._project = self._open_project()
         self._timer = QTimer(self)

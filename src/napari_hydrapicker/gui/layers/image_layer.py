@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
-from napari_hydrapicker.gui.layers.plugin_layers import Place, PluginLayers
+from napari_hydrapicker.gui.layers.plugin_layers import Place, PluginLayers, without_refresh
 from napari_hydrapicker.imaging.display import DisplayImage
 
 NAME = "HydraPicker micrograph"
@@ -69,9 +69,9 @@ class ImageLayer:
         )
 
     def _swap(self, display: DisplayImage) -> None:
-        """Show other pixels: told of them at once, napari would look through all layers' extents."""
+        """Show other pixels in the same place."""
         image: Any = self._layer
-        with image.events.data.blocker(), image._block_refresh():
+        with without_refresh(image):
             image.data = display.image
         image.refresh(thumbnail=False, extent=False)
         self._stale = True

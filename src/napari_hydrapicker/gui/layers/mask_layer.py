@@ -12,6 +12,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
+from napari_hydrapicker.gui.layers.plugin_layers import without_refresh
 from napari_hydrapicker.io.edited_mask import MaskGrid
 
 NAME = "HydraPicker left out"
@@ -111,8 +112,7 @@ class MaskLayer:
         data, (scale, translate) = left_out.astype(np.uint8), _place(grid)
         with self._silence():
             if layer.data.shape == data.shape and self._is_placed(grid):
-                # Told of other data napari would look through the extents of all layers.
-                with layer.events.data.blocker(), layer._block_refresh():
+                with without_refresh(layer):
                     layer.data = data
                 layer.refresh(extent=False)
                 return

@@ -37,6 +37,16 @@ class Place(IntEnum):
     RING = 4
 
 
+@contextmanager
+def without_refresh(layer: Layer) -> Iterator[None]:
+    """Let a layer's data change without a word: napari would look through the extents of all layers.
+
+    Its private `_block_refresh` is used here and nowhere else.
+    """
+    with layer.events.data.blocker(), layer._block_refresh():
+        yield
+
+
 class PluginLayers(QObject):
     """Which layers the plugin needs in a viewer, one a place.
 

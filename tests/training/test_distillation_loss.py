@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from napari_hydrapicker.hydra.anchors import Assignment, assign
-from napari_hydrapicker.training.head_trainer import anchor_loss
+from napari_hydrapicker.training.head_trainer import distillation_loss
 
 STRIDE = 8
 SHAPE = (5, 9)
@@ -29,7 +29,7 @@ def answers(seed: int) -> Tensor:
 
 def test_the_same_answer_costs_nothing_and_pulls_nowhere(labels: list[Assignment]) -> None:
     raw = answers(0).requires_grad_()
-    loss = anchor_loss(raw, answers(0), labels, STRIDE)
+    loss = distillation_loss(raw, answers(0), labels, STRIDE)
     assert float(loss.detach()) == pytest.approx(0, abs=1e-6)
     loss.backward()  # type: ignore[no-untyped-call]
     assert raw.grad is not None
@@ -40,7 +40,7 @@ def test_it_pulls_towards_the_reference_where_cells_are_ignored_and_only_there(
     labels: list[Assignment],
 ) -> None:
     raw, reference = answers(0).requires_grad_(), answers(1).requires_grad_()
-    anchor_loss(raw, reference, labels, STRIDE).backward()  # type: ignore[no-untyped-call]
+    distillation_loss(raw, reference, labels, STRIDE).backward()  # type: ignore[no-untyped-call]
     assert reference.grad is None
     assert raw.grad is not None
     ignored = torch.stack([one.ignore for one in labels])
@@ -63,12 +63,12 @@ def test_it_is_of_hand_computed_size() -> None:
     one = Assignment(nobody.positive, nobody.target_yx, nobody.index, ignore)
     divergence = float(torch.tensor(4 / 3).log()) / 2
     expected = divergence + 0.5 * float(torch.tensor(0.1).tanh())  # over 1, though 1/2 a particle is expected
-    assert float(anchor_loss(raw, reference, [one], STRIDE)) == pytest.approx(expected, rel=1e-5)
+    assert float(distillation_loss(raw, reference, [one], STRIDE)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_it_is_for_each_particle_that_the_reference_expects(labels: list[Assignment]) -> None:
     raw, reference = answers(0), answers(1)
     twice = [*labels, *labels]
-    one = anchor_loss(raw, reference, labels, STRIDE)
-    both = anchor_loss(raw.repeat(2, 1, 1, 1), reference.repeat(2, 1, 1, 1), twice, STRIDE)
+    one = distillation_loss(raw, reference, labels, STRIDE)
+    both = distillation_loss(raw.repeat(2, 1, 1, 1), reference.repeat(2, 1, 1, 1), twice, STRIDE)
     torch.testing.assert_close(one, both)

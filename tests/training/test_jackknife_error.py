@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_hydrapicker.training.few_shot import UNKNOWN, gain_error
-from napari_hydrapicker.training.validation import HeadScores, together
+from napari_hydrapicker.training.few_shot import UNKNOWN, jackknife_error
+from napari_hydrapicker.training.validation import HeadScores, merged
 
 
 def tiles(rng: np.random.Generator, n: int, quality: float) -> list[HeadScores]:
@@ -20,16 +20,16 @@ def test_the_error_is_what_repeated_measurements_scatter_by() -> None:
     gains, errors = [], []
     for _ in range(150):
         before, after = tiles(rng, 20, 1.0), tiles(rng, 20, 1.5)
-        gains.append(together(after).ap - together(before).ap)
-        errors.append(gain_error(before, after))
+        gains.append(merged(after).ap - merged(before).ap)
+        errors.append(jackknife_error(before, after))
     assert np.mean(errors) == pytest.approx(np.std(gains), rel=0.2)
 
 
 def test_the_same_head_gains_nothing_and_that_for_sure() -> None:
     scores = tiles(np.random.default_rng(1), 9, 1.0)
-    assert gain_error(scores, scores) == 0
+    assert jackknife_error(scores, scores) == 0
 
 
 def test_one_tile_tells_nothing() -> None:
     scores = tiles(np.random.default_rng(2), 1, 1.0)
-    assert gain_error(scores, scores) == gain_error([], []) == UNKNOWN
+    assert jackknife_error(scores, scores) == jackknife_error([], []) == UNKNOWN

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_hydrapicker.hydra.layers import Head, ThesisHead
-from napari_hydrapicker.training.few_shot import blended
+from napari_hydrapicker.training.few_shot import interpolated
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def pair() -> tuple[Head, Head]:
 def test_the_ends_of_the_line_are_the_heads_themselves(pair: tuple[Head, Head]) -> None:
     kept = [copy.deepcopy(one.state_dict()) for one in pair]
     for share, end in ((0.0, pair[0]), (1.0, pair[1])):
-        made = blended(*pair, share)
+        made = interpolated(*pair, share)
         assert made is not end
         assert all(torch.equal(a, b) for a, b in zip(made.parameters(), end.parameters(), strict=True))
     with torch.no_grad():
@@ -30,6 +30,6 @@ def test_the_ends_of_the_line_are_the_heads_themselves(pair: tuple[Head, Head]) 
 
 
 def test_weights_are_mixed_by_the_share_of_the_second(pair: tuple[Head, Head]) -> None:
-    made = blended(*pair, 0.25)
+    made = interpolated(*pair, 0.25)
     for new, first, second in zip(made.parameters(), *(one.parameters() for one in pair), strict=True):
         torch.testing.assert_close(new, 0.75 * first + 0.25 * second)
