@@ -207,8 +207,8 @@ class Parts(Generic[Result]):
         self._error: HydraPickerError | None = None
         self.running = self.done = False
 
-    def work(self, seconds: float) -> bool:
-        """Go on for a while, a step at least; returns whether all is done.
+    def work(self, seconds: float, steps: int = 1) -> bool:
+        """Go on for a while, and for so many steps at least; returns whether all is done.
 
         Raises
         ------
@@ -216,10 +216,9 @@ class Parts(Generic[Result]):
             If it cannot be done, whoever was at it when that came out.
         """
         end = time.monotonic() + seconds
-        while not self.done:
+        while not self.done and (steps > 0 or time.monotonic() < end):
             self._step()
-            if time.monotonic() >= end:
-                break
+            steps -= 1
         if self._error is not None:
             raise self._error
         return self.done

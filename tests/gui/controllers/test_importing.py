@@ -429,6 +429,7 @@ def test_the_window_answers_while_an_import_is_taken_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     formats.write({"m1": PICKS}, tmp_path / "other.csv", "csv")
+    monkeypatch.setattr(tasks, "_AT_ONCE", 1)
     monkeypatch.setattr(tasks, "_PART_S", 1e-9)  # a single micrograph at a time
     dock.pick.question.better.click()
     dock.pick.question.better.click()  # once more, out of impatience
@@ -445,6 +446,7 @@ def test_the_window_answers_while_an_import_is_taken_in(
 def test_a_project_closed_amid_an_import_has_all_of_it(
     dock: Any, told: list[str], asked: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tasks, "_AT_ONCE", 1)
     monkeypatch.setattr(tasks, "_PART_S", 1e-9)
     path = dock.session.project.path
     dock.pick.question.better.click()

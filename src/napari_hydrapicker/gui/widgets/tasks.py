@@ -15,6 +15,7 @@ from napari_hydrapicker.project.database import Parts
 Report = Callable[[int, int], None]
 
 _PART_S = 0.02  # of the GUI thread at a time, for a change that is made in parts
+_AT_ONCE = 32  # steps of one that are made however busy the computer is: all of a single correction
 AFTER_FRAME_MS = 30  # after a change of the canvas: its frame comes first, then the rest of the window
 
 
@@ -150,9 +151,9 @@ def work_in_parts(
     there is none.
     """
 
-    def go_on() -> None:
+    def go_on(steps: int = 1) -> None:
         try:
-            if not parts.work(_PART_S):
+            if not parts.work(_PART_S, steps):
                 timer.start()
                 return
             result = parts.result()
@@ -164,7 +165,7 @@ def work_in_parts(
         then(result)
 
     timer = once_after(0, go_on, parent)
-    go_on()
+    go_on(_AT_ONCE)
 
 
 def once_after(ms: int, action: Callable[[], object], parent: QObject) -> QTimer:
