@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 
 from napari_hydrapicker.hydra import layers as head_module
 from napari_hydrapicker.hydra.network import GENERIC, Architecture, HydraPicker
+from napari_hydrapicker.training import steps
 from napari_hydrapicker.training.multi_head import MultiHeadParameters, MultiHeadProgress, train_multi_head
 from napari_hydrapicker.training.single_head import SingleHeadParameters, train_single_head
 from napari_hydrapicker.training.sources import Crop
@@ -170,3 +172,30 @@ def test_it_stops_in_time(tmp_path: Path) -> None:
     train(tmp_path, minutes=1e-9, report=lambda now: steps.append(now.step))
     assert steps == [1]
     assert (tmp_path / "checkpoint.safetensors").is_file()
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_processes_that_share_a_batch_train_as_one_does(
+    tmp_path: Path, optimiser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Losses, the heads' distance, and all heads' weights, those that were not drawn too."""
+    monkeypatch.setattr(steps, "precision", lambda _: nullcontext())  # bfloat16 rounds more than sums differ
+    p = parameters(steps=4, batch_size=3, validate_every=2, optimiser=optimiser, learning_rate=1e-3)
+    lines = []
+    for processes in (1, 2):
+        folder = tmp_path / str(processes)
+
+        def report(now: MultiHeadProgress, path: Path = tmp_path / f"{processes}.txt") -> None:
+            with path.open("a") as file:  # it is another process that reports
+                file.write(f"{now.step} {now.loss} {now.localisation} {now.bias}\n")
+
+        validation = {one.name: one.held_out(1) for one in SETS}
+        train_multi_head(tiny(), SETS, [1.0, 1.0], validation, folder, p, report, processes=processes)
+        lines.append(np.loadtxt(tmp_path / f"{processes}.txt"))
+    assert lines[0][:, 0].tolist() == [2, 4]
+    np.testing.assert_allclose(lines[1], lines[0], rtol=1e-4, atol=1e-4)
+    assert np.ptp(lines[0][:, 1]) > 0.02  # the curve is none that stands still
+    alone, shared = (load_file(tmp_path / name / "checkpoint.safetensors") for name in "12")
+    assert alone.keys() == shared.keys()
+    for name in (n for n in alone if n.startswith("model.")):
+        torch.testing.assert_close(shared[name], alone[name], rtol=1e-2, atol=1e-3, msg=name)

@@ -16,6 +16,8 @@ from napari_hydrapicker.cli.training_settings import changes, remember
 from napari_hydrapicker.errors import ParameterError
 
 if TYPE_CHECKING:
+    import torch
+
     from napari_hydrapicker.hydra.network import HydraPicker
     from napari_hydrapicker.training.assembly import RealSet
 
@@ -228,7 +230,7 @@ def train(
         typer.Option(help="Folder of particle-free images to simulate particles in; repeatable."),
     ] = None,
     processes: Annotated[
-        int, typer.Option(help="Single-head, on the CPU: processes that train together, best one a core.")
+        int, typer.Option(help="Processes that share every batch: one a core, or with cuda one a GPU.")
     ] = 1,
     workers: Annotated[
         int, typer.Option(help="Single-head: processes that make batches ahead, best with a GPU.")
@@ -286,7 +288,11 @@ def train(
         earlier = remember(out, settings)
         if earlier:
             say(f"the checkpoint was made with other settings: {changes(earlier[-1], settings)}")
-        run = Run(_start(init, network, device, seed), data, out, minutes, say, processes, workers)
+        chosen = _device(device, processes)
+        start = _start(init, network, seed)
+        if processes == 1:
+            start = start.to(chosen)
+        run = Run(start, data, out, minutes, say, processes, workers, chosen)
         kept = data.heads if keep_heads is None else names_in(keep_heads)
         trained = run.multi_head(kept, **given) if multi else run.single_head(**given)
         path = out / "network.safetensors"
@@ -295,12 +301,20 @@ def train(
     say(f"network written to {path}")
 
 
-def _start(init: Path | None, network: Network | None, device: str, seed: int) -> HydraPicker:
+def _device(name: str, processes: int) -> torch.device:
+    """What is computed on; several processes are not forked from one that has begun to use a GPU."""
+    if processes > 1:
+        os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # to look for one is to begin, else
+    from napari_hydrapicker.hydra.device import choose_device
+
+    return choose_device(name)
+
+
+def _start(init: Path | None, network: Network | None, seed: int) -> HydraPicker:
     """The network to start from, with the generic head alone: phase 2 starts all heads from it."""
     import torch
 
     from napari_hydrapicker.hydra import network as model
-    from napari_hydrapicker.hydra.device import choose_device
     from napari_hydrapicker.hydra.weights import load
 
     torch.manual_seed(seed)
@@ -309,4 +323,4 @@ def _start(init: Path | None, network: Network | None, device: str, seed: int) -
     else:
         thesis = network is Network.THESIS
         made = model.HydraPicker(model.Architecture() if thesis else model.Architecture.compact())
-    return made.to(choose_device(device))
+    return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -106,8 +106,17 @@ def _distance(head: nn.Module, reference: dict[str, nn.Parameter]) -> Tensor:
     return torch.sqrt(torch.stack(squares).sum() + TINY**2) - TINY
 
 
+def at_least_one(positives: Tensor) -> Tensor:
+    """What a batch's losses are divided by: its number of positive cells, or 1."""
+    return positives.clamp(min=1)
+
+
 def detection_loss(
-    raw: Tensor, assignments: Sequence[Assignment], stride: int, lambda_cls: float
+    raw: Tensor,
+    assignments: Sequence[Assignment],
+    stride: int,
+    lambda_cls: float,
+    divisor: Callable[[Tensor], Tensor] = at_least_one,
 ) -> DetectionLoss:
     """``l_loc + lambda_cls * l_cls`` of Eq. 3.1 for a batch, divided by its positives (at least 1).
 
@@ -121,6 +130,8 @@ def detection_loss(
         16, or 8 for a dense answer.
     lambda_cls
         Weight of the classification loss.
+    divisor
+        Makes the divisor of the number of positives, where the batch is only a part of one.
 
     Raises
     ------
@@ -138,7 +149,7 @@ def detection_loss(
     ignore = torch.stack([one.ignore for one in assignments])
     targets = torch.stack([one.target_yx for one in assignments])  # (B, h, w, 2)
     positives = positive.sum()
-    count = positives.clamp(min=1)
+    count = divisor(positives)
     localisation = localisation_loss(centres, targets, positive) / count
     classification = focal_loss(logits, positive, ignore) / count
     return DetectionLoss(localisation + lambda_cls * classification, localisation, classification, positives)

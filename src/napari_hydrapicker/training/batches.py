@@ -26,8 +26,10 @@ class StepBatches(Dataset[Batch]):
         Data sets, and the probability of each.
     batch_size, crop_wpx
         Number of crops, and their side in working pixels.
-    seed, process, processes
-        Processes that train together draw different batches for the same step.
+    seed
+        Of everything random.
+    part
+        The crops of each batch that are drawn: processes that train together have a part each.
     """
 
     def __init__(
@@ -37,18 +39,17 @@ class StepBatches(Dataset[Batch]):
         batch_size: int,
         crop_wpx: int,
         seed: int,
-        process: int = 0,
-        processes: int = 1,
+        part: slice = slice(None),
     ) -> None:
         self._sources, self._shares = list(sources), shares
         self._batch_size, self._crop_wpx = batch_size, crop_wpx
-        self._seed, self._process, self._processes = seed, process, processes
+        self._seed, self._part = seed, part
 
     def __getitem__(self, step: int) -> Batch:
         """Images ``(B, 1, S, S)`` and crops of a step."""
-        rng = np.random.default_rng((self._seed, step * self._processes + self._process))
+        rng = np.random.default_rng((self._seed, step))
         source = self._sources[rng.choice(len(self._sources), p=self._shares)]
-        return batch_of(source, rng, self._batch_size, self._crop_wpx)
+        return batch_of(source, rng, self._batch_size, self._crop_wpx, self._part)
 
     def ahead(self, first: int, last: int, workers: int) -> Iterator[Batch]:
         """The batches of steps `first` to `last` - 1, made by this process or ahead by `workers` others."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from napari_hydrapicker.training import loop
 from napari_hydrapicker.training.assembly import head_names
 from napari_hydrapicker.training.checkpoint import load_checkpoint, read_progress, save_checkpoint
 from napari_hydrapicker.training.optim import AdamDescent, BiasForm, Descent
+from napari_hydrapicker.training.processes import Team
 from napari_hydrapicker.training.sources import Crop, Source
 from napari_hydrapicker.training.steps import (
     MAX_GRADIENT,
@@ -25,6 +27,7 @@ from napari_hydrapicker.training.steps import (
     channels_last,
     loss_of,
     shares_of,
+    to_device,
     warmed_up,
 )
 from napari_hydrapicker.training.validation import MultiHeadAP, average_precisions, score_all
@@ -99,6 +102,7 @@ class MultiHeadTrainer:
             else Descent(self._model, p.momentum, p.lambda_bias, p.bias_form, p.generic_rate)
         )
         self._best_ap = -1.0
+        self._team, self._forward = Team(), self._model
         self._path, self._best_path = folder / "checkpoint.safetensors", folder / "best.safetensors"
 
     def resume(self) -> int:
@@ -122,25 +126,41 @@ class MultiHeadTrainer:
         self._best_ap = float(progress["best"])
         return int(progress["step"])
 
+    def join(self, team: Team) -> None:
+        """Train from now on with the other processes of a team."""
+        self._team, self._device = team, team.device(self._device)
+        self._forward = team.share(self._model)
+        to_device(self._descent.optimiser, self._device)
+
     def step(self, number: int) -> tuple[float, float, float]:
         """Draw a data set, train body and its head on it, and draw all heads together."""
         p = self._p
         rng = np.random.default_rng((p.seed, number))
         which = rng.choice(len(self._sources), p=self._shares)
-        images, crops = batch_of(self._sources[which], rng, p.batch_size, p.crop_wpx)
+        images, crops = batch_of(self._sources[which], rng, p.batch_size, p.crop_wpx, self._team.part)
         # Dropout draws from torch's generator: seeded for each step, a resumed training is the same.
-        torch.manual_seed(int(rng.integers(2**62)))
-        self._model.train()
+        torch.manual_seed(int(rng.integers(2**62)) + self._team.rank)
+        self._forward.train()
         name = self._names[which]
-        loss = loss_of(self._model, images.to(self._device), crops, p.lambda_cls, name)
-        loss.total.backward()  # type: ignore[no-untyped-call]
+        positives = self._team.positives
+        loss = loss_of(self._forward, images.to(self._device), crops, p.lambda_cls, name, positives)
+        self._team.backward(loss.total)
         learning = [*self._model.body.parameters(), *self._model.head(name).parameters()]
         torch.nn.utils.clip_grad_norm_(learning, MAX_GRADIENT)
         bias = self._descent.step(name, p.rate(number))
-        return loss.total.item(), loss.localisation.item(), bias
+        total, localisation = self._team.mean(torch.stack([loss.total, loss.localisation]).detach()).tolist()
+        return total, localisation, bias
 
-    def check(self, done: int) -> MultiHeadAP:
-        """Measure every head; keep the state on disk if it is the best, and as the one to go on from."""
+    def check(self, done: int) -> MultiHeadAP | None:
+        """Measure every head; keep the state on disk if it is the best, and as the one to go on from.
+
+        The process that leads does so; the others have nothing to tell.
+        """
+        ap = self._measure_and_save(done) if self._team.leads else None
+        self._team.wait()
+        return ap
+
+    def _measure_and_save(self, done: int) -> MultiHeadAP:
         ap = average_precisions(score_all(self._model, self._validation))
         if ap.overall > self._best_ap or not any(self._validation.values()):
             self._best_ap = ap.overall
@@ -202,6 +222,8 @@ def train_multi_head(
     report: Callable[[MultiHeadProgress], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
     minutes: float = math.inf,
+    processes: int = 1,
+    device: torch.device | None = None,
 ) -> HydraPicker:
     """Train body, generic head and a head for each data set; goes on from a checkpoint in `folder`.
 
@@ -240,6 +262,8 @@ def train_multi_head(
         Asked after each step whether to stop, with a checkpoint.
     minutes
         Stop, with a checkpoint, after so long.
+    processes, device
+        As of `single_head.train_single_head`.
 
     Returns
     -------
@@ -256,10 +280,20 @@ def train_multi_head(
     """
     p = parameters or MultiHeadParameters()
     phase = MultiHeadTrainer(model, sources, weights, validation, folder, p)
+    first, begun = phase.resume(), time.monotonic()
 
-    def send(now: loop.Report[MultiHeadAP]) -> None:
+    def send(now: loop.Report[MultiHeadAP | None]) -> None:
         total, where, bias = now.losses
         report(MultiHeadProgress(now.step, p.steps, total, where, bias, now.seconds, now.figures))
 
-    loop.run(phase, phase.resume(), send, cancelled, minutes)
+    def work(team: Team) -> None:
+        phase.join(team)
+
+        def stop() -> bool:
+            return team.agree(cancelled() or time.monotonic() - begun > 60 * minutes)
+
+        loop.run(phase, first, send if team.leads else lambda _: None, stop)
+
+    if first < p.steps:
+        Team.run(work, processes, p.batch_size, device, spare=True)
     return phase.best()

@@ -78,10 +78,8 @@ class Descent:
         self._heads = {name: model.head(name) for name in model.head_names if name != GENERIC}
         others = [*model.body.parameters(), *(w for head in self._heads.values() for w in head.parameters())]
         groups = [{"params": others}, {"params": list(self._generic.parameters())}]
-        # Memory that every step uses again: asking the system for it would take longer than the sums.
-        self._gradient, self._towards = (
-            [torch.empty_like(w) for w in self._generic.parameters()] for _ in range(2)
-        )
+        self._gradient: list[Tensor] = []
+        self._towards: list[Tensor] = []
         self.optimiser = torch.optim.SGD(groups, lr=0.0, momentum=momentum)
 
     def step(self, drawn: str, rate: float) -> float:
@@ -100,6 +98,11 @@ class Descent:
         """
         set_rate(self.optimiser, rate)
         self.optimiser.param_groups[1]["lr"] = rate * self._generic_rate
+        if not self._towards:  # the weights may have gone to another device until now
+            # Memory that every step uses again: asking the system for it would take longer than the sums.
+            self._gradient, self._towards = (
+                [torch.empty_like(w) for w in self._generic.parameters()] for _ in range(2)
+            )
         for sum_ in self._towards:
             sum_.zero_()
         terms = [self._step_head(name) for name in [drawn, *(n for n in self._heads if n != drawn)]]

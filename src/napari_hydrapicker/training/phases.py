@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from napari_hydrapicker.errors import OutOfMemoryError, ParameterError
 from napari_hydrapicker.hydra.device import is_out_of_memory
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
@@ -38,6 +40,7 @@ class Run:
     report: Callable[[str], None]
     processes: int = 1
     workers: int = 0
+    device: torch.device | None = None
 
     def single_head(self, **parameters: Any) -> Trained:
         """Run phase 1 with these parameters, the others by default.
@@ -53,7 +56,7 @@ class Run:
             best = train_single_head(
                 self.model, data.sources, data.weights, data.validation, self.folder, p,
                 lambda now: self.report(single_head_line(now)), minutes=self.minutes,
-                processes=self.processes, workers=self.workers,
+                processes=self.processes, workers=self.workers, device=self.device,
             )  # fmt: skip
         return Trained(best, {GENERIC: data.unseen}, asdict(p))
 
@@ -78,6 +81,7 @@ class Run:
             best = train_multi_head(
                 self.model, data.sources, data.weights, validation, self.folder, p,
                 lambda now: self.report(multi_head_line(now)), minutes=self.minutes,
+                processes=self.processes, device=self.device,
             )  # fmt: skip
         for name in set(best.head_names) - {GENERIC, *kept}:
             best.remove_head(name)

@@ -28,6 +28,7 @@ from napari_hydrapicker.training.steps import (
     set_rate,
     shares_of,
     sparing_unlabelled,
+    to_device,
     warmed_up,
 )
 from napari_hydrapicker.training.validation import validation_ap
@@ -93,6 +94,7 @@ def train_single_head(
     minutes: float = math.inf,
     processes: int = 1,
     workers: int = 0,
+    device: torch.device | None = None,
 ) -> HydraPicker:
     """Train body and generic head; goes on from ``folder/checkpoint.safetensors`` where there is one.
 
@@ -104,8 +106,9 @@ def train_single_head(
         Held-out images by set; the averaged weights with the best mean of the sets' APs are returned.
     minutes : float
         Stop, with a checkpoint, after so long.
-    processes
-        Processes that train together on the CPU, a batch each, their gradients averaged.
+    processes, device
+        Processes that share every batch (`processes.Team`), and what they compute on; that of the model by
+        default. Of several on GPUs the model is to be on the CPU still.
     workers
         Processes that make batches ahead, for each of them; 0: batches are made between the steps.
 
@@ -123,7 +126,7 @@ def train_single_head(
     first, begun = phase.resume(), time.monotonic()
 
     def work(team: Team) -> None:
-        batches = StepBatches(sources, shares, p.batch_size, p.crop_wpx, p.seed, team.rank, team.size)
+        batches = StepBatches(sources, shares, p.batch_size, p.crop_wpx, p.seed, team.part)
         phase.join(team, batches.ahead(first, p.steps, workers))
 
         def send(now: loop.Report[dict[str, float]]) -> None:
@@ -138,7 +141,7 @@ def train_single_head(
         loop.run(phase, first, send if team.leads else lambda _: None, stop)
 
     if first < p.steps:
-        Team.run(work, processes)
+        Team.run(work, processes, p.batch_size, device)
     return phase.take_best()
 
 
@@ -182,7 +185,10 @@ class _SingleHead:
     def join(self, team: Team, batches: Iterator[Batch]) -> None:
         """Train from now on with the other processes of a team."""
         self._team, self._batches = team, batches
+        self._device = team.device(self._device)
         self._forward = team.share(self._model)
+        self._averaged.to(self._device)
+        to_device(self._optimiser, self._device)
         self._begun = time.process_time()
 
     def step(self, number: int) -> tuple[float, float]:
@@ -193,16 +199,17 @@ class _SingleHead:
             crops = sparing_unlabelled(self._averaged, images, crops)
         set_rate(self._optimiser, p.rate(number))
         self._forward.train()
-        loss = loss_of(self._forward, images, crops, p.lambda_cls)
+        loss = loss_of(self._forward, images, crops, p.lambda_cls, divisor=self._team.positives)
         self._optimiser.zero_grad(set_to_none=True)
-        loss.total.backward()  # type: ignore[no-untyped-call]
+        self._team.backward(loss.total)
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), MAX_GRADIENT)
         self._optimiser.step()
         follow(self._averaged, self._model, number, p.ema_decay)
         done = number + 1
         if done % p.checkpoint_every == 0 and done % p.validate_every:
             self._save(done)
-        return loss.total.item(), loss.localisation.item()
+        total, localisation = self._team.mean(torch.stack([loss.total, loss.localisation]).detach()).tolist()
+        return total, localisation
 
     def check(self, done: int) -> dict[str, float]:
         """Validate the averaged weights, keep them if they are the best, and write the checkpoint."""

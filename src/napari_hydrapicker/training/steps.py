@@ -7,7 +7,7 @@ that is resumed, perhaps with more steps, has no state of theirs to go back to.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
@@ -19,7 +19,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.anchors import BOX_WPX, assign
 from napari_hydrapicker.hydra.device import precision
-from napari_hydrapicker.hydra.losses import DetectionLoss, detection_loss
+from napari_hydrapicker.hydra.losses import DetectionLoss, at_least_one, detection_loss
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
 from napari_hydrapicker.training.sources import Crop, Source
 from napari_hydrapicker.training.validation import DENSE_STRIDE, decode_picks, distance_to
@@ -47,16 +47,29 @@ def channels_last(model: HydraPicker) -> HydraPicker:
     return cast(HydraPicker, model.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
 
-def batch_of(source: Source, rng: np.random.Generator, n: int, size: int) -> tuple[Tensor, list[Crop]]:
-    """Draw `n` crops of one data set, flipped and rotated at random; images (n, 1, size, size)."""
-    crops = [source.crop(rng, size).augmented(rng) for _ in range(n)]
+def batch_of(
+    source: Source, rng: np.random.Generator, n: int, size: int, part: slice = slice(None)
+) -> tuple[Tensor, list[Crop]]:
+    """Draw `n` crops of one data set, or a `part` of these, flipped and rotated at random; images (n, 1, size, size).
+
+    Each crop has random numbers of its own, so that nobody needs to draw those before it.
+    """
+    crops = [source.crop(own, size).augmented(own) for own in rng.spawn(n)[part]]
     return torch.from_numpy(np.stack([c.image for c in crops])[:, None]), crops
 
 
 def loss_of(
-    model: HydraPicker, images: Tensor, crops: Sequence[Crop], lambda_cls: float, head: str = GENERIC
+    model: HydraPicker,
+    images: Tensor,
+    crops: Sequence[Crop],
+    lambda_cls: float,
+    head: str = GENERIC,
+    divisor: Callable[[Tensor], Tensor] = at_least_one,
 ) -> DetectionLoss:
-    """Detection loss of a head on the four shifted grids (Eqs. 3.1 to 3.3); images (B, 1, H, W)."""
+    """Detection loss of a head on the four shifted grids (Eqs. 3.1 to 3.3); images (B, 1, H, W).
+
+    `divisor` is that of `hydra.losses.detection_loss`.
+    """
     device = images.device
     with precision(device):
         raw = model(images.contiguous(memory_format=torch.channels_last), head)
@@ -69,7 +82,7 @@ def loss_of(
         )
         for c in crops
     ]  # fmt: skip
-    return detection_loss(raw, labels, DENSE_STRIDE, lambda_cls)
+    return detection_loss(raw, labels, DENSE_STRIDE, lambda_cls, divisor)
 
 
 def sparing_unlabelled(model: HydraPicker, images: Tensor, crops: Sequence[Crop]) -> list[Crop]:
@@ -122,3 +135,11 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Use a learning rate from now on."""
     for group in optimiser.param_groups:
         group["lr"] = rate
+
+
+def to_device(optimiser: torch.optim.Optimizer, device: torch.device) -> None:
+    """Bring an optimiser's state to where its weights have gone."""
+    for state in optimiser.state.values():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and name != "step":  # a counter, which torch keeps on the CPU
+                state[name] = value.to(device)
