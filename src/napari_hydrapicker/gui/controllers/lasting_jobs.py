@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.gui.controllers.jobs import Jobs
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.project.training_set import corrected_micrographs
 from napari_hydrapicker.worker.messages import (
     Broken,
     Finished,
@@ -16,6 +19,7 @@ from napari_hydrapicker.worker.messages import (
     Trained,
     Training,
     TrainingNote,
+    TrainRequest,
 )
 from napari_hydrapicker.worker.status_file import LeftTraining, NoteFile
 
@@ -25,9 +29,9 @@ _POLL_MS = 50
 class LastingJobs(Jobs):
     """One training of a kind at a time of the open project, in a process of its own beside that which picks.
 
-    When window or project are closed the process goes on alone, and what became of it is told when the
+    When window or project are closed the process goes on alone, and its result is reported when the
     project is opened again, by this or another window. A subclass says what is to be trained, the kind of
-    its notes, and how a failure is told.
+    its notes, and how a failure is reported.
 
     Signals
     -------
@@ -62,7 +66,7 @@ class LastingJobs(Jobs):
         self.name = ""  # of what is in training
         self._note: NoteFile | None = None
         self._left: LeftTraining | None = None  # what is followed, where it is not a child of ours
-        self._told = False  # whether that is under way
+        self._reported = False  # whether that is under way
 
     def check_free(self) -> None:
         """Refuse a second training.
@@ -127,19 +131,19 @@ class LastingJobs(Jobs):
             self._child.leave()
 
     def _look(self) -> None:
-        """Follow a training of this project that a window has left to itself; one that ended is told soon."""
-        if self._project is None or self._session.read_only:  # whoever may write to it is told
+        """Follow a training of this project that continued in the background; one that ended is reported."""
+        if self._project is None or self._session.read_only:  # only the window that may write to it reports
             return
         note = self._note_of_project()
         try:
             noted = note.read()
-        except ProjectError:  # told by what follows it
+        except ProjectError:  # reported by what follows it
             noted = TrainingNote("")
         if noted is None:
             return
         self._job += 1
         self.name, self._note, self._left = noted.name, note, LeftTraining(note, self._job)
-        self._told = False
+        self._reported = False
         self._timer.start()
 
     def _poll(self) -> None:
@@ -148,8 +152,8 @@ class LastingJobs(Jobs):
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Training):
-            if self._left is not None and not self._told:
-                self._told = True
+            if self._left is not None and not self._reported:
+                self._reported = True
                 self.started.emit()
                 self.resumed.emit(self.name)
             self.progressed.emit(message)
@@ -165,6 +169,35 @@ class LastingJobs(Jobs):
         if self._left is None:
             self._child.stop()  # its memory is worth more than the second that the next start takes
         if self._note is not None:
-            self._note.remove()  # it is told
+            self._note.remove()  # it is reported
         self._note = self._left = None
         self.finished.emit(cancelled, problem)
+
+
+class TrainJobs(LastingJobs):
+    """Trains heads; what is cancelled leaves nothing."""
+
+    kind = "training"
+
+    def train(self, name: str, libraries: list[Path], replace: bool = False) -> None:
+        """Train a head on the session's corrections and save it in these libraries.
+
+        The corrections are those of now: the user goes on meanwhile.
+
+        Raises
+        ------
+        ProjectError
+            If a training of the project is under way, or the project's folder cannot be written.
+        """
+        self.check_free()
+        self._job += 1
+        s, note = self._session.settings, self._note_of_project()
+        request = TrainRequest(
+            job=self._job, name=name, micrographs=corrected_micrographs(self._session),
+            diameter_angstrom=s.diameter_angstrom, weights=s.weights, device=s.device,
+            libraries=tuple(map(str, libraries)), replace=replace, note=str(note.path),
+        )  # fmt: skip
+        self._begin(request)
+
+    def _failure(self, problem: str) -> str:
+        return f"Head {self.name!r} was not trained: {problem}"

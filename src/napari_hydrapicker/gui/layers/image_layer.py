@@ -19,7 +19,7 @@ class ImageLayer:
     def __init__(self, layers: PluginLayers) -> None:
         self._layers = layers
         self._layer: Image | None = None
-        self._stale = False  # whether napari has not been told all of the pixels shown
+        self._stale = False  # whether napari does not know all of the pixels shown
         self._hidden = False  # whether there is no micrograph to show, and the user has not hidden it himself
 
     @property
@@ -69,7 +69,7 @@ class ImageLayer:
         )
 
     def _swap(self, display: DisplayImage) -> None:
-        """Show other pixels: told of them at once, napari would look through all layers' extents."""
+        """Show other pixels: if napari knew of them at once, it would look through all layers' extents."""
         image: Any = self._layer
         with image.events.data.blocker(), image._block_refresh():
             image.data = display.image

@@ -97,10 +97,10 @@ def picture_of(layer: Image, step: Sequence[int]) -> LayerImage:
         If it is no grey picture, or its pixels are not square.
     """
     if layer.rgb:
-        raise ParameterError(f"{layer.name} is in colours: a micrograph is grey")
+        raise ParameterError(f"{layer.name} is a colour image: a micrograph is grey; choose another layer")
     data: Any = layer.data[0] if layer.multiscale else layer.data
     if data.ndim < 2:
-        raise ParameterError(f"{layer.name} has {data.ndim} dimension, not two")
+        raise ParameterError(f"{layer.name} has {data.ndim} dimension, not two: choose another layer")
     if data.ndim > 2:
         sliders = list(step)[-data.ndim : -2]
         data = data[tuple(min(int(at), size - 1) for at, size in zip(sliders, data.shape, strict=False))]
@@ -130,7 +130,7 @@ def _scale_angstrom(layer: Image) -> list[float] | None:
 
 
 class PassingProject:
-    """The folder of a project that nobody has saved: it goes when its project is closed."""
+    """The folder of a project that was not saved: it goes when its project is closed."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
