@@ -35,7 +35,6 @@ FINISHED = replace(TRAINED, to_pick=0, folder=True)
         (PICKED, Step.CORRECT, None, "mark it complete"),
         (CORRECTED, Step.TRAIN, Action.TRAIN, "2 micrographs corrected"),
         (replace(CORRECTED, complete=1, corrected=1), Step.TRAIN, Action.TRAIN, "1 micrograph corrected"),
-        (replace(CORRECTED, complete=1), Step.TRAIN, Action.TRAIN, "tests it"),
         (replace(CORRECTED, training=True), Step.TRAIN, None, "meanwhile"),
         (replace(TRAINED, head=""), Step.PICK, None, "Choose the head"),
         (TRAINED, Step.PICK, Action.PICK_ALL, "Pick 1 micrograph with"),

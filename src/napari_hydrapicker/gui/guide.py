@@ -197,9 +197,8 @@ def _to_pick_and_correct(s: Situation) -> Advice | None:
 
 def _to_train_and_export(s: Situation) -> Advice:
     if not s.heads and not s.head:
-        more = " for your particle" if s.complete > 1 else "; a second complete one tests it"
         done = _number(s.corrected, "micrograph")
-        return Advice(f"{done} corrected: train a head{more}", Step.TRAIN, Action.TRAIN)
+        return Advice(f"{done} corrected: train a head", Step.TRAIN, Action.TRAIN)
     if not s.head:
         return Advice("Choose the head that you trained in Pick, or correct more", Step.PICK)
     if s.to_pick:
