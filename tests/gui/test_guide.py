@@ -13,7 +13,7 @@ OPENED = Situation(
     is_open=True, here=Status.NEW, here_pixel_size=True, is_last=False, micrographs=3, with_pixel_size=3,
     undecided=3, to_pick=3, backgrounds=3,
 )  # fmt: skip
-PICKED = replace(OPENED, here=Status.PICKED, picked=3, to_pick=0, to_correct=2, picks=120)
+PICKED = replace(OPENED, here=Status.PICKED, picked=3, to_pick=0, to_correct=2, picks=True)
 CORRECTED = replace(
     PICKED, here=Status.COMPLETE, complete=2, undecided=1, to_correct=1, corrected=2, particles=80
 )

@@ -82,8 +82,8 @@ class Situation:
         Picked and undecided ones besides the current.
     corrected, particles : int
         Micrographs that a head can learn from, and the particles on them.
-    picks : int
-        Picks that are shown, on all micrographs.
+    picks : bool
+        Whether a pick is shown on any micrograph.
     heads : tuple of str
         Heads that were trained in this project.
     head : str
@@ -118,7 +118,7 @@ class Situation:
     to_correct: int = 0
     corrected: int = 0
     particles: int = 0
-    picks: int = 0
+    picks: bool = False
     heads: tuple[str, ...] = ()
     head: str = ""
     backgrounds: int = 0
@@ -266,7 +266,7 @@ def refusals(s: Situation) -> dict[Action, str]:
         refuse([Action.MAKE], "No micrograph has a pixel size: enter it in the table (Å/px)")
     if s.exporting:
         refuse([Action.EXPORT], "An export is under way")
-    if s.picks == 0:
+    if not s.picks:
         refuse([Action.EXPORT], "There are no picks to export: pick first, or lower the confidence")
     if not s.folder:
         refuse([Action.EXPORT], "Choose a folder to export to first")

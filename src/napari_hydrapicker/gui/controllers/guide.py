@@ -155,7 +155,7 @@ class GuideController(QObject):
             ),
             corrected=len(self._training.corrected),
             particles=sum(len(one.yx) for one in self._training.corrected),
-            picks=session.total(),
+            picks=any(session.count(record.id) for record in counted),  # at the first one it is known
             heads=self._training.own_heads,
             head=settings.head if settings.picker == "hydra" and settings.head != GENERIC else "",
             backgrounds=self._making.backgrounds,
