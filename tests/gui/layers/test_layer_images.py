@@ -66,7 +66,7 @@ def test_pixels_of_any_type_are_kept(tmp_path: Path, kind: Any) -> None:
 
 
 def test_what_is_no_micrograph_is_refused_in_words() -> None:
-    with pytest.raises(ParameterError, match="colours"):
+    with pytest.raises(ParameterError, match="colour image"):
         picture_of(Image(np.zeros((9, 8, 3), np.uint8), rgb=True, name="photo"), (0, 0))
     oblong = Image(PIXELS, scale=(1.0, 2.0), units=("angstrom", "angstrom"), name="oblong")
     with pytest.raises(ParameterError, match="square"):

@@ -30,7 +30,7 @@ class GuideBar(QFrame):
         self.setObjectName("guide")
         self.setStyleSheet(f"QFrame#guide {{ border-left: 3px solid {MARK_COLOUR}; }}")
         self.text = WrappedLabel()
-        self.text.setMinimumHeight(_LINES * self.text.fontMetrics().lineSpacing() + 2)
+        self.text.setFixedHeight(_LINES * self.text.fontMetrics().lineSpacing() + 2)
         self.follow: QPushButton = button("", "", self.followed.emit)
         self.help = button("?", "Help, and the list of keys (F1)", self.help_requested.emit)
         self.help.setFixedWidth(26)
@@ -58,6 +58,7 @@ class GuideBar(QFrame):
         """
         if text != self.text.text():
             self.text.setText(text)
+            self.text.setToolTip(text)
         label = _SHOW if not isinstance(source, QPushButton) else source.text()
         self.follow.setText(label)
         self.follow.setToolTip("Unfold the section and scroll to it" if source is None else source.toolTip())
