@@ -26,7 +26,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from window_driver import LEFT, Driver, button, check, choose, pause, wait
 
-OURS = ("HydraPicker micrograph", "HydraPicker before", "HydraPicker picks", "HydraPicker diameter")
+OURS = ("HydraPicker micrograph", "HydraPicker previous picks", "HydraPicker picks", "HydraPicker diameter")
 _NONE = Qt.KeyboardModifier.NoModifier
 
 

@@ -65,7 +65,7 @@ def run(folder: Path, coordinates: Path, diameter: str, out: Path) -> None:
     driver = Driver(out)
     dock, session = driver.dock, driver.dock.session
     said: list[str] = []
-    dock.import_controller.told.connect(said.append)
+    dock.import_controller.message.connect(said.append)
     dock.import_controller.problem.connect(said.append)
     driver.choose_in_dialog(button(dock.micrographs, "Folder…"), folder)
     wait(lambda: dock.canvas.micrograph_id is not None)

@@ -162,7 +162,7 @@ def run(folder: Path, diameter: float, out: Path) -> None:
     print(f"  {beat.stop()}")
     driver.shot("4-next")
     names = [layer.name for layer in viewer.layers]
-    ours = [names.index(f"HydraPicker {what}") for what in ("micrograph", "left out", "picks")]
+    ours = [names.index(f"HydraPicker {what}") for what in ("micrograph", "mask", "picks")]
     check("the layers keep their order", ours == sorted(ours))
     check("the next micrograph has a mask of its own", kept(dock) is None)
     stroke(driver, (400, 2000), (700, 2700))

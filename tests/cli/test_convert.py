@@ -211,7 +211,7 @@ def test_one_name_in_two_folders_stays_two_micrographs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["out"], "does not tell the format to write: give --to"),
+        (["out"], "does not say which format to write: give --to"),
         (["out", "--to", "ply"], "--to ply: one of "),
         (["out.csv", "--from", "ply"], "--from ply: unknown coordinate format"),
         (["out.cs"], "needs the micrographs' size"),

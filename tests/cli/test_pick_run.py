@@ -116,7 +116,7 @@ def test_a_full_disk_ends_the_run_in_one_line(
         pick(picker, settings, (BAD,))
     assert str(caught.value) == (
         f"{settings.out / 'b_autopick.star'}: cannot be written (No space left on device); "
-        "1 of 3 micrographs are done: make room, then the same command with --resume goes on"
+        "1 of 3 micrographs are done: free disk space, then the same command with --resume goes on"
     )
     assert picker.asked == ["a", "b"]
     assert summary(settings) == ["a", "bad.mrc"]
@@ -142,7 +142,7 @@ def test_a_table_that_found_no_room_is_made_without_picking_anew(
 ) -> None:
     fill("picks.csv")
     table = replace(settings, formats=("csv",))
-    with pytest.raises(OutputFolderError, match=r"picks\.csv: .*; 3 of 3 micrographs are done: make room"):
+    with pytest.raises(OutputFolderError, match=r"picks\.csv: .*; 3 of 3 .* are done: free disk space"):
         pick(Fixed(), table)
     monkeypatch.undo()
     picker = Fixed()
@@ -174,7 +174,7 @@ def test_room_made_the_run_goes_on(
     settings: Settings, fill: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill("b_autopick.star", "summary.csv")
-    with pytest.raises(CoordinateFileError, match="make room"):
+    with pytest.raises(CoordinateFileError, match="free disk space"):
         pick(Fixed(), settings)
     monkeypatch.undo()
     picker = Fixed()

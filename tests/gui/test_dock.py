@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_hydrapicker.gui import dock as dock_module
@@ -302,7 +301,9 @@ def test_a_read_only_project_takes_no_correction_and_no_mark(
     assert not second.canvas.delete(second.session.labels(second.session.current).id[:1])
     assert layer.data.tolist() == before, "what the eraser had hidden is back"
     del told[:]
-    QTest.mouseClick(second.correct.complete, Qt.MouseButton.LeftButton)
+    assert not second.correct.complete.isEnabled()
+    assert "read-only" in second.correct.complete.toolTip()
+    second.commands.toggle_complete()
     assert "read-only" in told[-1]
     assert not second.correct.complete.isChecked()
     second.close_session()

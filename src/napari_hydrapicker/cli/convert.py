@@ -68,7 +68,7 @@ def convert(
     """Convert coordinate files between formats.
 
     star-combined and star-particles name the micrographs. RELION finds them by their paths within its
-    project, which --micrographs tells: files, folders, patterns, or a list such as micrographs_ctf.star.
+    project, which --micrographs names: files, folders, patterns, or a list such as micrographs_ctf.star.
     Picks and micrographs are matched by name; what has no partner is skipped and listed.
     """
     from napari_hydrapicker.io.coordinates.conversion import NamedPicks
@@ -131,7 +131,7 @@ def _write(work: NamedPicks, out: Path, to: str | None, *, overwrite: bool, box_
         return
     target = to or format_for(out, len(work.picks))
     if target is None:
-        raise ParameterError(f"{out} does not tell the format to write: give --to FORMAT")
+        raise ParameterError(f"{out} does not say which format to write: give --to FORMAT")
     if formats.FORMATS[target].needs_box and box_px is None and (unsized := work.without_box()) is not None:
         raise ParameterError(f"{target} needs a box size in pixels, and {unsized} has none: give --box PX")
     written = work.write(out, target, box_px=box_px, overwrite=overwrite)

@@ -80,7 +80,7 @@ def run(
         with interruptible(lambda: f"{left()}; the same command with {how} does the others"):
             _pick_and_report(chosen, micrographs, folder, results, quiet)
     except OutputFolderError as error:
-        mend = "make room" if is_disk_full(error) else "put that right"
+        mend = "free disk space" if is_disk_full(error) else "put that right"
         raise OutputFolderError(
             f"{error}; {left()}: {mend}, then the same command with {how} goes on"
         ) from error

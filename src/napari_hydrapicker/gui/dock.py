@@ -6,19 +6,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_hydrapicker.gui.controllers.commands import Commands
 from napari_hydrapicker.gui.controllers.gallery import GalleryController
+from napari_hydrapicker.gui.controllers.guide import GuideController
 from napari_hydrapicker.gui.controllers.importing import ImportController
 from napari_hydrapicker.gui.controllers.jobs import Jobs
+from napari_hydrapicker.gui.controllers.lasting_jobs import TrainJobs
 from napari_hydrapicker.gui.controllers.live import LiveController
 from napari_hydrapicker.gui.controllers.making import MakeController, MakeJobs
 from napari_hydrapicker.gui.controllers.mask import MaskController
 from napari_hydrapicker.gui.controllers.opening import Opener
 from napari_hydrapicker.gui.controllers.picking import PickJobs
-from napari_hydrapicker.gui.controllers.summary import Figures
-from napari_hydrapicker.gui.controllers.train_jobs import TrainJobs
+from napari_hydrapicker.gui.controllers.summary import Summary
 from napari_hydrapicker.gui.controllers.training import TrainingController
 from napari_hydrapicker.gui.layers.canvas import Canvas
 from napari_hydrapicker.gui.layers.layer_images import PassingProject
@@ -36,6 +37,8 @@ from napari_hydrapicker.gui.sections.train import TrainSection
 from napari_hydrapicker.gui.sections.view import ViewSection
 from napari_hydrapicker.gui.widgets import keys
 from napari_hydrapicker.gui.widgets.focus import Focus
+from napari_hydrapicker.gui.widgets.guide_bar import GuideBar
+from napari_hydrapicker.gui.widgets.help_window import HelpWindow
 from napari_hydrapicker.gui.widgets.keys import bind_keys, unbind_keys
 from napari_hydrapicker.gui.widgets.parts import inform, warn
 from napari_hydrapicker.gui.widgets.tasks import Tasks
@@ -55,7 +58,7 @@ class HydraPickerWidget(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self._docked = self._closed = False
-        self._keys_shown: QMessageBox | None = None
+        self._help: HelpWindow | None = None
         self.session = Session(preferred_settings)
         self.jobs = PickJobs(self.session, self)
         self.tasks = Tasks(self)
@@ -86,7 +89,7 @@ class HydraPickerWidget(QWidget):
         self.commands = Commands(
             self.session, self.canvas, self.jobs, self.micrographs.table, self.opener.open_layer, self
         )
-        self.figures = Figures(
+        self.summary = Summary(
             self.session, self.micrographs, self.view, self.pick, self.correct, self.export, self
         )
         self.training_controller = TrainingController(
@@ -94,6 +97,10 @@ class HydraPickerWidget(QWidget):
             self,
         )  # fmt: skip
         self._lay_out()
+        self.guide_controller = GuideController(
+            napari_viewer, self.session, self.opener.image_names, self.guide, self.column, self.export,
+            self.training_controller, self.make_controller, (self.jobs, self.training, self.making), self,
+        )  # fmt: skip
         self._connect()
         bind_keys(napari_viewer, self._actions())
         self.layers.bind(self._actions())
@@ -134,6 +141,7 @@ class HydraPickerWidget(QWidget):
         self.mask_controller.close()
         self.layers.close()  # all leave together
         self.tools.close()
+        self.guide_controller.close()
         self.training_controller.close()
         self.canvas.clear()
         self._end()
@@ -153,7 +161,7 @@ class HydraPickerWidget(QWidget):
             keys.MASK: mask.toggle,
             keys.UNDO: self._of_mask(mask.undo, do.undo),
             keys.REDO: self._of_mask(mask.redo, do.redo),
-            keys.HELP: self._show_keys,
+            keys.HELP: self._show_help,
         }
 
     def _of_mask(self, on_mask: Callable[[], object], else_do: Callable[[], object]) -> Callable[[], object]:
@@ -161,10 +169,16 @@ class HydraPickerWidget(QWidget):
         return lambda: on_mask() if self.mask_controller.editing else else_do()
 
     def _lay_out(self) -> None:
-        correcting = (self.correct, self.train, self.make)
+        self.guide = GuideBar()
+        learning = (self.train, self.make)
+        self.column = SectionColumn(
+            (self.micrographs, self.view, self.pick, self.correct, *learning, self.export)
+        )
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(SectionColumn((self.micrographs, self.view, self.pick, *correcting, self.export)))
+        outer.setSpacing(2)
+        outer.addWidget(self.guide)
+        outer.addWidget(self.column)
         self.setMinimumWidth(350)
 
     def _connect(self) -> None:
@@ -174,7 +188,7 @@ class HydraPickerWidget(QWidget):
         for source in sources:
             source.problem.connect(warn)
         for link in links:
-            link.told.connect(inform)
+            link.message.connect(inform)
         self.tasks.failed.connect(warn)
         self.export.done.connect(inform)
         self.micrographs.open_requested.connect(self.opener.ask)
@@ -189,7 +203,7 @@ class HydraPickerWidget(QWidget):
         self.jobs.estimated.connect(do.estimated)
         do.import_replayed.connect(self.import_controller.note)
         self.micrographs.step_requested.connect(do.step)
-        self.micrographs.keys_requested.connect(self._show_keys)
+        self.guide.help_requested.connect(self._show_help)
         self.layers.came_back.connect(self._on_came_back)
         self.micrographs.table.activated.connect(do.go_to)
         self.view.filter_changed.connect(self.canvas.set_filter)
@@ -202,8 +216,8 @@ class HydraPickerWidget(QWidget):
         self.correct.gallery_wanted.connect(self.gallery_controller.set_active)
         self.tools.tool_changed.connect(self.correct.show_tool)
         self.tools.measured.connect(do.measured)
-        self.canvas.settled.connect(lambda _: self.figures.show())
-        self.canvas.emptied.connect(self.figures.show)
+        self.canvas.settled.connect(lambda _: self.summary.show())
+        self.canvas.emptied.connect(self.summary.show)
         self.session.settings_changed.connect(self._on_settings)
 
     def _on_settings(self, names: frozenset[str]) -> None:
@@ -222,18 +236,15 @@ class HydraPickerWidget(QWidget):
             "HydraPicker needs its layers while a project is open: hide one with its eye, in the layer list"
         )
 
-    def _show_keys(self) -> None:
-        """Show the list of keys, and let the user go on with it open."""
-        if self._keys_shown is None:
-            self._keys_shown = QMessageBox(
-                QMessageBox.Icon.NoIcon, "Keys of HydraPicker", keys.as_html(), parent=self
-            )
-            self._keys_shown.setModal(False)
-        self._keys_shown.show()
+    def _show_help(self) -> None:
+        """Show keys and guide, and let the user go on with them open."""
+        if self._help is None:
+            self._help = HelpWindow(self)
+        self._help.show()
 
     def _toggle_complete(self) -> None:
         self.commands.toggle_complete()
-        self.figures.show()  # the button shows what came of it
+        self.summary.show()  # the button shows what came of it
 
     def _export_items(self) -> list[ExportItem]:
         s = self.session

@@ -82,12 +82,10 @@ class PickParameters(Checked):
         description="Leave out picks this near to the edge", json_schema_extra=_HALF,
     )  # fmt: skip
     min_distance_angstrom: float | None = Field(
-        default=None, ge=0, le=_LARGEST_ANGSTROM, title="Distance",
+        default=None, ge=0, le=_LARGEST_ANGSTROM, title="Minimum distance",
         description="Least distance between two picks", json_schema_extra=_THIRD,
     )  # fmt: skip
-    use_mask: bool = Field(
-        default=True, title="Mask", description="Leave out carbon, bad ice and blank areas"
-    )
+    use_mask: bool = Field(default=True, title="Mask", description="Mask carbon, bad ice and blank areas")
 
     def border_px(self, pixel_size_angstrom: float) -> float:
         """Width of the border, pixels."""

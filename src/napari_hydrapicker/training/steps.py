@@ -50,7 +50,10 @@ def channels_last(model: HydraPicker) -> HydraPicker:
 def batch_of(
     source: Source, rng: np.random.Generator, n: int, size: int, part: slice = slice(None)
 ) -> tuple[Tensor, list[Crop]]:
-    """Draw `n` crops of one data set, or a `part` of these, flipped and rotated at random; images (n, 1, size, size).
+    """Draw `n` crops of one data set, or a `part` of these, flipped and rotated at random.
+
+    Images are (n, 1, size, size).
+
 
     Each crop has random numbers of its own, so that nobody needs to draw those before it.
     """

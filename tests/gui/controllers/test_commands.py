@@ -66,7 +66,7 @@ def test_an_estimated_diameter_is_taken(dock: Any, told: list[str], monkeypatch:
     before = dock.session.settings.diameter_angstrom
     dock.jobs.estimated.emit(Estimated(1, None, "dark"))
     assert dock.session.settings.diameter_angstrom == before
-    assert "Hardly a particle" in told[0]
+    assert "No diameter fits" in told[0]
     dock.jobs.estimated.emit(Estimated(1, 143.2, "light"))
     assert dock.session.settings.diameter_angstrom == 145
     assert dock.micrographs.diameter.value() == 145

@@ -50,11 +50,11 @@ def test_what_was_shown_before_is_compared_with_what_is_shown_now(
     assert comparison.picked_again() == {}
     session.put_picks(a, NEW)
     session.update(threshold=0.3)  # of the new head; it says nothing of the picks of before
-    assert comparison.show(a, 40.0).startswith("Picks here 2 before, 2 now. The layer")
+    assert comparison.show(a, 40.0).startswith("Picks here: 2 before, 2 now. The layer")
     np.testing.assert_allclose(viewer.layers[NAME].data, OLD.yx[:2])
     assert comparison.picked_again().keys() == {a}
     session.put_picks(b, NEW)
-    assert "; on the 2 micrographs picked again 4 before, 4 now." in comparison.in_words(b)
+    assert "; on the 2 micrographs picked again: 4 before, 4 now." in comparison.in_words(b)
     assert comparison.show(c, 40.0) == ""
     assert len(viewer.layers[NAME].data) == 0
 
@@ -71,7 +71,7 @@ def test_corrections_are_not_taken_for_another_heads_picks(viewer: ViewerModel, 
     assert comparison.show(a, 40.0) == ""
     assert comparison.picked_again() == {}
     session.put_picks(a, Picks(np.empty((0, 2))))
-    assert comparison.show(a, 40.0).startswith("Picks here 2 before, 2 now")
+    assert comparison.show(a, 40.0).startswith("Picks here: 2 before, 2 now")
     assert comparison.picked_again().keys() == {a}
 
 
@@ -84,7 +84,7 @@ def test_a_complete_micrograph_keeps_the_threshold_of_its_completion(
     comparison = HeadComparison(PluginLayers(viewer), session)
     comparison.keep()
     session.put_picks(a, NEW)
-    assert comparison.in_words(a).startswith("Picks here 2 before, 1 now")
+    assert comparison.in_words(a).startswith("Picks here: 2 before, 1 now")
 
 
 def test_what_is_forgotten_leaves_no_layer(viewer: ViewerModel, session: Session) -> None:

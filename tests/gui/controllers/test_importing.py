@@ -30,7 +30,7 @@ PICKS = Picks(np.array([[100.0, 500.0], [300.0, 200.0]]), np.array([0.9, 0.3]))
 def told(dock: Any) -> list[str]:
     """What was said of imports."""
     texts: list[str] = []
-    for signal in (dock.import_controller.told, dock.import_controller.problem, dock.tasks.failed):
+    for signal in (dock.import_controller.message, dock.import_controller.problem, dock.tasks.failed):
         signal.disconnect()
         signal.connect(texts.append)
     return texts
@@ -163,7 +163,7 @@ def test_positions_that_are_not_wanted_are_asked_about_again(
     dock.pick.question.not_at_all.click()
     assert dock.session.total() == 0
     assert dock.pick.question.isHidden()
-    assert "Nothing imported" in told[-1]
+    assert "Nothing was imported" in told[-1]
     dock.import_controller.take(tmp_path / "picks.csv")
     wait(lambda: not dock.pick.question.isHidden())
 
@@ -309,7 +309,7 @@ def test_an_import_shows_its_progress_and_can_be_cancelled(
     assert not dock.pick.import_progress.isHidden()
     wait(lambda: dock.pick.import_progress.bar.format() == "2 of 5")
     dock.pick.import_progress.cancel.click()
-    assert told == ["Cancelled: nothing imported from picks.csv"]
+    assert told == ["Cancelled: nothing was imported from picks.csv"]
     assert dock.pick.trouble.text() == told[0]
     assert dock.pick.import_progress.isHidden()
     wait(lambda: slow.ended == ["Stopped"])
@@ -366,7 +366,7 @@ def test_a_second_import_comes_after_the_first(
     dock.import_controller.take(tmp_path / "one.csv")
     assert told == [
         *["two.csv is imported next: one.csv is being read"] * 2,
-        "one.csv is not imported twice: one.csv is being read",
+        "one.csv is being imported already: one.csv is being read",
     ]
     slow.gate.set()
     wait(lambda: len(told) == 5)

@@ -28,7 +28,7 @@ def told(dock: Any) -> list[str]:
     """What the user reads."""
     texts: list[str] = []
     dock.make_controller.problem.connect(texts.append)
-    dock.make_controller.told.connect(texts.append)
+    dock.make_controller.message.connect(texts.append)
     dock.pick.problem.connect(texts.append)
     return texts
 
@@ -90,7 +90,7 @@ def test_what_is_made_is_listed_offered_and_taken(quiet: Any, told: list[str]) -
     settings = quiet.session.settings
     assert (settings.picker, settings.generator) == ("cgan", "mine")
     assert quiet.pick.choices.generator.currentText() == "mine"
-    assert "picks from now on" in told[0]
+    assert "is in use now" in told[0]
 
 
 def test_why_one_was_not_made_stays_until_the_next_is_begun(quiet: Any, wait: Wait) -> None:
@@ -115,7 +115,7 @@ def test_one_that_is_still_being_made_is_shown_by_its_name(quiet: Any, told: lis
     quiet.making.resumed.emit("left")
     assert quiet.make.name.text() == "left"
     assert not quiet.make.progress.isHidden()
-    assert "still being made" in told[0]
+    assert "still training" in told[0]
 
 
 def test_an_unfinished_one_is_offered_by_its_name_and_discarded(quiet: Any) -> None:
@@ -127,11 +127,11 @@ def test_an_unfinished_one_is_offered_by_its_name_and_discarded(quiet: Any) -> N
     work.mkdir()
     (work / CHECKPOINT).touch()
     quiet.making._end(True, "")
-    assert section.make.text() == "Go on"
+    assert section.make.text() == "Resume"
     section.name.setText("other")
     assert section.make.text() == "Make a picker"
     section.name.setText("mine")
-    assert section.make.text() == "Go on"
+    assert section.make.text() == "Resume"
     section.discard.click()
     assert section.make.text() == "Make a picker"
     assert section.result.isHidden()

@@ -55,7 +55,7 @@ def test_blank_areas_are_marked_where_they_are_and_the_picks_lie_above(blank: An
     marked = np.argwhere(layer.data > 0) * np.array(layer.scale)
     assert (marked[:, 0] > 280).all()
     assert layer.data[-1].all()
-    share = int(blank.pick.show_mask.text().removeprefix("Show what is left out: ").partition("%")[0])
+    share = int(blank.pick.show_mask.text().removeprefix("Show mask: ").partition("%")[0])
     assert 30 <= share <= 42, "a third, and its edge"
     names = [one.name for one in layers]
     order = [names.index(n) for n in ("HydraPicker micrograph", NAME, "HydraPicker picks")]
@@ -65,7 +65,7 @@ def test_blank_areas_are_marked_where_they_are_and_the_picks_lie_above(blank: An
     wait(lambda: blank.pick.show_mask.text().endswith(": 0%"))
     blank.pick.show_mask.setChecked(False)
     wait(lambda: NAME not in layers)
-    assert blank.pick.show_mask.text() == "Show what is left out"
+    assert blank.pick.show_mask.text() == "Show mask"
 
 
 def test_without_a_pixel_size_nothing_can_be_said(blank: Any, wait: Wait) -> None:
@@ -115,7 +115,7 @@ def test_a_stroke_is_in_the_project_and_what_was_found_with_it(blank: Any, wait:
     np.testing.assert_array_equal(mask.left_out(), expected)
     with closing(Project.open(blank.session.project.path)) as other:
         assert {r.id: r.mask for r in other.micrographs()}[blank.session.current] == mask
-    assert blank.pick.show_mask.text().endswith(", painted")
+    assert blank.pick.show_mask.text().endswith(", edited")
     blank.mask_controller.undo()
     np.testing.assert_array_equal(mask_of(blank).left_out(), found)  # type: ignore[union-attr]
     blank.mask_controller.redo()
@@ -247,15 +247,16 @@ def test_what_cannot_be_painted_on_is_said(blank: Any, wait: Wait) -> None:
     blank.mask_controller.problem.connect(heard.append)
     session = blank.session
     session._change_record(session.current, pixel_size_angstrom=None)
-    blank.pick.edit_mask.click()
+    wait(lambda: not blank.pick.edit_mask.isEnabled())  # and so by its key
+    blank.mask_controller.toggle()
     assert not blank.pick.edit_mask.isChecked()
     assert "pixel size" in heard[-1]
     session.project.read_only = True
-    blank.pick.edit_mask.click()
+    blank.mask_controller.toggle()
     assert "read-only" in heard[-1]
     session.project.read_only = False
     session.close()
-    blank.pick.edit_mask.click()
+    blank.mask_controller.toggle()
     assert "open a folder" in heard[-1]
     assert not blank.pick.edit_mask.isChecked()
 
@@ -284,9 +285,9 @@ def test_a_stroke_that_cannot_be_written_is_taken_back(
 def test_the_hint_says_when_picking_does_not_heed_it(blank: Any, wait: Wait) -> None:
     begin(blank, wait)
     assert not blank.pick.mask_hint.isHidden()
-    assert "Picking does not heed it" not in blank.pick.mask_hint.text()
+    assert "Picking ignores it" not in blank.pick.mask_hint.text()
     blank.pick.parameters.field("use_mask").setChecked(False)
-    assert "Picking does not heed it now" in blank.pick.mask_hint.text()
+    assert "Picking ignores it now" in blank.pick.mask_hint.text()
     blank.mask_controller.end()
     assert blank.pick.mask_hint.isHidden()
 

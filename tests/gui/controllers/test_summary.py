@@ -1,4 +1,4 @@
-"""Figures in the dock's sections."""
+"""Counts in the dock's sections."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 Wait = Callable[..., None]
 
 
-def test_figures_here_follow_soon_and_all_a_moment_later(picked: Any, wait: Wait) -> None:
+def test_counts_here_follow_soon_and_all_a_moment_later(picked: Any, wait: Wait) -> None:
     session, table = picked.session, picked.micrographs.table.model
     number = session.current
     wait(lambda: picked.pick.count.text() == "2 picks here, 2 in all")
@@ -18,7 +18,7 @@ def test_figures_here_follow_soon_and_all_a_moment_later(picked: Any, wait: Wait
     session.delete(number, session.labels(number).id[:1])
     session.add(number, [[50.0, 60.0], [90.0, 200.0]])
     wait(lambda: picked.correct.counts.text() == "2 added, 0 moved, 1 deleted")
-    assert picked.correct.meaning.text().startswith("Corrected in part")
+    assert picked.correct.meaning.text().startswith("Partly corrected")
     picked.commands.toggle_complete()
     wait(lambda: picked.correct.meaning.text().startswith("Complete"))
 

@@ -47,7 +47,7 @@ def heads(dock: Any) -> list[str]:
 def test_corrections_are_counted_as_they_are_made(picked: Any, wait: Wait) -> None:
     assert not picked.train.train.isEnabled()
     picked.session.add(picked.session.current, [[50.0, 60.0]])
-    wait(lambda: "1 corrected in part" in picked.train.labels.text())
+    wait(lambda: "1 partly corrected" in picked.train.labels.text())
     assert picked.train.train.isEnabled()
     picked.commands.toggle_complete()
     wait(lambda: "1 complete:" in picked.train.labels.text())
@@ -120,8 +120,8 @@ def test_a_head_taken_by_hand_is_no_longer_called_unused(picked: Any, tmp_path: 
 
 def test_a_head_found_on_reopening_is_told_and_listed_but_not_used(picked: Any, tmp_path: Path) -> None:
     told: list[str] = []
-    picked.training_controller.told.disconnect()
-    picked.training_controller.told.connect(told.append)
+    picked.training_controller.message.disconnect()
+    picked.training_controller.message.connect(told.append)
     keep(tmp_path / "home" / "heads", "mine")
     picked.training.found.emit(Trained(1, "mine", 0.7, 0.8, True, 100, 60.0))
     assert heads(picked) == [*head_names(), "mine"]
@@ -129,7 +129,7 @@ def test_a_head_found_on_reopening_is_told_and_listed_but_not_used(picked: Any, 
     assert "0.700 before, 0.800 now. It is better than the generic head. Choose it" in told[0]
     picked.training.resumed.emit("other")
     picked.training.left.emit("other")
-    assert [("going on still" in text, "goes on by itself" in text) for text in told[1:]] == [
+    assert [("still training" in text, "keeps training" in text) for text in told[1:]] == [
         (True, False),
         (False, True),
     ]
@@ -159,9 +159,9 @@ def test_picks_of_before_can_be_switched_on_and_off(picked: Any, tmp_path: Path,
     np.testing.assert_allclose(layer.data[np.lexsort(layer.data.T)], [[300.0, 200.0], [100.0, 500.0]])
     assert float(np.ravel(layer.size)[0]) == pytest.approx(picked.canvas.diameter_px())
     assert picked.viewer.layers.selection.active is not layer
-    assert "Picks here 2 before, 2 now. The" in picked.train.comparison.text()
+    assert "Picks here: 2 before, 2 now. The" in picked.train.comparison.text()
     picked.session.put_picks(other, picks)
-    wait(lambda: "on the 2 micrographs picked again 3 before, 4 now" in picked.train.comparison.text())
+    wait(lambda: "on the 2 micrographs picked again: 3 before, 4 now" in picked.train.comparison.text())
     layer.visible = False
     picked.session.put_picks(number, Picks(picks.yx[:1], picks.score[:1]))
     assert not picked.viewer.layers[NAME].visible
@@ -192,8 +192,8 @@ def test_heads_chosen_by_hand_are_compared_too(picked: Any, wait: Wait) -> None:
     picked.session.put_picks(other, Picks(np.array([[20.0, 320.0]]), np.array([0.9])))
     picked.training_controller.go_on()
     assert picked.session.current == other != here
-    assert picked.train.suggestion.text().endswith("100% of the picks are of one of the two heads only")
-    wait(lambda: picked.train.comparison.text().startswith("Picks here 2 before, 1 now"))
+    assert picked.train.suggestion.text().endswith("100% of the picks are by only one of the two heads")
+    wait(lambda: picked.train.comparison.text().startswith("Picks here: 2 before, 1 now"))
 
 
 def test_the_next_micrograph_is_the_least_certain(picked: Any) -> None:

@@ -37,12 +37,12 @@ def test_counts_are_said(section: CorrectSection) -> None:
 
 def test_it_says_what_a_head_learns_from(section: CorrectSection) -> None:
     section.show_meaning(Status.CORRECTED)
-    assert section.meaning.text().startswith("Corrected in part")
+    assert section.meaning.text().startswith("Partly corrected")
     assert not section.meaning.isHidden()
     section.show_meaning(Status.COMPLETE)
     assert "the rest is background" in section.meaning.text()
     section.show_meaning(Status.PICKED)
-    assert "learns nothing from here" in section.meaning.text()
+    assert "not used for training" in section.meaning.text()
 
 
 def test_nothing_moves_when_a_text_comes(section: CorrectSection) -> None:

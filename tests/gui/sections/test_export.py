@@ -95,7 +95,7 @@ def test_an_export_of_nothing_is_no_success(picked: Any, tmp_path: Path) -> None
     picked.session.update(threshold=1.0)
     picked.export.folder.setText(str(tmp_path / "out"))
     picked.export.export()
-    assert told == ["nothing to export: no pick is shown on these micrographs"]
+    assert told == ["There is nothing to export: no picks are shown on these micrographs"]
     assert not (tmp_path / "out").exists()
 
 
@@ -132,6 +132,6 @@ def test_nothing_is_written_where_the_user_has_not_said(
     monkeypatch.chdir(tmp_path)
     before = set(tmp_path.iterdir())
     picked.export.export()
-    assert "choose a folder" in told[0]
+    assert "Choose a folder" in told[0]
     assert not picked.tasks.busy
     assert set(tmp_path.iterdir()) == before

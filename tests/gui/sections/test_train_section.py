@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_hydrapicker.errors import ProjectError
-from napari_hydrapicker.gui.controllers.train_jobs import TrainJobs
+from napari_hydrapicker.gui.controllers.lasting_jobs import TrainJobs
 from napari_hydrapicker.gui.sections.train import TrainSection
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.project.session import Session
@@ -41,29 +41,19 @@ def heard(signal: object) -> list[str]:
 
 
 def test_it_says_what_there_is_to_train_on(section: TrainSection) -> None:
-    assert not section.train.isEnabled()
     assert "complete" in section.labels.text()
     section.show_corrections((corrected(True),))
-    assert section.train.isEnabled()
     assert "1 complete: 3 particles, 1 deleted pick" in section.labels.text()
     assert "second one" in section.labels.text()
     section.show_corrections((corrected(True), corrected(False)), ("a",))
-    assert "1 corrected in part: 3 particles" in section.labels.text()
-    assert section.labels.text().endswith("new head: a")
+    assert "1 partly corrected: 3 particles" in section.labels.text()
+    assert section.labels.text().endswith("for validation: a")
 
 
-def test_without_particles_there_is_nothing_to_train_on_after_a_training_either(
-    section: TrainSection,
-) -> None:
-    section.show_corrections((corrected(False),))
-    section.jobs.started.emit()  # type: ignore[attr-defined]
+def test_without_particles_there_is_nothing_to_train_on(section: TrainSection) -> None:
     erased = AnnotatedMicrograph(MICROGRAPH, np.empty((0, 2)), np.array([[5.0, 6.0]]), False)
     section.show_corrections((erased,))
-    section.jobs.finished.emit(False, "")  # type: ignore[attr-defined]
-    assert not section.train.isEnabled()
-    assert "No particle yet" in section.labels.text()
-    section.show_corrections((corrected(False),))
-    assert section.train.isEnabled()
+    assert "no particles to learn from" in section.labels.text()
 
 
 def test_one_that_only_marks_speak_for_is_offered(section: TrainSection) -> None:
@@ -105,7 +95,6 @@ def test_progress_of_both_stages_is_one_bar(section: TrainSection) -> None:
     assert not section.progress.isHidden()
     assert section.progress.bar.maximum() > 0, "no busy animation"
     assert section.progress.bar.text() == "starting"
-    assert not section.train.isEnabled()
     jobs.progressed.emit(Training(1, "features", 1, 2, 10.0, None, None))
     assert section.progress.bar.value() == 10
     assert section.progress.bar.text().startswith("preparing micrograph")

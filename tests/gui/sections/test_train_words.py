@@ -27,19 +27,19 @@ ERASED = annotated(0, 2, complete=False)
 def test_corrections_are_counted_and_it_is_said_what_counts() -> None:
     assert "key Q" in labels(())
     one = "1 complete: 1,200 particles, 1 deleted pick"
-    alone = "None is held out to judge the new head: that takes a second one with particles"
+    alone = "None is held out for validation: that needs a second one with particles"
     assert labels([WHOLE]) == f"{one}. {alone}"
     assert labels([WHOLE, PART, ERASED], ["b"]) == (
-        f"{one}; 2 corrected in part: 1 particle, 2 deleted picks. In part, only what you added, moved or "
-        "deleted counts. Held out, to judge the new head: b"
+        f"{one}; 2 partly corrected: 1 particle, 2 deleted picks. Of partly corrected ones, only what you "
+        "added, moved or deleted counts. Held out for validation: b"
     )
-    assert labels([WHOLE] * 25, list("abcde")).endswith("the new head: a, b, c and 2 more")
+    assert labels([WHOLE] * 25, list("abcde")).endswith("for validation: a, b, c and 2 more")
 
 
 def test_deleted_picks_alone_are_not_enough() -> None:
     said = labels([ERASED])
-    assert said.startswith("1 corrected in part: 0 particles, 2 deleted picks")
-    assert "No particle yet to learn from" in said
+    assert said.startswith("1 partly corrected: 0 particles, 2 deleted picks")
+    assert "no particles to learn from" in said
     assert "held out" not in said
 
 
@@ -60,7 +60,7 @@ def test_a_gain_within_chance_is_offered_as_such() -> None:
     chance = Trained(1, "mine", 0.7, 0.72, True, 9, 6.0, ap_error=0.03)
     assert not is_better(chance)
     assert "0.700 before, 0.720 now, a difference that may be chance (±0.030)" in verdict(chance)
-    assert "not surely better than the generic head, and is not in use: correct more, or try it" in (
+    assert "not clearly better than the generic head, and is not in use: correct more, or try it" in (
         verdict(chance)
     )
     assert is_better(Trained(1, "mine", 0.7, 0.74, True, 9, 6.0, ap_error=0.03))
@@ -84,6 +84,6 @@ def test_it_says_whether_the_head_is_in_use_and_what_else_there_is() -> None:
 
 def test_a_suggestion_is_explained() -> None:
     alone = reason("m7", Suggestion(3, 0.254))
-    assert alone == "m7: about 25 wrong or missing picks in 100 are to be expected here"
+    assert alone == "m7: about 25 wrong or missing picks in 100 are expected here"
     both = reason("m7", Suggestion(3, 0.254, 0.5))
-    assert both == f"{alone}, and 50% of the picks are of one of the two heads only"
+    assert both == f"{alone}, and 50% of the picks are by only one of the two heads"

@@ -7,10 +7,12 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_hydrapicker.gui.widgets.micrograph_model import (
+    MISSING,
     NAME,
     PICKS,
     PIXEL,
     SCORE,
+    STATE_ROLE,
     USE,
     MicrographFilter,
     MicrographModel,
@@ -66,7 +68,7 @@ def test_cells_read_well(model: MicrographModel) -> None:
         ["m2", "30", "0.90", "complete", "", "?"],
         ["m1", "", "", "new", "", "1.5"],
     ]
-    assert model.data(model.index(1, PIXEL), Qt.ItemDataRole.ForegroundRole) is not None
+    assert model.data(model.index(1, PIXEL), STATE_ROLE) == MISSING
 
 
 def test_a_typed_pixel_size_is_passed_on(model: MicrographModel) -> None:
@@ -81,8 +83,8 @@ def test_a_typed_pixel_size_is_passed_on(model: MicrographModel) -> None:
     assert taken == [True, False, True, False, True]
     assert heard == [(2, 1.25), (2, -1.0), (2, 5.36)], "whether it can be is the session's to say"
     assert told == [
-        "'wide' is no pixel size: type a number, in Å",
-        "'nan' is no pixel size: type a number, in Å",
+        "'wide' is not a pixel size: enter a number, in Å",
+        "'nan' is not a pixel size: enter a number, in Å",
     ]
 
 

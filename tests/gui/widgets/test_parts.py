@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel, QPushButton
 
-from napari_hydrapicker.gui.widgets.parts import button, choice, length, row, show_value
+from napari_hydrapicker.gui.widgets.parts import button, choice, enable, length, row, show_value
 
 pytestmark = pytest.mark.usefixtures("qapp_exists")
 
@@ -18,6 +18,24 @@ def test_a_button_calls_without_arguments() -> None:
     QTest.mouseClick(made, Qt.MouseButton.LeftButton)
     assert (calls, made.isChecked(), made.toolTip()) == (["called"], True, "tip")
     made.deleteLater()
+
+
+def test_what_is_disabled_says_why_before_what_it_is_for() -> None:
+    made = button("Go", "Goes", lambda: None)
+    enable(made, "Nothing to go to yet")
+    assert (made.isEnabled(), made.toolTip()) == (False, "Nothing to go to yet\nGoes")
+    enable(made, "The way is closed")
+    assert made.toolTip() == "The way is closed\nGoes"
+    enable(made, None)
+    assert (made.isEnabled(), made.toolTip()) == (True, "Goes")
+    made.setToolTip("Goes far")
+    enable(made, "Not now")
+    assert made.toolTip() == "Not now\nGoes far", "the tip that it had when it was enabled last"
+    silent = QLabel()
+    enable(silent, None)
+    assert silent.toolTip() == ""
+    enable(silent, "Not now")
+    assert silent.toolTip() == "Not now"
 
 
 def test_a_length_is_taken_when_it_is_typed_to_the_end() -> None:

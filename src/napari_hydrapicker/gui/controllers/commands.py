@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.gui.controllers.picking import PickJobs
+from napari_hydrapicker.gui.guide import READ_ONLY
 from napari_hydrapicker.gui.layers.canvas import Canvas
 from napari_hydrapicker.gui.widgets.micrograph_table import MicrographTable
 from napari_hydrapicker.gui.widgets.parts import inform, warn
@@ -27,7 +28,7 @@ _ROUND_ANGSTROM = 5.0  # an estimate is not finer
 
 
 class Commands(QObject):
-    """Commands of the user to session and jobs; what is refused he reads.
+    """Commands of the user to session and jobs; a refusal is shown as a warning.
 
     What changes a micrograph acts on the one that is on the canvas: while the next one is being loaded, the
     session's current one is not yet to be seen.
@@ -67,7 +68,7 @@ class Commands(QObject):
         if not chosen:
             warn("Nothing to pick: open a folder or an image, or select micrographs in the table")
         elif self._session.read_only:
-            warn("The project is read-only here: it is open in another napari")
+            warn(READ_ONLY)
         else:
             self._doubt_diameter(chosen)
             self._jobs.pick(chosen)
@@ -86,18 +87,18 @@ class Commands(QObject):
         """Look for the particles' diameter on a few of all micrographs."""
         chosen = [r.id for r in self._session.records if r.status is not Status.EXCLUDED]
         if not chosen:
-            warn("Nothing to look at: open a folder first")
+            warn("There are no micrographs to estimate the diameter on: open a folder first")
         else:
             self._jobs.estimate(chosen)
 
     def estimated(self, found: Estimated) -> None:
         """Take the diameter that was found."""
         if found.diameter_angstrom is None:
-            warn("Hardly a particle is found at any diameter: give it yourself, or check the pixel size")
+            warn("No diameter fits clearly: measure a particle, or check the pixel size")
             return
         diameter = float(np.round(found.diameter_angstrom / _ROUND_ANGSTROM) * _ROUND_ANGSTROM)
         self.attempt(lambda: self._session.update(diameter_angstrom=diameter))
-        inform(f"The particles seem to be about {diameter:.0f} Å across, and {found.contrast}")
+        inform(f"The particles appear to be about {diameter:.0f} Å across, and {found.contrast}")
 
     def step(self, by: int) -> None:
         """Go on to another micrograph."""
@@ -133,30 +134,30 @@ class Commands(QObject):
         number = self._canvas.micrograph_id
         pixel = None if number is None else self._session.record(number).pixel_size_angstrom
         if pixel is None:
-            warn("The pixel size is unknown: enter it in the table, then measure")
+            warn("The pixel size is unknown: enter it in the table (Å/px), then measure")
             return
         self.attempt(lambda: self._session.update(diameter_angstrom=float(np.round(diameter_px * pixel))))
 
     def attempt(self, action: Callable[[], Any]) -> None:
-        """Do something that may be refused; the user reads why."""
+        """Do something that may be refused; a warning says why."""
         try:
             action()
         except HydraPickerError as error:
             warn(str(error))
 
     def _replay(self, step: Callable[[int | None], Parts[Replayed]], undone: bool) -> None:
-        """Undo or redo; of an import the user reads what was done."""
+        """Undo or redo; of an import a message says what was done."""
         if not self._session.is_open:
             return
         project = self._session.project.path
 
-        def say(done: Replayed) -> None:
+        def report(done: Replayed) -> None:
             if self._session.is_open and self._session.project.path == project:
                 text = replayed_import(done, self._session.records, undone)
                 if text:
                     self.import_replayed.emit(text)
 
-        work_in_parts(step(self._canvas.micrograph_id), say, warn, self)
+        work_in_parts(step(self._canvas.micrograph_id), report, warn, self)
 
     def _on_canvas(self, action: Callable[[int], Any]) -> None:
         number = self._canvas.micrograph_id

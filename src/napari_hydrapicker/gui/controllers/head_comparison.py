@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from napari_hydrapicker.gui.layers.plugin_layers import Place, PluginLayers
 from napari_hydrapicker.project.session import Session
 
-NAME = "HydraPicker before"
+NAME = "HydraPicker previous picks"
 _COLOUR = "#61afef"
 
 
 class BeforeLayer:
-    """A points layer that nobody edits; it is in the viewer once there is something to compare."""
+    """A points layer that is not edited; it is in the viewer once there is something to compare."""
 
     name = NAME
 
@@ -48,7 +48,7 @@ class BeforeLayer:
 
 
 class HeadComparison:
-    """Keeps the picks of before, shows them as a layer, and tells how many they were."""
+    """Keeps the previous picks, shows them as a layer, and says how many they were."""
 
     def __init__(self, layers: PluginLayers, session: Session) -> None:
         self._session, self._layer = session, BeforeLayer(layers)
@@ -88,12 +88,12 @@ class HeadComparison:
         """Say how many picks there were on a micrograph, and on all that were picked again, and are now."""
         if number is None or not self._is_picked_again(number):
             return ""
-        text = f"Picks here {len(self._yx[number])} before, {self._session.count(number)} now"
+        text = f"Picks here: {len(self._yx[number])} before, {self._session.count(number)} now"
         again = self.picked_again()
         if len(again) > 1:
             counts = sum(map(len, again.values())), sum(map(self._session.count, again))
-            text += "; on the {} micrographs picked again {} before, {} now".format(len(again), *counts)
-        return f"{text}. The layer “{self._layer.name}” has those of before."
+            text += "; on the {} micrographs picked again: {} before, {} now".format(len(again), *counts)
+        return f"{text}. The layer “{self._layer.name}” shows the previous ones."
 
     def _is_picked_again(self, number: int) -> bool:
         """Whether a picker has been there since."""

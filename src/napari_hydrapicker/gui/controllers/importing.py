@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_hydrapicker.errors import HydraPickerError, ProjectError
+from napari_hydrapicker.gui.guide import READ_ONLY
 from napari_hydrapicker.gui.sections.pick import PickSection
 from napari_hydrapicker.gui.widgets.tasks import Report, Tasks, work_in_parts
 from napari_hydrapicker.io.coordinates.frame_check import Reading
@@ -38,12 +39,12 @@ class ImportController(QObject):
     -------
     problem (str)
         Something that the user should read.
-    told (str)
+    message (str)
         What was imported, and what not.
     """
 
     problem = Signal(str)
-    told = Signal(str)
+    message = Signal(str)
 
     def __init__(
         self, session: Session, tasks: Tasks, recent: Recent, section: PickSection, parent: QWidget
@@ -67,7 +68,7 @@ class ImportController(QObject):
         """Ask for a "file" or a "folder" of picks, and import it."""
         if not self._is_possible():
             return
-        start, title = str(self._recent.folder(_PURPOSE)), "Picks of another program, or of the command line"
+        start, title = str(self._recent.folder(_PURPOSE)), "Picks from another program or the command line"
         if what == "file":
             path, _ = QFileDialog.getOpenFileName(self._window, title, start)
         else:
@@ -95,22 +96,22 @@ class ImportController(QObject):
     def note(self, text: str) -> None:
         """Say what has become of an import since, in place of what was said of it."""
         self._said = [text]
-        self._say()
-        self.told.emit(text)
+        self._show_report()
+        self.message.emit(text)
 
     def _wait(self, path: Path, before: Path, why: str) -> None:
         """Import something later on; once, however often it is asked for."""
         if path == before:
-            self.told.emit(f"{path.name} is not imported twice: {why}")
+            self.message.emit(f"{path.name} is being imported already: {why}")
             return
         if path not in self._waiting:
             self._waiting.append(path)
-        self._say()
-        self.told.emit(f"{path.name} is imported next: {why}")
+        self._show_report()
+        self.message.emit(f"{path.name} is imported next: {why}")
 
     def _begin(self, path: Path) -> None:
         self._read, records = path, self._session.records
-        self._say()
+        self._show_report()
         self._section.show_import(0, 0)
         self._tasks.run_stoppable(
             _TASK, lambda report: _planned(path, records, report), self._consider, self._section.show_import
@@ -133,11 +134,11 @@ class ImportController(QObject):
         self._tasks.stop(_TASK)
         self._read = None
         self._section.end_import()
-        self._end(f"Cancelled: nothing imported from {name}", self.told)
+        self._end(f"Cancelled: nothing was imported from {name}", self.message)
 
     def _ask_how(self, plan: ImportPlan) -> None:
         self._asked = plan
-        self._say()
+        self._show_report()
         self._section.question.ask(plan)
         self._section.set_open(True)
         self.problem.emit(f"{plan.question}. Choose in Pick how they are imported")
@@ -150,7 +151,7 @@ class ImportController(QObject):
             return
         name = self._asked.path.name
         self._withdraw()
-        self._end(f"Nothing imported: {name} is as it was, and can be imported later", self.told)
+        self._end(f"Nothing was imported; {name} can be imported later", self.message)
 
     def _withdraw(self) -> None:
         self._asked = None
@@ -158,7 +159,7 @@ class ImportController(QObject):
 
     def _import(self, plan: ImportPlan) -> None:
         self._taken = plan
-        self._say()
+        self._show_report()
         try:
             parts = import_in_parts(plan, self._session)
         except HydraPickerError as error:
@@ -174,7 +175,7 @@ class ImportController(QObject):
             self._end(why, self.problem)
             return
         self._said.append(why)
-        self._say()
+        self._show_report()
         self.problem.emit(why)  # the question stays: what could not be written can be tried again
 
     def _imported(self, plan: ImportPlan) -> None:
@@ -183,27 +184,27 @@ class ImportController(QObject):
         self._taken = None
         self._withdraw()
         self._section.show_offer(None)
-        self._end(plan.summary(), self.told)
+        self._end(plan.summary(), self.message)
 
     def _end(self, text: str, signal: Signal) -> None:
         """Say what came of an import, and go on with the next."""
         self._said.append(text)
-        self._say()
+        self._show_report()
         signal.emit(text)
         if self._waiting:
             self._begin(self._waiting.pop(0))
 
-    def _say(self) -> None:
+    def _show_report(self) -> None:
         """Say what came of imports, which one is being read, and what comes next; a question says itself."""
         now = [] if self._read is None else [f"Reading {self._read.name} and comparing it with the images…"]
         now += [] if self._taken is None else [f"Taking {self._taken.path.name} in…"]
         then = [f"Next: {', '.join(path.name for path in self._waiting)}"] if self._waiting else []
-        self._section.say("\n".join([*self._said, *now, *then]))
+        self._section.show_report("\n".join([*self._said, *now, *then]))
 
     def _is_possible(self) -> bool:
         try:
             if self._session.project.read_only:
-                raise ProjectError("The project is read-only here: it is open in another napari")
+                raise ProjectError(READ_ONLY)
         except ProjectError as error:
             self.problem.emit(str(error))
             return False
@@ -220,7 +221,7 @@ class ImportController(QObject):
         self._withdraw()
         self._section.show_offer(None)
         if something:
-            self._say()
+            self._show_report()
 
     def _on_project(self) -> None:
         """Look whether a folder that was opened has picks beside its micrographs."""

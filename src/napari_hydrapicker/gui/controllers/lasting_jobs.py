@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.errors import ProjectError
 from napari_hydrapicker.gui.controllers.jobs import Jobs
+from napari_hydrapicker.hydra.head_record import check_head_name
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.project.training_set import corrected_micrographs
 from napari_hydrapicker.worker.job_directory import DetachedJob, JobDirectory
 from napari_hydrapicker.worker.messages import (
     Broken,
@@ -16,6 +20,7 @@ from napari_hydrapicker.worker.messages import (
     Message,
     Trained,
     Training,
+    TrainRequest,
 )
 
 _POLL_MS = 50
@@ -166,3 +171,35 @@ class LastingJobs(Jobs):
             self._own.forget()
         self._own = self._detached = None
         self.finished.emit(cancelled, problem)
+
+
+class TrainJobs(LastingJobs):
+    """Trains heads; what is cancelled leaves nothing."""
+
+    kind = "training"
+
+    def train(self, name: str, libraries: list[Path], replace: bool = False) -> None:
+        """Train a head on the session's corrections and save it in these libraries.
+
+        The corrections are those of now: the user goes on meanwhile.
+
+        Raises
+        ------
+        ParameterError
+            If no head can be called that.
+        ProjectError
+            If a training of the project is under way, or the project's folder cannot be written.
+        """
+        check_head_name(name)
+        self.check_free()
+        self._job += 1
+        s = self._session.settings
+        request = TrainRequest(
+            job=self._job, name=name, micrographs=corrected_micrographs(self._session),
+            diameter_angstrom=s.diameter_angstrom, weights=s.weights, device=s.device,
+            libraries=tuple(map(str, libraries)), replace=replace, folder=self._directory(name).folder,
+        )  # fmt: skip
+        self._begin(request)
+
+    def _failure(self, problem: str) -> str:
+        return f"Head {self.name!r} was not trained: {problem}"

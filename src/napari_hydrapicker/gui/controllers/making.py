@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.errors import HydraPickerError, ParameterError, ProjectError
 from napari_hydrapicker.gui.controllers.lasting_jobs import LastingJobs
+from napari_hydrapicker.gui.guide import READ_ONLY
 from napari_hydrapicker.gui.sections.make import MakeSection, described
 from napari_hydrapicker.gui.sections.pick import PickSection
 from napari_hydrapicker.picking.library import check_name
@@ -87,7 +88,7 @@ class MakeJobs(LastingJobs):
 
     def _failure(self, problem: str) -> str:
         kept = self.unfinished(self.name) is not None
-        advice = ". What was done is kept: “Go on” in Make a picker takes it up" if kept else ""
+        advice = ". The last checkpoint is kept: “Resume” in Make a picker continues from it" if kept else ""
         return f"Picker {self.name!r} was not made: {problem}{advice}"
 
 
@@ -98,18 +99,27 @@ class MakeController(QObject):
     -------
     problem (str)
         Something that the user should read.
-    told (str)
+    message (str)
         Something good to know.
+    counted ()
+        `backgrounds` may have changed.
+
+    Attributes
+    ----------
+    backgrounds : int
+        Micrographs from which a picker could learn its backgrounds.
     """
 
     problem = Signal(str)
-    told = Signal(str)
+    message = Signal(str)
+    counted = Signal()
 
     def __init__(
         self, session: Session, jobs: MakeJobs, section: MakeSection, pick: PickSection, parent: QObject
     ) -> None:
         super().__init__(parent)
         self._session, self._jobs, self._section, self._pick = session, jobs, section, pick
+        self.backgrounds = 0
         section.make_requested.connect(self.make)
         section.discard_requested.connect(self.discard)
         section.cancel_requested.connect(lambda: self._attempt(jobs.cancel))
@@ -143,8 +153,8 @@ class MakeController(QObject):
         """Pick with another cGAN picker from now on."""
         self.refresh()
         if self._attempt(lambda: self._session.update(picker="cgan", generator=name)):
-            self.told.emit(
-                f"Picker {name!r} picks from now on: pick this micrograph or all to see how it does"
+            self.message.emit(
+                f"Picker {name!r} is in use now: pick this micrograph, or all, to see what it finds"
             )
 
     def refresh(self) -> None:
@@ -153,23 +163,21 @@ class MakeController(QObject):
 
     def _make(self, name: str, number: int | None, steps: int) -> None:
         if self._session.read_only:
-            raise ProjectError("The project is read-only here: it is open in another napari")
+            raise ProjectError(READ_ONLY)
         taken = [one.folder for one in generator_libraries(self._session) if name in one.names()]
         if taken:
-            raise ParameterError(
-                f"There is a picker called {name!r} already in {taken[0]}: choose another name"
-            )
+            raise ParameterError(f"A picker called {name!r} exists already: choose another name ({taken[0]})")
         self._jobs.make(name, number, steps)
 
     def _on_made(self, made: Made) -> None:
         """Tell of a picker that is done; it is chosen by the user, or not at all."""
         self.refresh()
         self._section.show_result(made)
-        self.told.emit(f"{described(made)}. Choose it in Pick to use it")
+        self.message.emit(f"{described(made)}. Choose it in Pick to use it")
 
     def _on_resumed(self, name: str) -> None:
         self._section.name.setText(name)
-        self.told.emit(f"Picker {name!r} is still being made; Cancel in Make a picker ends it")
+        self.message.emit(f"Picker {name!r} is still training; Cancel in Make a picker stops it")
 
     def _on_finished(self, cancelled: bool, problem: str) -> None:
         self._section.on_finished(cancelled)
@@ -178,12 +186,12 @@ class MakeController(QObject):
             self._fail(problem)
 
     def _fail(self, problem: str) -> None:
-        self._section.say(problem)
+        self._section.show_report(problem)
         self.problem.emit(problem)
 
     def _on_left(self, name: str) -> None:
         self._section.on_finished(True)
-        self.told.emit(f"Picker {name!r} is being made on its own: open its project again to see it")
+        self.message.emit(f"Picker {name!r} keeps training in the background: reopen its project to see it")
 
     def _on_project(self) -> None:
         self.refresh()
@@ -198,10 +206,11 @@ class MakeController(QObject):
 
     def _show_particles(self) -> None:
         try:
-            count = len(background_micrographs(self._session)) if self._session.is_open else 0
+            self.backgrounds = len(background_micrographs(self._session)) if self._session.is_open else 0
         except HydraPickerError:  # none of known pixel size, which the section says in its own words
-            count = 0
-        self._section.show_particles(self._session.settings.diameter_angstrom, count)
+            self.backgrounds = 0
+        self._section.show_particles(self._session.settings.diameter_angstrom, self.backgrounds)
+        self.counted.emit()
 
     def _show_unfinished(self) -> None:
         self._section.show_unfinished(self._jobs.unfinished(self._section.name.text().strip()))

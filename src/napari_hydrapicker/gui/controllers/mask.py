@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.errors import HydraPickerError, ParameterError
+from napari_hydrapicker.gui.guide import READ_ONLY
 from napari_hydrapicker.gui.layers.canvas import Canvas
 from napari_hydrapicker.gui.layers.mask_layer import Brush, MaskLayer
 from napari_hydrapicker.gui.layers.plugin_layers import Place, PluginLayers
@@ -149,11 +150,9 @@ class MaskController(QObject):
         if record is None:
             return "There is no micrograph to paint on: open a folder first"
         if self._session.read_only:
-            return "The project is read-only here: it is open in another napari"
+            return READ_ONLY
         if record.pixel_size_angstrom is None and record.mask is None:
-            return (
-                "What is left out cannot be found without the pixel size: enter it in the table, then edit it"
-            )
+            return "The mask cannot be found without the pixel size: enter it in the table (Å/px) first"
         return ""
 
     def _brush_size(self, number: int) -> int:
@@ -209,7 +208,7 @@ class MaskController(QObject):
         self._number, self._undoable = None, False
         if self._mask is not None:
             self._mask.blank(MaskGrid.of(self._session.record(number).shape))
-            self._section.say_left_out(None)
+            self._section.show_masked_share(None)
 
     def _take(self, number: int, left_out: NDArray[np.bool_]) -> None:
         """Show what was found, unless the user has gone on or painted meanwhile."""
@@ -238,15 +237,15 @@ class MaskController(QObject):
             else:
                 self._mask.show(left_out, grid)
             self._layers.put(Place.MASK, self._mask.layer)
-        self._say()
+        self._show_share()
         self._take_up()
 
-    def _say(self) -> None:
+    def _show_share(self) -> None:
         """Say how much is left out, as far as it is shown, and whether it is painted."""
         number = self._canvas.micrograph_id
         edited = number is not None and self._session.record(number).mask is not None
         share = None if self._mask is None or self._number is None else float(self._mask.left_out.mean())
-        self._section.say_left_out(share, edited)
+        self._section.show_masked_share(share, edited)
 
     def _on_painted(self) -> None:
         """Keep what the user has just painted."""
@@ -272,7 +271,7 @@ class MaskController(QObject):
             self._shown, self._number = before, None
             self._follow()
             return False
-        self._say()
+        self._show_share()
         return True
 
     def _replay(self, step: Callable[[MaskLayer], object]) -> None:
@@ -311,4 +310,4 @@ class MaskController(QObject):
         self.end()
         self._layers.drop(Place.MASK)
         self._mask = self._number = self._shown = None
-        self._say()
+        self._show_share()

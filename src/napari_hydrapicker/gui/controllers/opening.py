@@ -119,7 +119,7 @@ class Opener(QObject):
             self._session.update(diameter_angstrom=image.diameter_angstrom)
         if image.micrograph.pixel_size_angstrom is None:
             name = image.micrograph.name
-            self.problem.emit(f"{name} states no pixel size: type it in the table, then pick")
+            self.problem.emit(f"{name} states no pixel size: enter it in the table (Å/px), then pick")
 
     def ask(self, what: str) -> None:
         """Ask for a "folder", for "files" or for a "project", and open it."""
@@ -185,12 +185,12 @@ class Opener(QObject):
         self._session.use(project)
         self._recent.add_project(project.path)
         if project.read_only:
-            self.problem.emit(f"{project.path.name} is open in another window: it is shown read-only here")
+            self.problem.emit(f"{project.path.name} is read-only: another napari window has it open")
         if self._session.unknown_settings:
             self.problem.emit(self._session.unknown_settings)
         lost = self._lost()
         if lost:
-            self.problem.emit(f"{len(lost)} micrographs are missing, e.g. {lost[0]}: open their new folder")
+            self.problem.emit(f"{len(lost)} micrographs are missing: open their new folder ({lost[0]})")
 
     def _lost(self) -> list[Path]:
         """Files of the project that are not where they were."""

@@ -14,11 +14,11 @@ from napari_hydrapicker.picks import Source
 from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
 
-_SETTLE_MS = 120  # the figures of all micrographs follow when the slider rests for as long
+_SETTLE_MS = 120  # the counts of all micrographs follow when the slider rests for as long
 
 
-class Figures(QObject):
-    """Shows the current micrograph's figures at once, those of all micrographs a moment later."""
+class Summary(QObject):
+    """Shows the current micrograph's counts at once, those of all micrographs a moment later."""
 
     def __init__(
         self,
@@ -41,10 +41,10 @@ class Figures(QObject):
         session.settings_changed.connect(self._on_settings)
 
     def show(self) -> None:
-        """Show the current micrograph's figures."""
+        """Show the current micrograph's counts."""
         number = self._session.current
         if number is None:
-            self._correct.show_meaning(Status.NEW)
+            self._correct.show_meaning(None)
             self._correct.complete.setChecked(False)
             self._correct.show_counts(0, 0, 0)
             return

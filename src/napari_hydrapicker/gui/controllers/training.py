@@ -9,7 +9,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_hydrapicker.errors import HydraPickerError, ParameterError, ProjectError
 from napari_hydrapicker.gui.controllers.head_comparison import HeadComparison
-from napari_hydrapicker.gui.controllers.train_jobs import TrainJobs
+from napari_hydrapicker.gui.controllers.lasting_jobs import TrainJobs
+from napari_hydrapicker.gui.guide import READ_ONLY
 from napari_hydrapicker.gui.layers.canvas import Canvas
 from napari_hydrapicker.gui.layers.plugin_layers import PluginLayers
 from napari_hydrapicker.gui.sections.micrographs import MicrographsSection
@@ -24,6 +25,7 @@ from napari_hydrapicker.project.training_set import (
     held_out_names,
     next_to_correct,
 )
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.worker.messages import Trained
 
 _COUNT_MS = 250  # corrections are counted at this pace
@@ -36,12 +38,22 @@ class TrainingController(QObject):
     -------
     problem (str)
         Something that the user should read.
-    told (str)
+    message (str)
         Something good to know.
+    counted ()
+        `corrected` or `own_heads` may have changed.
+
+    Attributes
+    ----------
+    corrected : tuple of CorrectedRef
+        What a training would learn from now.
+    own_heads : tuple of str
+        Heads that were trained in this project.
     """
 
     problem = Signal(str)
-    told = Signal(str)
+    message = Signal(str)
+    counted = Signal()
 
     def __init__(
         self, layers: PluginLayers, session: Session, canvas: Canvas, jobs: TrainJobs, section: TrainSection,
@@ -52,6 +64,8 @@ class TrainingController(QObject):
         self._section, self._pick, self._micrographs = section, pick, micrographs
         self._before = HeadComparison(layers, session)
         self._project: Path | None = None
+        self.corrected: tuple[AnnotatedMicrograph, ...] = ()
+        self.own_heads: tuple[str, ...] = ()
         self._count = once_after(_COUNT_MS, self._show_corrections, self)
         section.train_requested.connect(self.train)
         section.head_chosen.connect(self.take)
@@ -78,12 +92,12 @@ class TrainingController(QObject):
 
     def _train(self, name: str) -> None:
         if self._session.read_only:
-            raise ProjectError("The project is read-only here: it is open in another napari")
+            raise ProjectError(READ_ONLY)
         libraries = head_libraries(self._session)
         taken = find(name, libraries)
         if taken is not None:
             raise ParameterError(
-                f"There is a head called {name!r} already in {taken.folder}: choose another name"
+                f"A head called {name!r} exists already: choose another name ({taken.folder})"
             )
         self._jobs.train(name, [one.folder for one in libraries])
 
@@ -91,8 +105,8 @@ class TrainingController(QObject):
         """Pick with another head from now on."""
         self.refresh_heads()
         if self._attempt(lambda: self._session.update(head=name, picker="hydra")):
-            self.told.emit(
-                f"Head {name!r} picks from now on: pick this micrograph or all again to see what changes"
+            self.message.emit(
+                f"Head {name!r} is in use now: pick this micrograph, or all, again to see what changes"
             )
 
     def go_on(self) -> None:
@@ -110,11 +124,14 @@ class TrainingController(QObject):
         names: list[str] = []
         try:
             names += head_names(None if weights is None else Path(weights))
-            names += [name for library in head_libraries(self._session) for name in library.names()]
+            libraries = head_libraries(self._session)
+            names += [name for library in libraries for name in library.names()]
+            self.own_heads = tuple(libraries[0].names()) if self._session.is_open else ()
         except HydraPickerError as error:
             self.problem.emit(str(error))
         self._pick.show_heads(names, self._session.settings.head)
         self._show_head()
+        self.counted.emit()
 
     def close(self) -> None:
         """Forget the comparison."""
@@ -122,24 +139,24 @@ class TrainingController(QObject):
         self._before.forget()
 
     def _on_found(self, trained: Trained) -> None:
-        """Tell of a head that was finished while nobody looked; it is chosen by the user, or not at all."""
+        """Report a head that was finished while its project was closed; the user chooses it, or not."""
         self.refresh_heads()
-        self.told.emit(
-            f"The training that went on by itself is done. {verdict(trained)}. Choose it in Pick to use it"
+        self.message.emit(
+            f"A training in the background has finished. {verdict(trained)}. Choose it in Pick to use it"
         )
 
     def _on_resumed(self, name: str) -> None:
-        self.told.emit(f"The training of head {name!r} is going on still; Cancel in Train ends it")
+        self.message.emit(f"Head {name!r} is still training; Cancel in Train stops it")
 
     def _on_left(self, name: str) -> None:
-        self.told.emit(f"The training of head {name!r} goes on by itself: open its project again to see it")
+        self.message.emit(f"Head {name!r} keeps training in the background: open its project again to see it")
 
     def _on_project(self) -> None:
         self._before.forget()
         self.refresh_heads()
         project = self._session.project.path if self._session.is_open else None
         if project != self._project:  # and not only more micrographs
-            self._project = project
+            self._project, self.corrected = project, ()
             self._section.forget()
         if project is not None:
             self._section.suggest_name(f"{project.stem}-1")
@@ -161,9 +178,10 @@ class TrainingController(QObject):
 
     def _show_corrections(self) -> None:
         if self._session.is_open:
-            corrected = corrected_micrographs(self._session)
+            self.corrected = corrected = corrected_micrographs(self._session)
             self._section.show_corrections(corrected, held_out_names(corrected))
             self._section.show_comparison(self._before.in_words(self._canvas.micrograph_id))
+            self.counted.emit()
 
     def _show_head(self) -> None:
         """Tell which head is in use, and which micrographs it was made from."""
@@ -183,7 +201,7 @@ class TrainingController(QObject):
         self._section.show_comparison(self._before.show(number, self._canvas.diameter_px()))
 
     def _attempt(self, change: Callable[[], object]) -> bool:
-        """Do something that may be refused; the user reads why."""
+        """Do something that may be refused; `problem` says why."""
         try:
             change()
         except HydraPickerError as error:

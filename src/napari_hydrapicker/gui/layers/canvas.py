@@ -239,19 +239,19 @@ class Canvas(QObject):
 
     def _add_to(self, number: int, yx: NDArray[np.float64]) -> None:
         if not len(self._session.add(number, yx)):  # not a message: of a double click it is the second half
-            self._viewer.status = "This particle has a pick already: none was added"
+            self._viewer.status = "This particle has a pick already: no pick was added"
 
     def delete(self, ids: NDArray[np.int64]) -> bool:
-        """Delete picks of the micrograph on the canvas; False, and the user is told, if that is refused."""
+        """Delete picks of the micrograph on the canvas; False, with a warning, if that is refused."""
         return self._try(lambda number: self._session.delete(number, ids))
 
     def _move(self, ids: NDArray[np.int64], yx: NDArray[np.float64]) -> bool:
         return self._try(lambda number: self._session.move(number, ids, yx))
 
     def _try(self, edit: Callable[[int], Any]) -> bool:
-        """Make an edit on the micrograph on the canvas; a refusal is told, and the layer goes back."""
+        """Edit the micrograph on the canvas; a refusal is shown as a warning, and the layer goes back."""
         if self._on_canvas is None:
-            self.problem.emit("no micrograph is open: open a folder before picking by hand")
+            self.problem.emit("No micrograph is open: open a folder before picking by hand")
             return False
         try:
             edit(self._on_canvas)

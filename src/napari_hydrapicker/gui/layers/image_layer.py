@@ -19,7 +19,7 @@ class ImageLayer:
     def __init__(self, layers: PluginLayers) -> None:
         self._layers = layers
         self._layer: Image | None = None
-        self._stale = False  # whether napari has not been told all of the pixels shown
+        self._stale = False  # whether napari does not know all of the pixels shown
         self._hidden = False  # whether there is no micrograph to show, and the user has not hidden it himself
 
     @property

@@ -103,7 +103,7 @@ def picture_of(layer: Image, step: Sequence[int]) -> LayerImage:
 
 
 class PassingProject:
-    """The folder of a project that nobody has saved: it goes when its project is closed."""
+    """The folder of a project that was not saved: it goes when its project is closed."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_hydrapicker.gui.layers.plugin_layers import without_refresh
 from napari_hydrapicker.io.edited_mask import MaskGrid
 
-NAME = "HydraPicker left out"
+NAME = "HydraPicker mask"
 _RED = np.array([0.9, 0.2, 0.1, 1.0])
 _CLEAR = np.zeros(4)
 _OPACITY = 0.4
@@ -70,7 +70,7 @@ class MaskLayer:
         self.layer.editable = True
 
     def blank(self, grid: MaskGrid) -> None:
-        """Show nothing, and let nobody paint, until the next `show`."""
+        """Show nothing, and do not allow painting, until the next `show`."""
         nothing = np.zeros(grid.shape, np.bool_)
         if not (np.array_equal(self.left_out, nothing) and self._is_placed(grid)):
             self._set(nothing, grid)

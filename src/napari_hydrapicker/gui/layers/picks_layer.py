@@ -82,7 +82,7 @@ class Points(NapariPoints):
             super().add(coords)
 
     def _paste_data(self) -> None:
-        """Add what napari's Ctrl+C has copied, unless it is there: its own Ctrl+V would tell nobody."""
+        """Add what napari's Ctrl+C has copied, unless it is there: its own Ctrl+V would emit no signal."""
         copied = np.reshape(self._clipboard.get("data", ()), (-1, 2))
         known = set(map(tuple, self.data))
         new = [place for place in copied if tuple(place) not in known]
@@ -181,7 +181,7 @@ class PicksLayer:
         self._added, self._removed, self._moved = added, removed, moved
         self._silent = False
         self._marked = False  # whether other symbols than discs are drawn
-        self._fleeting = self._untold = False
+        self._fleeting = self._unreported = False
         self.layer.ask_to_add = self._on_add
         self.layer.events.data.connect(self._on_data)
 
@@ -197,7 +197,7 @@ class PicksLayer:
 
         Hidden rows are left out of the layer: napari 0.9 pays no heed to `Points.shown` where, as here,
         all of a layer's axes are displayed. What is `fleeting`, one of many steps of a slider, is drawn in
-        less time. `settle` is to follow, which makes up for that and tells others that look at the layer.
+        less time. `settle` is to follow, which makes up for that and informs others that look at the layer.
         """
         self._set_rows(labels.where(shown), diameter_px, fleeting)
 
@@ -205,8 +205,8 @@ class PicksLayer:
         """Draw as it should be what was fleeting, and tell those who listen to the layer."""
         if self._fleeting:
             self._set_rows(self._labels, float(self.layer.current_size))
-        if self._untold:
-            self._untold = False
+        if self._unreported:
+            self._unreported = False
             with self._silence():
                 self.layer.announce_rows()
 
@@ -229,7 +229,7 @@ class PicksLayer:
         self.layer.events.data.disconnect(self._on_data)
 
     def _set_rows(self, labels: Labels, diameter_px: float, fleeting: bool = False) -> None:
-        self._labels, self._fleeting, self._untold = labels, fleeting, True
+        self._labels, self._fleeting, self._unreported = labels, fleeting, True
         score = np.where(np.isnan(labels.score), 1.0, labels.score)
         features = pd.DataFrame({"score": score, "source": _NAMES[labels.source]})
         marked = bool(np.isin(labels.source, _MARKED).any())

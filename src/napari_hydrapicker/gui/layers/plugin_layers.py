@@ -72,7 +72,7 @@ class PluginLayers(QObject):
         self._index: int | None = None  # where the micrograph was last
         self._changing = self._lost = False
         self._keys: Mapping[str, Callable[[], object]] = {}
-        # Not at once: napari is in the midst of the user's change when it tells of it.
+        # Not at once: napari is in the midst of the user's change when it reports it.
         self._tidy_later = once_after(0, self.tidy, self)
         events: Any = viewer.layers.events
         events.removing.connect(self._on_removing)

@@ -7,6 +7,7 @@ from functools import partial
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QButtonGroup, QLabel
 
+from napari_hydrapicker.gui.guide import Action, Step
 from napari_hydrapicker.gui.layers.tools import Tool
 from napari_hydrapicker.gui.sections.section import Section
 from napari_hydrapicker.gui.widgets.gallery import Gallery
@@ -14,17 +15,18 @@ from napari_hydrapicker.gui.widgets.parts import SteadyLabel, button, row
 from napari_hydrapicker.project.records import Status
 
 _TOOLS = (
-    (Tool.BROWSE, "Browse", "Move about and zoom (key 4)"),
+    (Tool.BROWSE, "Browse", "Pan and zoom (key 4)"),
     (Tool.ADD, "Add", "Click to add a pick (key 2)"),
-    (Tool.MOVE, "Move", "Select picks and drag them; Delete removes them (key 3)"),
+    (Tool.MOVE, "Move", "Select and drag picks; Delete removes the selected ones (key 3)"),
     (Tool.ERASE, "Erase", "Click or drag over picks to delete them (key E)"),
 )
+_NO_MICROGRAPH = "Open micrographs and pick them: their picks are corrected here"
 _MEANING = {
-    Status.NEW: "Nothing is picked here yet",
-    Status.PICKED: "As picked: a head learns nothing from here until you correct it or mark it complete",
+    Status.NEW: "No picks here yet: pick this micrograph (key G), or add picks (key 2)",
+    Status.PICKED: "Picked: not used for training until you correct it or mark it complete",
     Status.EXCLUDED: "Excluded: left out of picking, training and export",
-    Status.CORRECTED: "Corrected in part: a head learns from these alone, not from picks left as they are",
-    Status.COMPLETE: "Complete: a head learns from every pick shown, and the rest is background",
+    Status.CORRECTED: "Partly corrected: only what you added, moved or deleted is used for training",
+    Status.COMPLETE: "Complete: for training, every pick shown is a particle, and the rest is background",
 }
 
 
@@ -48,6 +50,7 @@ class CorrectSection(Section):
     redo_requested = Signal()
     complete_toggled = Signal(bool)
     gallery_wanted = Signal(bool)
+    step = Step.CORRECT
 
     def __init__(self) -> None:
         super().__init__("Correct")
@@ -63,18 +66,18 @@ class CorrectSection(Section):
         self.redo = button("Redo", "Redo it (Ctrl+Shift+Z)", self.redo_requested.emit)
         self.complete = button(
             "Complete",
-            "All particles here are marked: whatever is unmarked is background (key Q)",
+            "Every particle here has a pick, and the rest is background (key Q)",
             lambda: self.complete_toggled.emit(self.complete.isChecked()),
             checkable=True,
         )
         self.add(row([self.undo, self.redo, self.complete]))
         self.counts = QLabel()
         self.add(self.counts)
-        self.meaning = SteadyLabel(tuple(_MEANING.values()))
+        self.meaning = SteadyLabel((_NO_MICROGRAPH, *_MEANING.values()))
         self.add(self.meaning)
         self.show_gallery = button(
             "Gallery",
-            "The particles side by side, by score: click one to reject it or take it back",
+            "The particles side by side, by score: click one to reject or restore it",
             lambda: self._toggle_gallery(),
             checkable=True,
         )
@@ -83,7 +86,13 @@ class CorrectSection(Section):
         self.gallery.setVisible(False)
         self.gallery.setMinimumHeight(220)
         self.add(self.gallery)
+        self.actions = {
+            Action.ADD: self._tools[Tool.ADD], Action.MOVE: self._tools[Tool.MOVE],
+            Action.ERASE: self._tools[Tool.ERASE], Action.UNDO: self.undo, Action.REDO: self.redo,
+            Action.COMPLETE: self.complete,
+        }  # fmt: skip
         self.show_tool(Tool.BROWSE)
+        self.show_meaning(None)
 
     def show_tool(self, tool: Tool | str) -> None:
         """Show which tool is chosen; none of them while measuring."""
@@ -97,9 +106,9 @@ class CorrectSection(Section):
         """Say what was corrected on the micrograph on the canvas."""
         self.counts.setText(f"{added:,} added, {moved:,} moved, {deleted:,} deleted")
 
-    def show_meaning(self, status: Status) -> None:
-        """Say what of the micrograph on the canvas a head learns from."""
-        self.meaning.setText(_MEANING.get(status, ""))
+    def show_meaning(self, status: Status | None) -> None:
+        """Say what of the micrograph on the canvas a head learns from; None: there is no micrograph."""
+        self.meaning.setText(_NO_MICROGRAPH if status is None else _MEANING[status])
 
     def _toggle_gallery(self) -> None:
         wanted = self.show_gallery.isChecked()

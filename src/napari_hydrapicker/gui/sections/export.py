@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QMessageBox
 
 from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.gui.guide import Action, Step
 from napari_hydrapicker.gui.sections.section import Section
 from napari_hydrapicker.gui.widgets.parts import WrappedLabel, button, choice, in_window_words, row
 from napari_hydrapicker.gui.widgets.tasks import Tasks
@@ -33,14 +34,23 @@ class ExportSection(Section):
     recent
         Knows where dialogs begin.
 
+    Attributes
+    ----------
+    writing : bool
+        Whether files are being written.
+
     Signals
     -------
+    changed ()
+        Whether it can be exported may be another now: a folder was chosen, or `writing` has changed.
     problem, done (str)
         Something that the user should read.
     """
 
+    changed = Signal()
     problem = Signal(str)
     done = Signal(str)
+    step = Step.EXPORT
 
     def __init__(
         self, items: Callable[[], list[ExportItem]], tasks: Tasks, session: Session, recent: Recent
@@ -50,12 +60,12 @@ class ExportSection(Section):
         self._project: Path | None = None
         self._written_last: tuple[object, str] | None = None  # what, and what was said of it
         form = self.form()
-        self.preset = choice("What opens the coordinates next")
+        self.preset = choice("The program that will read the coordinates")
         for name, preset in PRESETS.items():
             self.preset.addItem(preset.title, name)
         form.addRow("Program", self.preset)
         self.folder = QLineEdit()
-        self.folder.setPlaceholderText("folder to write to")
+        self.folder.setPlaceholderText("output folder")
         choose = button("Choose…", "Choose a folder", self._choose)
         form.addRow("Folder", row([self.folder, choose], widest=0))
         self.only_complete = QCheckBox("Only complete micrographs")
@@ -64,6 +74,8 @@ class ExportSection(Section):
         self.add(self.preview)
         self.write = button("Export", "Write the files, then read them back and compare", self.export)
         self.add(self.write)
+        self.actions = {Action.EXPORT: self.write}
+        self.writing = False
         self.preset.currentIndexChanged.connect(lambda _: self._on_choice())
         self.folder.textChanged.connect(lambda _: self._on_choice())
         self.only_complete.toggled.connect(lambda _: self._on_choice())
@@ -91,15 +103,15 @@ class ExportSection(Section):
             self.problem.emit(str(error))
             return
         if planned.n_picks == 0:
-            self.problem.emit("nothing to export: no pick is shown on these micrographs")
+            self.problem.emit("There is nothing to export: no picks are shown on these micrographs")
             return
         if not self.folder.text().strip():
-            self.problem.emit("choose a folder to export to first")
+            self.problem.emit("Choose a folder to export to first")
             return
         overwrite = bool(planned.existing)
         if overwrite and not self._confirm(planned):
             return
-        self.write.setEnabled(False)
+        self._set_writing(True)
         self._tasks.run(
             "export", lambda: _attempt(planned, overwrite), lambda result: self._written(planned, result)
         )
@@ -111,11 +123,13 @@ class ExportSection(Section):
     def _confirm(self, planned: ExportPlan) -> bool:
         first, n = planned.existing[0], len(planned.existing)
         more = f" and {n - 1} more" if n > 1 else ""
-        answer = QMessageBox.question(self, "Replace files?", f"{first}{more} exist already. Replace?")
+        answer = QMessageBox.question(
+            self, "Replace files?", f"These files exist already: {first}{more}. Replace them?"
+        )
         return bool(answer == QMessageBox.StandardButton.Yes)
 
     def _written(self, planned: ExportPlan, result: ExportReport | HydraPickerError) -> None:
-        self.write.setEnabled(True)
+        self._set_writing(False)
         if isinstance(result, HydraPickerError):
             self.problem.emit(str(result))
         else:
@@ -123,10 +137,20 @@ class ExportSection(Section):
             self.done.emit(result.summary())
         self.refresh()
 
+    @property
+    def has_folder(self) -> bool:
+        """Whether a folder to export to is chosen."""
+        return bool(self.folder.text().strip())
+
+    def _set_writing(self, writing: bool) -> None:
+        self.writing = writing
+        self.changed.emit()
+
     def _on_choice(self) -> None:
         """Count again, and let the project remember what was chosen."""
         self._written_last = None
         self.refresh()
+        self.changed.emit()
         if self._session.is_open and not self._session.read_only:
             chosen = {
                 "preset": self.preset.currentData(),
@@ -155,6 +179,7 @@ class ExportSection(Section):
             field.blockSignals(False)
         self._written_last = None
         self.refresh()
+        self.changed.emit()
 
     def _choose(self) -> None:
         start = self.folder.text() or str(self._recent.folder(_SETTING))

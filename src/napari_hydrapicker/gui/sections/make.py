@@ -7,10 +7,11 @@ import math
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLineEdit, QSpinBox
 
+from napari_hydrapicker.gui.guide import Action
 from napari_hydrapicker.gui.sections.section import Section
 from napari_hydrapicker.gui.widgets.curves import TrainingCurves
 from napari_hydrapicker.gui.widgets.live_progress import LiveProgress, in_words
-from napari_hydrapicker.gui.widgets.parts import WrappedLabel, button, choice, in_window_words, row
+from napari_hydrapicker.gui.widgets.parts import WrappedLabel, button, choice, enable, in_window_words, row
 from napari_hydrapicker.worker.messages import Made, MakeRequest, Training
 
 STEPS = {"short": 400, "normal": 1200, "long": 4000}
@@ -21,6 +22,9 @@ _STAGES = {
     "training": "step {done:,} of {total:,}",
     "testing": "testing on new images",
 }
+
+
+_AS_BEGUN = "A picker is resumed with the settings it was started with: discard it to change them"
 
 
 class MakeSection(Section):
@@ -47,42 +51,43 @@ class MakeSection(Section):
     name_changed = Signal(str)
 
     def __init__(self) -> None:
-        super().__init__("Make a picker", open=False)
-        self.header.setToolTip("A cGAN picker for your particles' size and number: no picks are needed")
+        super().__init__("Make a picker (no picks needed)", open=False)
+        self.header.setToolTip("Train a cGAN picker for particles of your size and number")
         self.about = WrappedLabel()
         self.add(self.about)
         form = self.form()
         self.name = QLineEdit("my-picker")
         self.name.setToolTip("Name of the new picker: letters, digits, '-' and '_'")
-        form.addRow("New picker", self.name)
+        form.addRow("Picker name", self.name)
         self.number = QSpinBox()
         self.number.setRange(0, 100_000)
         self.number.setSingleStep(50)
         self.number.setSpecialValueText("unknown")
-        self.number.setToolTip("About how many particles there are on one micrograph")
+        self.number.setToolTip("Particles on one micrograph, approximately")
         form.addRow("Particles", self.number)
-        self.length = choice("How long to train; it can be broken off and gone on with")
+        self.length = choice("How long to train; a training can be cancelled and resumed")
         for label, steps in STEPS.items():
             self.length.addItem(f"{label}, about {in_words(steps * _STEP_SECONDS)}", steps)
-            tip = f"{steps:,} steps; the time is that of a laptop without a graphics card"
+            tip = f"{steps:,} steps; the time is for a laptop without a GPU"
             self.length.setItemData(self.length.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.length.setCurrentIndex(1)
-        form.addRow("Length", self.length)
+        form.addRow("Training", self.length)
         self.make = button("Make a picker", "Train it in the background", self._ask)
         self.discard = button(
-            "Discard", "Throw away what is done of this one, and begin anew",
+            "Discard", "Delete the checkpoint of this picker",
             lambda: self.discard_requested.emit(self.name.text().strip()),
         )  # fmt: skip
         self.add(row([self.make, self.discard]))
         self.progress = LiveProgress()
         self.progress.cancelled.connect(self.cancel_requested)
         self.curve = TrainingCurves()
-        self.curve.setToolTip("Loss: how far the marks are from the true ones, on images never seen before")
+        self.curve.setToolTip("Loss: how far predicted masks are from the true ones, on new synthetic images")
         self.result = WrappedLabel()
-        self.use = button("Use it", "Pick with the new picker from now on", self._take)
+        self.use = button("Use it", "Pick with the new picker", self._take)
         for widget in (self.progress, self.curve, self.result, self.use):
             self.add(widget).setVisible(False)
-        self._made, self._running, self._possible = "", False, False
+        self._made, self._running = "", False
+        self.actions = {Action.MAKE: self.make, Action.DISCARD: self.discard}
         self._is_of_unfinished = False  # the line that says what came of it
         self._first: Training | None = None  # report on its steps, since it was begun or gone on with
         self.name.textChanged.connect(lambda text: self.name_changed.emit(text.strip()))
@@ -90,21 +95,19 @@ class MakeSection(Section):
 
     def show_particles(self, diameter_angstrom: float, micrographs: int) -> None:
         """Say what a picker would be made for, and from how many micrographs."""
-        self._possible = micrographs > 0
         self.about.setText(
             f"For particles of {diameter_angstrom:g} Å (the diameter above), on the empty areas of "
-            f"{micrographs:,} of your micrographs. No picks are needed"
-            if self._possible
-            else "Open micrographs and set the diameter: no picks are needed"
+            f"{micrographs:,} of your micrographs"
+            if micrographs
+            else "Open micrographs and set the diameter first"
         )
-        self._enable()
 
     def show_unfinished(self, begun: MakeRequest | None) -> None:
         """Offer to go on with the picker of this name, if it was begun and is unfinished."""
-        self.make.setText("Make a picker" if begun is None else "Go on")
+        self.make.setText("Make a picker" if begun is None else "Resume")
         self.discard.setVisible(begun is not None)
-        self.number.setEnabled(begun is None)
-        self.length.setEnabled(begun is None)
+        for field in (self.number, self.length):
+            enable(field, None if begun is None else _AS_BEGUN)
         if self._is_of_unfinished:
             self.result.setVisible(False)
             self._is_of_unfinished = False
@@ -112,9 +115,9 @@ class MakeSection(Section):
             self.number.setValue(begun.number or 0)
             self.length.setCurrentIndex(self.length.findData(begun.steps))
             if not self._running:
-                self.say(
-                    f"Picker {begun.name!r} (particles of {begun.diameter_angstrom:g} Å) is unfinished: go "
-                    "on with it, or discard it"
+                self.show_report(
+                    f"Picker {begun.name!r} (particles of {begun.diameter_angstrom:g} Å) can be resumed, "
+                    "or discarded"
                 )
                 self._is_of_unfinished = True
 
@@ -128,7 +131,6 @@ class MakeSection(Section):
         self.progress.bar.setFormat("starting")
         self.progress.setVisible(True)
         self.curve.setVisible(True)
-        self._enable()
 
     def on_progress(self, p: Training) -> None:
         """Show how far a training is, and how long it goes on."""
@@ -150,23 +152,18 @@ class MakeSection(Section):
         self._running = False
         self.progress.setVisible(False)
         self.curve.setVisible(not cancelled and bool(self.curve.loss))
-        self._enable()
 
     def show_result(self, made: Made) -> None:
         """Say what came of it, and offer the picker."""
         self._made = made.name
-        self.say(described(made), take=True)
+        self.show_report(described(made), take=True)
 
-    def say(self, text: str, take: bool = False) -> None:
+    def show_report(self, text: str, take: bool = False) -> None:
         """Say what there is, or why there is none: a notification is short, and soon gone."""
         self._is_of_unfinished = False
         self.result.setText(in_window_words(text))
         self.result.setVisible(True)
         self.use.setVisible(take)
-
-    def _enable(self) -> None:
-        self.make.setEnabled(self._possible and not self._running)
-        self.discard.setEnabled(not self._running)
 
     def _ask(self) -> None:
         number = self.number.value() or None
@@ -181,12 +178,12 @@ class MakeSection(Section):
 
 def described(made: Made) -> str:
     """Say how good a picker is, as far as that is known without a single label."""
-    text = f"Picker {made.name!r} is made ({made.steps:,} steps)"
+    text = f"Picker {made.name!r} is ready ({made.steps:,} steps)"
     if made.backgrounds == 0:
-        text += ". Your micrographs are too crowded to have empty areas: its backgrounds are simulated"
+        text += ". Your micrographs have no empty areas: it was trained on simulated backgrounds"
     if made.precision is None or made.recall is None:
         return f"{text}. It finds nothing on test images: train longer, or check the number of particles"
     return (
-        f"{text}. On synthetic test images {made.recall:.0%} of the particles are found, and "
-        f"{made.precision:.0%} of its picks are right. How it does on your micrographs is for you to see"
+        f"{text}. On synthetic test images it finds {made.recall:.0%} of the particles, and "
+        f"{made.precision:.0%} of its picks are right. Check its picks on your micrographs"
     )

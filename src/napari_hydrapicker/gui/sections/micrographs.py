@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QPushButton
 
 from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.gui.guide import Action, Step
 from napari_hydrapicker.gui.sections.section import Section
 from napari_hydrapicker.gui.widgets.micrograph_table import MicrographTable, TableRow
 from napari_hydrapicker.gui.widgets.parts import MiddleLabel, button, length, row, show_value
@@ -16,6 +17,9 @@ from napari_hydrapicker.gui.widgets.tasks import AFTER_FRAME_MS, once_after
 from napari_hydrapicker.imaging.rescale import is_doubtful_pixel_size
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.session import Session
+
+_NO_PROJECT = "Open a folder of micrographs, or drop one here"
+_EMPTY = "No micrographs in this project yet: open their folder"
 
 
 class MicrographsSection(Section):
@@ -37,8 +41,6 @@ class MicrographsSection(Section):
         The selected micrographs are to be left out, or taken back.
     step_requested (int)
         The user wants to go so many micrographs on.
-    keys_requested ()
-        The user wants to see the list of keys.
     problem (str)
         Something that the user should read.
     """
@@ -50,8 +52,8 @@ class MicrographsSection(Section):
     estimate_requested = Signal()
     exclude_requested = Signal()
     step_requested = Signal(int)
-    keys_requested = Signal()
     problem = Signal(str)
+    step = Step.OPEN
 
     def __init__(self, session: Session, recent: Recent, images: Callable[[], list[str]]) -> None:
         super().__init__("Micrographs")
@@ -61,37 +63,38 @@ class MicrographsSection(Section):
         choices = (
             ("Folder…", "folder", "Open all micrographs of a folder"),
             ("Files…", "files", "Open micrographs, or a STAR or .cs file that lists them"),
-            ("Project…", "project", "Open a project file, or begin one where you like"),
+            ("Project…", "project", "Open a project file, or start one anywhere"),
         )
         self.recent = QPushButton("Recent")
-        self.recent.setToolTip("Projects that were open before, and images that are open in napari")
+        self.recent.setToolTip("Recent projects, and images that are open in napari")
         self._projects = QMenu(self.recent)
         self._projects.aboutToShow.connect(self._list_projects)
         self.recent.setMenu(self._projects)
         openers = [button(t, tip, partial(self.open_requested.emit, w)) for t, w, tip in choices]
         self.add(row([*openers, self.recent]))
-        self.project_name = MiddleLabel("Open a folder, or drop one here")
+        self.project_name = MiddleLabel(_NO_PROJECT)
         self.add(self.project_name)
         self.table = MicrographTable()
         self.table.setMinimumHeight(180)
         self.add(self.table)
-        self.add(
-            row([
-                button("◀ Previous", "Key ,", partial(self.step_requested.emit, -1)),
-                button("Next ▶", "Key .", partial(self.step_requested.emit, 1)),
-                button("Exclude", "Leave the selected out of picking and export, or take them back",
-                       self.exclude_requested.emit),
-                button("Keys", "The list of keys (F1)", self.keys_requested.emit),
-            ])
-        )  # fmt: skip
+        previous = button("◀ Previous", "Key ,", partial(self.step_requested.emit, -1))
+        following = button("Next ▶", "Key .", partial(self.step_requested.emit, 1))
+        exclude = button("Exclude", "Leave the selected micrographs out of picking and export, or include "
+                         "them again", self.exclude_requested.emit)  # fmt: skip
+        self.add(row([previous, following, exclude]))
         self.diameter = length(1, 5000, 5, 0, "The particle's longest diameter")
-        self.diameter.setMinimumWidth(108)  # "5000 Å" between the buttons of napari's style
+        # "5000 Å" between the buttons of napari's style, which sets a width of its own.
+        self.diameter.setStyleSheet("QDoubleSpinBox { min-width: 76px; }")
         measure = button("Measure", "Drag across a particle on the canvas", self.measure_requested.emit)
         self.estimate = button(
-            "Estimate", "Pick three micrographs at several diameters, and take the one that fits best",
+            "Estimate", "Pick three micrographs at several diameters, and choose the best one",
             self.estimate_requested.emit,
         )  # fmt: skip
-        self.form().addRow("Diameter", row([self.diameter, measure, self.estimate]))
+        self.form().addRow("Diameter", row([self.diameter, measure, self.estimate], widest=0))
+        self.actions = {
+            Action.OPEN_FOLDER: openers[0], Action.PREVIOUS: previous, Action.NEXT: following,
+            Action.EXCLUDE: exclude, Action.MEASURE: measure, Action.ESTIMATE: self.estimate,
+        }  # fmt: skip
         self.diameter.valueChanged.connect(self._set_diameter)
         self.table.pixel_size_edited.connect(self._set_pixel_size)
         self.table.problem.connect(self.problem)
@@ -111,7 +114,7 @@ class MicrographsSection(Section):
             entry = self._projects.addAction(f"{path.stem}  ({path.parent})")
             entry.triggered.connect(partial(self.reopen_requested.emit, str(path)))
         if not paths:
-            self._projects.addAction("no project yet").setEnabled(False)
+            self._projects.addAction("no recent projects").setEnabled(False)
         names = self._images()
         if names:
             self._projects.addSection("Images in napari")
@@ -142,8 +145,14 @@ class MicrographsSection(Section):
             mode = "  (read-only: open in another napari)" if self._session.read_only else ""
             path = self._session.project.path
             passing = self._session.passing
-            self.project_name.setText("Not saved: “Project…” saves it" if passing else f"{path.name}{mode}")
+            self.project_name.setText(
+                "Not saved: save it with “Project…”" if passing else f"{path.name}{mode}"
+            )
             self.project_name.setToolTip("" if passing else str(path))
+        else:
+            self.project_name.setText(_NO_PROJECT)
+            self.project_name.setToolTip("")
+        self.table.show_hint(_EMPTY if self._session.is_open else _NO_PROJECT)
         self._follow_current()
 
     def _on_micrograph(self, number: int) -> None:

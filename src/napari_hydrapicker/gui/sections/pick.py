@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QMenu, QPushButton
 
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.gui.controllers.picking import PickJobs
+from napari_hydrapicker.gui.guide import Action, Step
 from napari_hydrapicker.gui.sections.section import Section
 from napari_hydrapicker.gui.widgets.import_question import ImportQuestion
 from napari_hydrapicker.gui.widgets.live_progress import LiveProgress
@@ -20,6 +21,7 @@ from napari_hydrapicker.gui.widgets.parts import (
     WrappedLabel,
     button,
     choice,
+    enable,
     in_window_words,
     row,
 )
@@ -30,13 +32,13 @@ from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.settings import PickSettings
 
-_SHOW_MASK = "Show what is left out"
+_SHOW_MASK = "Show mask"
 _PAINT_HINT = (
-    "Paint over what is to be left out. E is the eraser, 2 the brush again; [ and ] make them smaller and "
-    "wider. Hold the space bar to move about. Ctrl+Z undoes, M ends. It holds when you pick again, and when "
-    "a head is trained."
+    "Paint the areas to mask. 2: brush, E: eraser, [ and ]: size, space bar: pan, Ctrl+Z: undo, M: finish. "
+    "The mask applies when you pick again, and when a head is trained."
 )
-_NOT_IN_USE = "Picking does not heed it now: tick \u201cLeave out carbon, bad ice and blank areas\u201d."
+_NOTHING_PAINTED = "The mask of this micrograph was not edited"
+_NOT_IN_USE = "Picking ignores it now: tick \u201cMask carbon, bad ice and blank areas\u201d."
 _DEVICES = {"auto": "automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
 
 
@@ -68,6 +70,7 @@ class PickSection(Section):
     find_mask_requested = Signal()
     offer_taken = Signal(object)
     problem = Signal(str)
+    step = Step.PICK
 
     def __init__(self, session: Session, jobs: PickJobs, recent: Recent) -> None:
         super().__init__("Pick")
@@ -75,9 +78,11 @@ class PickSection(Section):
         self._session, self._jobs = session, jobs
         self._build_choices(recent)
         self.buttons = [
-            button("This", "Pick the micrograph on the canvas (key G)", lambda: self._ask("this")),
-            button("Selected", "Pick the rows selected in the table", lambda: self._ask("selected")),
-            button("All", "Pick all but complete and excluded ones", lambda: self._ask("all")),
+            button("Pick this", "Pick the micrograph on the canvas (key G)", lambda: self._ask("this")),
+            button("Pick selected", "Pick the rows selected in the table", lambda: self._ask("selected")),
+            button(
+                "Pick all", "Pick all micrographs but complete and excluded ones", lambda: self._ask("all")
+            ),
         ]
         self.add(row(self.buttons))
         self._build_import()
@@ -92,6 +97,10 @@ class PickSection(Section):
         self.add(self.slider)
         self.count = QLabel()
         self.add(self.count)
+        self.actions = {
+            **dict(zip((Action.PICK_THIS, Action.PICK_SELECTED, Action.PICK_ALL), self.buttons, strict=True)),
+            Action.IMPORT: self.importing, Action.SHOW_MASK: self.show_mask, Action.EDIT_MASK: self.edit_mask,
+        }  # fmt: skip
         self._connect()
         self.follow_settings(frozenset(type(session.settings).model_fields))
 
@@ -104,7 +113,7 @@ class PickSection(Section):
         self._offered = folder
         self.offer.setVisible(folder is not None)
         if folder is not None:
-            self._offer_text.setText("This folder has picks of them")
+            self._offer_text.setText("The folder has picks of these")
             self.offer.setToolTip(str(folder))
 
     def show_import(self, done: int, total: int) -> None:
@@ -116,17 +125,17 @@ class PickSection(Section):
         """Show no longer that an import is being prepared."""
         self.import_progress.setVisible(False)
 
-    def say(self, text: str) -> None:
+    def show_report(self, text: str) -> None:
         """Say what came of it, for longer than a notification is there; "" for nothing."""
         self.trouble.setText(in_window_words(text))
         self.trouble.setVisible(bool(text))
 
-    def say_left_out(self, share: float | None, edited: bool = False) -> None:
+    def show_masked_share(self, share: float | None, edited: bool = False) -> None:
         """Say how much of the micrograph is left out, and whether that is painted; None for unknown."""
         known = [] if share is None else [f"{share:.0%}"]
-        known += ["painted"] if edited else []
+        known += ["edited"] if edited else []
         self.show_mask.setText(f"{_SHOW_MASK}: {', '.join(known)}" if known else _SHOW_MASK)
-        self.find_mask.setEnabled(edited)
+        enable(self.find_mask, None if edited else _NOTHING_PAINTED)
 
     def show_mask_editing(self, on: bool) -> None:
         """Show whether what is left out is being painted on, and how that is done."""
@@ -168,7 +177,7 @@ class PickSection(Section):
     def _build_import(self) -> None:
         self.importing = QPushButton("Import picks…")
         self.importing.setToolTip(
-            "Picks of RELION, cryoSPARC, crYOLO, Topaz, EMAN or the command line, to correct"
+            "Picks from RELION, cryoSPARC, crYOLO, Topaz, EMAN or the command line, to be corrected"
         )
         menu = QMenu(self.importing)
         for text, what in (("a file…", "file"), ("a folder…", "folder")):
@@ -180,7 +189,7 @@ class PickSection(Section):
         self.import_progress.setVisible(False)
         self.add(self.import_progress)
         self._offer_text = MiddleLabel()
-        take = button("Import them", "Bring them in, to be corrected", self._take_offer)
+        take = button("Import them", "Import them, to be corrected", self._take_offer)
         self.offer = row([self._offer_text, take], widest=0)
         self.offer.setVisible(False)
         self.add(self.offer)
@@ -204,19 +213,19 @@ class PickSection(Section):
         self.advanced = Section("Advanced", open=False)
         self.add(self.advanced)
         form = self.advanced.form()
-        self.device = choice("Where to compute; auto takes a GPU if there is one")
+        self.device = choice("What to compute on; automatic uses a GPU if there is one")
         for name in devices():
             self.device.addItem(_DEVICES[name], name)
         form.addRow("Device", self.device)
         self.device_name = MiddleLabel("not started yet")
-        self.device_name.setToolTip("What the network runs on, known from the first picking on")
+        self.device_name.setToolTip("The device in use, known once a picker has run")
         form.addRow("Runs on", self.device_name)
         self.parameters = ModelForm(
             form, [PickSettings], lambda name, value: self._update(**{name: value}), ["diameter_angstrom"]
         )
         self.show_mask = QCheckBox(_SHOW_MASK)
         self.show_mask.setToolTip(
-            "Mark on the micrograph what is left out at this diameter, or as you painted it"
+            "Show on the micrograph what is masked at this diameter, or as you edited it"
         )
         form.addRow(self.show_mask)
         self._build_mask_editing()
@@ -224,17 +233,17 @@ class PickSection(Section):
     def _build_mask_editing(self) -> None:
         self._editing_mask = False
         self.edit_mask: QPushButton = button(
-            "Paint on it",
-            "Correct what is left out on this micrograph with a brush and an eraser (key M)",
+            "Edit mask",
+            "Correct the mask of this micrograph with a brush and an eraser (key M)",
             lambda: self.edit_mask_toggled.emit(self.edit_mask.isChecked()),
             checkable=True,
         )
         self.find_mask = button(
-            "Find again",
-            "Leave out what is found on this micrograph by itself, not what you painted",
+            "Reset mask",
+            "Go back to the automatic mask of this micrograph",
             self.find_mask_requested.emit,
         )
-        self.find_mask.setEnabled(False)
+        enable(self.find_mask, _NOTHING_PAINTED)
         self.advanced.add(row([self.edit_mask, self.find_mask]))
         self.mask_hint = WrappedLabel(_PAINT_HINT)
         self.mask_hint.setVisible(False)
@@ -278,19 +287,15 @@ class PickSection(Section):
             self.problem.emit(str(error))
 
     def _on_started(self, total: int) -> None:
-        for one in self.buttons:
-            one.setEnabled(False)
         self.progress.set_progress(0, total, float("nan"))
         self.progress.setVisible(True)
         self.trouble.setVisible(False)
 
     def _on_finished(self, cancelled: bool, problems: list[str]) -> None:
-        for one in self.buttons:
-            one.setEnabled(True)
         self.progress.setVisible(False)
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             text = in_window_words(f"Not picked: {problems[0]}{more}")
-            self.trouble.setText(text)  # a notification is soon gone, and nobody may be there to see it
+            self.trouble.setText(text)  # a notification is gone after a few seconds
             self.trouble.setVisible(True)
             self.problem.emit(text)

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import Enum
 from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from napari_hydrapicker.gui.guide import Action, Step
+from napari_hydrapicker.gui.widgets.parts import MARK_COLOUR, enable
 from napari_hydrapicker.gui.widgets.tasks import once_after
+
+_HEADER_STYLE = f"""
+QToolButton {{ font-weight: bold; text-align: left; padding: 3px; }}
+QToolButton[next="true"] {{ border-left: 3px solid {MARK_COLOUR}; }}
+"""
+
+
+class Mark(Enum):
+    """What the title of a section says of its step; the value stands behind the title."""
+
+    NONE = ""
+    DONE = "  ✓"
+    NEXT = "  (next)"
 
 
 class Section(QWidget):
@@ -18,6 +34,13 @@ class Section(QWidget):
     It hides its rows and nothing else, so that its height follows rows that come and go later;
     `superqt.QCollapsible` keeps the height that it had when it was unfolded.
 
+    Attributes
+    ----------
+    step : Step or None
+        The step of the work that is done here, if it is one; set by the section.
+    actions : dict of Action to QWidget
+        The widgets that cannot be used at any time, by what they do; filled by the section.
+
     Signals
     -------
     toggled (bool)
@@ -25,15 +48,18 @@ class Section(QWidget):
     """
 
     toggled = Signal(bool)
+    step: Step | None = None
 
     def __init__(self, title: str, open: bool = True) -> None:
         super().__init__()
+        self.actions: dict[Action, QWidget] = {}
+        self._title, self._mark = title, Mark.NONE
         self.header = QToolButton()
         self.header.setText(title)
         self.header.setCheckable(True)
         self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.header.setStyleSheet("QToolButton { font-weight: bold; text-align: left; padding: 3px; }")
+        self.header.setStyleSheet(_HEADER_STYLE)
         self._body = QWidget()
         self._rows = QVBoxLayout(self._body)
         self._rows.setContentsMargins(6, 2, 6, 6)
@@ -55,6 +81,26 @@ class Section(QWidget):
     def set_open(self, open: bool) -> None:
         """Unfold or fold."""
         self.header.setChecked(open)
+
+    def set_title(self, title: str) -> None:
+        """Show another title."""
+        self._title = title
+        self.header.setText(f"{title}{self._mark.value}")
+
+    def set_mark(self, mark: Mark) -> None:
+        """Mark the section as the next step, as done, or as neither."""
+        if mark is self._mark:
+            return
+        self._mark = mark
+        self.set_title(self._title)
+        self.header.setProperty("next", mark is Mark.NEXT)
+        self.header.style().unpolish(self.header)  # the style is looked up again
+        self.header.style().polish(self.header)
+
+    def show_refusals(self, refused: Mapping[Action, str]) -> None:
+        """Disable what cannot be done now, with the reason in the tool tip."""
+        for action, widget in self.actions.items():
+            enable(widget, refused.get(action))
 
     def add(self, widget: QWidget) -> QWidget:
         """Append a widget over the whole width."""
@@ -98,6 +144,7 @@ class SectionColumn(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(inner)
+        self.sections = tuple(sections)
         self._wanted: Section | None = None
         self._later = once_after(0, self._show_wanted, self)  # once the section has its height
 
@@ -111,6 +158,11 @@ class SectionColumn(QScrollArea):
                 self._wanted = watched
                 self._later.start(0)
         return bool(super().eventFilter(watched, event))
+
+    def bring_into_view(self, section: Section) -> None:
+        """Unfold a section and scroll to it."""
+        section.set_open(True)
+        self._on_toggled(section, True)
 
     def _on_toggled(self, section: Section, open: bool) -> None:
         self._wanted = section if open else None

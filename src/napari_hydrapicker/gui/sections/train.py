@@ -10,7 +10,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLineEdit
 
 from napari_hydrapicker.errors import HydraPickerError
-from napari_hydrapicker.gui.controllers.train_jobs import TrainJobs
+from napari_hydrapicker.gui.controllers.lasting_jobs import TrainJobs
+from napari_hydrapicker.gui.guide import Action, Step
 from napari_hydrapicker.gui.sections.section import Section
 from napari_hydrapicker.gui.widgets.curves import TrainingCurves
 from napari_hydrapicker.gui.widgets.live_progress import LiveProgress, in_words
@@ -29,25 +30,25 @@ _FEATURE_SHARE = 0.2  # of the time: the bar shows both stages as one
 def labels(corrected: Sequence[AnnotatedMicrograph], held_out: Sequence[str] = ()) -> str:
     """Say what there is to train on, what of it counts, and which micrographs are to judge the head."""
     if not corrected:
-        return "Correct a micrograph and mark it complete (key Q): that is enough to begin with."
+        return "Correct a micrograph and mark it complete (key Q): one is enough to start"
     kinds = [
         f"{len(some)} {word}: {_counted(some)}"
         for word, some in (
             ("complete", [one for one in corrected if one.complete]),
-            ("corrected in part", [one for one in corrected if not one.complete]),
+            ("partly corrected", [one for one in corrected if not one.complete]),
         )
         if some
     ]
     sentences = ["; ".join(kinds)]
     if not all(one.complete for one in corrected):
-        sentences.append("In part, only what you added, moved or deleted counts")
+        sentences.append("Of partly corrected ones, only what you added, moved or deleted counts")
     if not any(len(one.yx) for one in corrected):
-        sentences.append("No particle yet to learn from: add or move some, or complete a micrograph (key Q)")
+        sentences.append("There are no particles to learn from: add some, or complete a micrograph (key Q)")
     elif held_out:
         more = f" and {len(held_out) - _FEW} more" if len(held_out) > _FEW else ""
-        sentences.append(f"Held out, to judge the new head: {', '.join(held_out[:_FEW])}{more}")
+        sentences.append(f"Held out for validation: {', '.join(held_out[:_FEW])}{more}")
     else:
-        sentences.append("None is held out to judge the new head: that takes a second one with particles")
+        sentences.append("None is held out for validation: that needs a second one with particles")
     return ". ".join(sentences)
 
 
@@ -63,7 +64,7 @@ def _number(n: int, noun: str) -> str:
 def is_better(t: Trained) -> bool:
     """Whether a head is known to be better than the one that it started from: by more than chance.
 
-    Marks alone do not tell: most of them are the other head's mistakes.
+    Marks alone do not show it: most of them are the other head's mistakes.
     """
     return t.held_out and not t.marks_only and is_gain(t.ap_before, t.ap_after, t.ap_error)
 
@@ -81,16 +82,16 @@ def verdict(t: Trained, in_use: bool = False) -> str:
     elif t.held_out:
         rest = ": correct more" if in_use else ", and is not in use: correct more, or try it"
         chance = f", a difference that may be chance (±{t.ap_error:.3f})" if t.ap_after > t.ap_before else ""
-        text += f"{chance}. It is {'not surely' if chance else 'no'} better than the generic head{rest}"
+        text += f"{chance}. It is {'not clearly' if chance else 'no'} better than the generic head{rest}"
     return f"{text}. {t.remark}" if t.remark else text
 
 
 def reason(name: str, why: Suggestion) -> str:
     """Say why the micrograph of this name is suggested."""
-    text = f"{name}: about {100 * why.errors:.0f} wrong or missing picks in 100 are to be expected here"
+    text = f"{name}: about {100 * why.errors:.0f} wrong or missing picks in 100 are expected here"
     if why.disagreement is None:
         return text
-    return f"{text}, and {why.disagreement:.0%} of the picks are of one of the two heads only"
+    return f"{text}, and {why.disagreement:.0%} of the picks are by only one of the two heads"
 
 
 class TrainSection(Section):
@@ -112,6 +113,7 @@ class TrainSection(Section):
     head_chosen = Signal(str)
     next_requested = Signal()
     problem = Signal(str)
+    step = Step.TRAIN
 
     def __init__(self, jobs: TrainJobs) -> None:
         super().__init__("Train", open=False)
@@ -120,8 +122,8 @@ class TrainSection(Section):
         form = self.form()
         self.name = QLineEdit()
         self.name.setToolTip("Name of the new head: letters, digits, '-' and '_'")
-        form.addRow("New head", self.name)
-        self.train = button("Train a head", "Make a head for this protein from your corrections", self._ask)
+        form.addRow("Head name", self.name)
+        self.train = button("Train a head", "Train a head for your particle on your corrections", self._ask)
         self.next = button(
             "Next to correct", "Go to the micrograph where a correction would teach most",
             lambda: self.next_requested.emit(),
@@ -134,7 +136,7 @@ class TrainSection(Section):
         self.add(self.progress)
         self.add(self.curves)
         self.result = self._text()
-        self.use = button("Use it", "Pick with the new head from now on", self._take)
+        self.use = button("Use it", "Pick with the new head", self._take)
         self.add(self.use)
         self.comparison = self._text()
         unneeded = (self.suggestion, self.progress, self.curves, self.result, self.use, self.comparison)
@@ -142,7 +144,7 @@ class TrainSection(Section):
             widget.setVisible(False)
         self._made: Trained | None = None
         self._in_use = ""
-        self._trainable = False
+        self.actions = {Action.TRAIN: self.train, Action.SUGGEST: self.next}
         jobs.started.connect(self._on_started)
         jobs.progressed.connect(self._on_progress)
         jobs.trained.connect(self._on_trained)
@@ -156,8 +158,6 @@ class TrainSection(Section):
     ) -> None:
         """Say what there is to train on; of what is held out the names."""
         self.labels.setText(labels(corrected, held_out))
-        self._trainable = any(len(one.yx) for one in corrected)
-        self.train.setEnabled(self._trainable and not self._jobs.running)
 
     def show_comparison(self, text: str) -> None:
         """Say how the new head's picks differ; "" for nothing to compare."""
@@ -210,7 +210,7 @@ class TrainSection(Section):
             self.problem.emit(str(error))
             return
         if name == GENERIC:
-            self.problem.emit(f"{GENERIC!r} is the network's own head: give the new one another name")
+            self.problem.emit(f"{GENERIC!r} is the network's own head: choose another name")
             return
         self.train_requested.emit(name)
 
@@ -227,7 +227,6 @@ class TrainSection(Section):
 
     def _on_started(self) -> None:
         self.forget()
-        self.train.setEnabled(False)
         # Not 0 of 0, which is drawn as something that moves: without a graphics card each of its thirty
         # pictures a second costs the window more than anything else.
         self.progress.set_progress(0, 100, math.nan)
@@ -262,7 +261,6 @@ class TrainSection(Section):
 
     def _on_finished(self, cancelled: bool, problem: str) -> None:
         self.progress.setVisible(False)
-        self.train.setEnabled(self._trainable)
         self.curves.setVisible(bool(self.curves.loss) and not cancelled)
         if problem:
             self.show_problem(problem)

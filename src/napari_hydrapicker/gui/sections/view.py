@@ -6,8 +6,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox
 
 from napari_hydrapicker.gui.sections.section import Section
-from napari_hydrapicker.gui.widgets.parts import WrappedLabel, length, show_value
+from napari_hydrapicker.gui.widgets.parts import WrappedLabel, enable, length, show_value
 from napari_hydrapicker.imaging.display import DisplayFilter
+
+_NO_PIXEL_SIZE = "Low-pass and high-pass need the pixel size: enter it in the table (Å/px)"
 
 
 class ViewSection(Section):
@@ -29,12 +31,12 @@ class ViewSection(Section):
         form.addRow("Low-pass", self.low_pass)
         form.addRow("High-pass", self.high_pass)
         self.denoise = QCheckBox("Denoise")
-        self.denoise.setToolTip("Smooth the noise, keep the particles' edges; for looking only")
+        self.denoise.setToolTip("Smooth the noise but keep the edges of particles; for display only")
         self.add(self.denoise)
         self.original = QCheckBox("Show the original (key H)")
         self.add(self.original)
-        self.add(WrappedLabel("For looking only: pickers always see the data as they are."))
-        self.unknown = WrappedLabel("Low-pass and high-pass need a pixel size: enter it in the table.")
+        self.add(WrappedLabel("For display only: pickers always use the original data"))
+        self.unknown = WrappedLabel(_NO_PIXEL_SIZE)
         self.unknown.setVisible(False)
         self.add(self.unknown)
         for field in (self.low_pass, self.high_pass):
@@ -58,7 +60,7 @@ class ViewSection(Section):
     def show_pixel_size(self, angstrom: float | None) -> None:
         """Say that the filters have no effect where a micrograph's pixel size is unknown."""
         for field in (self.low_pass, self.high_pass):
-            field.setEnabled(angstrom is not None)
+            enable(field, _NO_PIXEL_SIZE if angstrom is None else None)
         self.unknown.setVisible(angstrom is None)
 
     def toggle_original(self) -> None:
@@ -74,7 +76,7 @@ class ViewSection(Section):
             "denoised" if shown.denoise else "",
         ]
         text = ", ".join(part for part in parts if part) or "original"
-        self.header.setText(f"View: {text} (key H)")
+        self.set_title(f"View: {text} (key H)")
 
     def _emit(self) -> None:
         self._show_title()

@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
+from qtpy.QtGui import QColor, QPainter, QPalette, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-LOSS, AP = QColor("#61afef"), QColor("#73d083")
-_FRAME, _TEXT = QColor("#555555"), QColor("#aaaaaa")
+LOSS, AP = QColor("#3d8fd9"), QColor("#35a34a")  # on dark and on light
+_FRAME = QColor("#808080")
 _HEIGHT = 105
 _MARGIN = 4
 
@@ -60,7 +60,7 @@ class TrainingCurves(QWidget):
             painter.setPen(QPen(AP, 1, Qt.PenStyle.DashLine))
             level = self._place(area, 0, self.began_at, 1.0).y()
             painter.drawLine(QPointF(area.left(), level), QPointF(area.right(), level))
-        painter.setPen(_TEXT)
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
         painter.drawText(whole, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight, self.caption())
         painter.end()
 

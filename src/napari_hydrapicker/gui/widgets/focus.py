@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hydrapicker.gui.layers.plugin_layers import PluginLayers, canvas_of
+from napari_hydrapicker.gui.widgets.parts import MARK_COLOUR
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -32,12 +33,11 @@ _TYPED_INTO = (QAbstractSpinBox, QLineEdit)
 _COMMAND = (
     Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
 )
-_MARK = "#61afef"
 STYLE = f"""
 QAbstractSpinBox:focus, QLineEdit:focus, QComboBox:focus, QAbstractItemView:focus {{
-    border: 1px solid {_MARK};
+    border: 1px solid {MARK_COLOUR};
 }}
-QPushButton:focus, QCheckBox:focus, QToolButton:focus {{ outline: none; border: 1px solid {_MARK}; }}
+QPushButton:focus, QCheckBox:focus, QToolButton:focus {{ outline: none; border: 1px solid {MARK_COLOUR}; }}
 """
 
 

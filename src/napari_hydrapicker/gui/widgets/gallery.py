@@ -10,7 +10,10 @@ from qtpy.QtCore import QAbstractListModel, QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import QListView, QStyledItemDelegate
 
+from napari_hydrapicker.gui.widgets.parts import show_hint
+
 _SPACE = 3
+_EMPTY = "No picks here yet: pick this micrograph (key G), or add picks (key 2)"
 _ACCEPTED, _REJECTED = "#35b779", "#e0433a"
 _ID_ROLE = Qt.ItemDataRole.UserRole
 
@@ -54,7 +57,7 @@ class GalleryModel(QAbstractListModel):
         if role == _ID_ROLE:
             return int(self.ids[row])
         if role == Qt.ItemDataRole.ToolTipRole:
-            state = "rejected: click to take it back" if self.rejected[row] else "click to reject it"
+            state = "rejected: click to restore it" if self.rejected[row] else "click to reject it"
             return f"score {self.scores[row]:.2f}, {state}"
         return None
 
@@ -114,6 +117,11 @@ class Gallery(QListView):
         self.setMovement(QListView.Movement.Static)
         self.setUniformItemSizes(True)  # else all sizes are asked for at once
         self.setSelectionMode(QListView.SelectionMode.NoSelection)
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw the crops, or what to do while there are none."""
+        super().paintEvent(event)
+        show_hint(self, _EMPTY)
 
     def resizeEvent(self, event: Any) -> None:
         """Spread the crops over the new width."""

@@ -13,7 +13,7 @@ _AS_THEY_STAND = Reading()
 
 
 class ImportQuestion(QWidget):
-    """Says what the images tell of positions, and offers to take them so, as they stand, or not at all.
+    """Says what the images suggest about positions, and offers to take them so, as they stand, or not at all.
 
     Signals
     -------

@@ -16,12 +16,12 @@ ADD, MOVE, BROWSE = "2", "3", "4"  # as napari has them for points
 
 # What they do, as the list of keys says it.
 MEANING = {
-    PREVIOUS: "the micrograph before", NEXT: "the next micrograph", PICK: "pick this micrograph",
-    BROWSE: "browse: move about and zoom", ADD: "add picks", MOVE: "select and move picks",
-    ERASE: "erase picks", "Delete": "delete the picks that are selected", UNDO: "undo", REDO: "redo",
-    COMPLETE: "mark as complete, or take that back", ORIGINAL: "the original, or the filtered micrograph",
-    MASK: "paint on what is left out, or end that; meanwhile 2 paints, E erases, [ and ] change the brush",
-    HELP: "this list", "Escape": "leave a field: back to the micrograph",
+    PREVIOUS: "previous micrograph", NEXT: "next micrograph", PICK: "pick this micrograph",
+    BROWSE: "browse: pan and zoom", ADD: "add picks", MOVE: "select and move picks",
+    ERASE: "erase picks", "Delete": "delete the selected picks", UNDO: "undo", REDO: "redo",
+    COMPLETE: "mark as complete, or unmark", ORIGINAL: "show the original or the filtered micrograph",
+    MASK: "edit the mask, or finish; meanwhile 2 paints, E erases, [ and ] change the brush",
+    HELP: "this help", "Escape": "leave a field, back to the micrograph",
 }  # fmt: skip
 
 

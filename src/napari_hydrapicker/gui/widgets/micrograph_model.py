@@ -9,21 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtGui import QBrush, QColor
 
 COLUMNS = ("Name", "Picks", "Score", "Status", "Head", "Å/px")
 _TIPS = {
-    "Picks": "Picks shown, at their threshold",
-    "Score": "Mean score of these",
+    "Picks": "Picks shown at the threshold",
+    "Score": "Mean score of these picks",
     "Head": "Whether the head in use was trained or validated on it",
-    "Å/px": "Pixel size: double-click to type another; it holds for all selected rows",
+    "Å/px": "Pixel size: double-click to edit; it applies to all selected rows",
 }
 NAME, PICKS, SCORE, STATUS, USE, PIXEL = range(6)
 ID_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
-_COLOURS = {"corrected": "#e5c07b", "complete": "#73d083", "excluded": "#888888"}
+STATE_ROLE = Qt.ItemDataRole.UserRole + 2  # what a cell is coloured by
 _LAST_WORD = re.compile(r"[A-Za-z0-9]+$")
-_MISSING = "#ff6b6b"
+MISSING = "missing"  # state of a pixel size that is not known
 
 
 @dataclass(frozen=True)
@@ -119,10 +118,8 @@ class MicrographModel(QAbstractTableModel):
             return row.id
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{row.name}: {row.use} of the head in use" if row.use else row.name
-        if role == Qt.ItemDataRole.ForegroundRole:
-            missing = column == PIXEL and row.pixel_size_angstrom is None
-            colour = _MISSING if missing else _COLOURS.get(row.status)
-            return QBrush(QColor(colour)) if colour else None
+        if role == STATE_ROLE:
+            return MISSING if column == PIXEL and row.pixel_size_angstrom is None else row.status
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (PICKS, SCORE, PIXEL):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
@@ -137,7 +134,7 @@ class MicrographModel(QAbstractTableModel):
         except ValueError:
             angstrom = math.nan
         if not math.isfinite(angstrom):
-            self.problem.emit(f"{text!r} is no pixel size: type a number, in Å")
+            self.problem.emit(f"{text!r} is not a pixel size: enter a number, in Å")
             return False
         if text == _text(self._rows[index.row()])[PIXEL]:
             return False  # what was shown is rounded: it must not become the pixel size

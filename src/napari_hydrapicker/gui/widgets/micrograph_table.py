@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
+from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -20,21 +21,30 @@ from qtpy.QtWidgets import (
 
 from napari_hydrapicker.gui.widgets.micrograph_model import (
     ID_ROLE,
+    MISSING,
     NAME,
     PICKS,
     PIXEL,
     SCORE,
+    STATE_ROLE,
     STATUS,
     USE,
     MicrographFilter,
     MicrographModel,
     TableRow,
 )
+from napari_hydrapicker.gui.widgets.parts import is_dark, show_hint
 
 __all__ = ["MicrographTable", "TableRow"]
 # The name has what is left of the dock's 320 pixels.
 _WIDTHS = {PICKS: 42, SCORE: 42, STATUS: 66, USE: 40, PIXEL: 42}
 _MARGIN = 8  # of a cell's text, pixels
+_NO_MATCH = "No micrograph has this name and this status: clear the filter"
+# Legible on dark and on light.
+_COLOURS = {
+    "corrected": ("#e5c07b", "#8a5a00"), "complete": ("#73d083", "#1d7a33"),
+    "excluded": ("#888888", "#777777"), MISSING: ("#ff6b6b", "#c62828"),
+}  # fmt: skip
 _STATES = ("all", "new", "picked", "corrected", "complete", "excluded")
 
 
@@ -63,6 +73,7 @@ class MicrographTable(QWidget):
         self.proxy.setParent(self)
         self._current: int | None = None
         self._losing_rows = False
+        self._hint = ""
         # Before the view is there, and with it the selection, which hears of lost rows in its turn.
         self.proxy.rowsAboutToBeRemoved.connect(self._before_loss)
         self.view = _View(self.proxy)
@@ -87,10 +98,20 @@ class MicrographTable(QWidget):
         self.model.pixel_size_edited.connect(self.pixel_size_edited)
         self.model.problem.connect(self.problem)
 
+    def show_hint(self, text: str) -> None:
+        """Say what to do while there are no micrographs."""
+        self._hint = text
+        self._show_hint()
+
+    def _show_hint(self) -> None:
+        self.view.hint = _NO_MATCH if self.model.rowCount() else self._hint
+        self.view.viewport().update()
+
     def set_rows(self, rows: Sequence[TableRow]) -> None:
         """Show other micrographs."""
         self.model.set_rows(rows)
         self._show_use()
+        self._show_hint()
 
     def update_rows(self, rows: Sequence[TableRow]) -> None:
         """Change what is shown of micrographs that are there."""
@@ -150,7 +171,20 @@ class MicrographTable(QWidget):
             chosen.blockSignals(blocked)
 
 
-class _NamePainter(QStyledItemDelegate):
+class _CellPainter(QStyledItemDelegate):
+    """Writes in the colour of a micrograph's status, on dark and on light."""
+
+    def initStyleOption(self, option: Any, index: QModelIndex) -> None:
+        """Choose the colour that the theme takes."""
+        super().initStyleOption(option, index)
+        colours = _COLOURS.get(index.data(STATE_ROLE))
+        if colours is not None:
+            colour = QColor(colours[0] if is_dark(self.parent()) else colours[1])
+            option.palette.setColor(QPalette.ColorRole.Text, colour)
+            option.palette.setColor(QPalette.ColorRole.HighlightedText, colour)
+
+
+class _NamePainter(_CellPainter):
     """Writes a name, and where it is too long that part of it in which it differs from the others."""
 
     def initStyleOption(self, option: Any, index: QModelIndex) -> None:
@@ -173,7 +207,9 @@ class _View(QTableView):
         self.setSortingEnabled(True)
         self.setWordWrap(False)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of one session begin and end alike
-        self._names = _NamePainter(self)
+        self.hint = ""
+        self._cells, self._names = _CellPainter(self), _NamePainter(self)
+        self.setItemDelegate(self._cells)
         self.setItemDelegateForColumn(NAME, self._names)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(22)
@@ -191,6 +227,11 @@ class _View(QTableView):
         """Follow the dock's width."""
         super().resizeEvent(event)
         self.fit()
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw the rows, or what to do while there are none."""
+        super().paintEvent(event)
+        show_hint(self, self.hint)
 
     def show_use(self, shown: bool) -> None:
         """Show or hide the column that says what a head used micrographs for."""

@@ -62,7 +62,7 @@ class ModelForm:
         return self.widgets[name].native
 
     def show(self, values: Mapping[str, Any]) -> None:
-        """Show the values of fields, by name; nobody is called."""
+        """Show the values of fields, by name; `changed` is not called."""
         for name in self.widgets.keys() & values.keys():
             widget, value = self.widgets[name], values[name]
             with widget.changed.blocked():

@@ -8,7 +8,9 @@ from typing import Any
 
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QRect, Qt
+from qtpy.QtGui import QPainter, QPalette
 from qtpy.QtWidgets import (
+    QAbstractItemView,
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
@@ -20,6 +22,8 @@ from qtpy.QtWidgets import (
 
 from napari_hydrapicker.errors import with_parameters
 
+MARK_COLOUR = "#61afef"  # of what has the focus, and of the next step
+_TIP = "tip"  # of an enabled widget
 _BREAKS = re.compile(r"([_/\\.-])")
 
 # Parameters of the core that are fields here.
@@ -27,7 +31,7 @@ _LABELS = {
     "device": "Device (in Pick)",
     "pixel_size": "the pixel size (in the table)",
     "border": "Border (in Pick)",
-    "min_distance": "Distance (in Pick)",
+    "min_distance": "Minimum distance (in Pick)",
     "diameter": "Diameter",
     "head": "Head (in Pick)",
     "picker": "Picker (in Pick)",
@@ -47,6 +51,31 @@ def button(text: str, tip: str, clicked: Callable[[], object], checkable: bool =
     made.setCheckable(checkable)
     made.clicked.connect(lambda _=False: clicked())
     return made
+
+
+def enable(widget: QWidget, refusal: str | None) -> None:
+    """Enable a widget, or disable it and let its tool tip say why, before what it is for."""
+    if widget.isEnabled() or widget.property(_TIP) is None:
+        widget.setProperty(_TIP, widget.toolTip())
+    tip = str(widget.property(_TIP))
+    widget.setEnabled(not refusal)
+    widget.setToolTip("\n".join(part for part in (refusal, tip) if part))
+
+
+def show_hint(view: QAbstractItemView, text: str) -> None:
+    """Write over a list or table that has no rows what to do; for its `paintEvent`."""
+    model = view.model()
+    if text and model is not None and model.rowCount() == 0:
+        painter = QPainter(view.viewport())
+        painter.setPen(view.palette().color(QPalette.ColorRole.WindowText))
+        room = view.viewport().rect().adjusted(12, 6, -12, -6)
+        painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap), text)
+        painter.end()
+
+
+def is_dark(widget: QWidget) -> bool:
+    """Whether a widget is drawn light on dark."""
+    return bool(widget.palette().color(QPalette.ColorRole.WindowText).lightness() > 127)
 
 
 def row(widgets: Sequence[QWidget], widest: int | None = None) -> QWidget:

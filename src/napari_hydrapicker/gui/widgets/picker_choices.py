@@ -60,9 +60,7 @@ class PickerChoices(QWidget):
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setVerticalSpacing(4)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.picker = choice(
-            "HydraPicker; cGAN, which was trained without any particle; or what both agree on"
-        )
+        self.picker = choice("HydraPicker; cGAN, trained without real particles; or a consensus of both")
         for label, name in _PICKERS.items():
             self.picker.addItem(label, name)
         self.form.addRow("Picker", self.picker)
@@ -70,21 +68,21 @@ class PickerChoices(QWidget):
         self._members = row(list(self.joined.values()))
         self.form.addRow("Combine", self._members)
         self.imported = choice(
-            "Picks of another program, a file or a folder in any format, that have a vote too"
+            "Picks from another program, a file or folder in any format, counted as one more picker"
         )
-        self.form.addRow("And picks of", self.imported)
+        self.form.addRow("Imported picks", self.imported)
         self.votes = QSpinBox()
         self.votes.setRange(1, 3)
         self.votes.setPrefix("found by ")
         self.votes.setSuffix(" or more")
-        self.votes.setToolTip("Keep a pick that so many of them have found")
+        self.votes.setToolTip("How many of these pickers must have found a pick")
         self.form.addRow("Agreement", self.votes)
-        self.head = choice("The head of HydraPicker's network: generic for any protein")
+        self.head = choice(
+            "The head of HydraPicker's network: generic for any protein, or one that you trained"
+        )
         self.head.addItem(GENERIC)
         self.form.addRow("Head", self.head)
-        self.generator = choice(
-            "The cGAN's network: bundled, one from “Make a picker”, or a file of your own"
-        )
+        self.generator = choice("The cGAN's network: the bundled one, one from “Make a picker”, or a file")
         self.form.addRow("Generator", self.generator)
         self._connect()
         self.show_settings(self._settings)
@@ -182,7 +180,7 @@ class PickerChoices(QWidget):
             self.generator_file_chosen.emit(file)
 
     def _on_imported(self) -> None:
-        text, title = self.imported.currentText(), "Picks of another program"
+        text, title = self.imported.currentText(), "Picks from another program"
         start = str(self._recent.folder(_PICKS))
         if self.imported.currentIndex() < self.imported.count() - 2:
             self._change(imported=self.imported.currentData())

@@ -10,10 +10,12 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPalette, QPen, QPolygonF
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_hydrapicker.gui.widgets.parts import MiddleLabel
+from napari_hydrapicker.gui.widgets.parts import MiddleLabel, is_dark
 from napari_hydrapicker.gui.widgets.tasks import once_after
 
 _BINS = 50
+_LINE, _LINE_ON_LIGHT = QColor("#fde725"), QColor("#b58900")
+_EMPTY = "The scores of the picks will be here"
 _EMIT_MS = 16
 _KEY_STEP = 0.01
 
@@ -33,8 +35,9 @@ class ScoreHistogram(QWidget):
         super().__init__()
         self._value = 0.5
         self._heights = np.zeros(_BINS)
+        self._is_empty = True
         self._late = once_after(_EMIT_MS, self._emit_late, self)
-        self._waiting = False  # a change that nobody has been told of
+        self._waiting = False  # a change that was not emitted yet
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.SizeHorCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -52,6 +55,7 @@ class ScoreHistogram(QWidget):
         """Show these scores (N,); heights are square roots, so that few good picks stay visible."""
         counts, _ = np.histogram(scores, _BINS, (0, 1))
         self._heights = np.sqrt(counts / max(1, counts.max()))
+        self._is_empty = not counts.any()
         self.update()
 
     def set_value(self, value: float) -> None:
@@ -131,10 +135,14 @@ class ScoreHistogram(QWidget):
         for tick in (0.0, 0.5, 1.0):
             where = QRectF(self.x_of(tick) - 20, bottom, 40, 14)
             painter.drawText(where, Qt.AlignmentFlag.AlignCenter, f"{tick:g}")
+        if self._is_empty:
+            area = QRectF(self._left, top, self._width, bottom - top)
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, _EMPTY)
         x = self.x_of(self._value)
-        painter.setPen(QPen(QColor("#fde725"), 2))
-        painter.drawLine(QPointF(x, top), QPointF(x, bottom))
-        painter.setBrush(QColor("#fde725"))
+        painter.setPen(QPen(_LINE if is_dark(self) else _LINE_ON_LIGHT, 2))
+        if not self._is_empty:  # it would cross the text out
+            painter.drawLine(QPointF(x, top), QPointF(x, bottom))
+        painter.setBrush(painter.pen().color())
         painter.drawPolygon(QPolygonF([QPointF(x - 5, 1), QPointF(x + 5, 1), QPointF(x, top + 2)]))
 
 

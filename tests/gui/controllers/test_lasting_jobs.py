@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from napari_hydrapicker.errors import ProjectError
-from napari_hydrapicker.gui.controllers.train_jobs import TrainJobs
+from napari_hydrapicker.gui.controllers.lasting_jobs import TrainJobs
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.session import Session
