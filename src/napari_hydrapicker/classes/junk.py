@@ -1,0 +1,65 @@
+"""Which classes look like no particle: a suggestion by rules that are said beforehand, never more.
+
+A class is called doubtful where
+
+- its halves, aligned apart, agree only to detail coarser than a fifth of the diameter (`LEAST_DETAIL`), or
+- its average has as much structure around the particle as in it (`MOST_AROUND`), or
+- it holds under a fifth of a class's usual number and fewer than ten images (`FEW`).
+
+The rules were set on what they mean, not on the figures of the data that they are tested on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_hydrapicker.classes.crops import BOX_PX, DIAMETER_PX, disc
+
+LEAST_DETAIL = 5.0
+MOST_AROUND = 0.6
+FEW, FEWEST = 0.2, 10
+_RIM = (1.15, 1.55)  # of the ring around the particle, diameters
+_CORE = 0.9
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the rule looks at.
+
+    Attributes
+    ----------
+    detail : float
+        Diameters divided by the resolution to which the class's halves agree.
+    around : float
+        Standard deviation of the average in a ring around the particle, over that within it.
+    number, usual : float
+        Images of the class, and of a class on average.
+    """
+
+    detail: float
+    around: float
+    number: int
+    usual: float
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the class is doubtful; none if it is not."""
+        found = []
+        if self.number < FEWEST and self.number < FEW * self.usual:
+            return ["few"]
+        if self.detail < LEAST_DETAIL:
+            found.append("no common detail")
+        if self.around > MOST_AROUND:
+            found.append("no clear border")
+        return found
+
+
+def structure_around(average: NDArray[np.float32]) -> float:
+    """Standard deviation of an average (BOX_PX, BOX_PX) around the particle over that within it."""
+    core = disc(_CORE * DIAMETER_PX) > 0
+    rim = (disc(min(_RIM[1] * DIAMETER_PX, BOX_PX - 2)) > 0) & (disc(_RIM[0] * DIAMETER_PX) == 0)
+    within = float(average[core].std())
+    return float(average[rim].std()) / within if within > 0 else np.inf
