@@ -21,7 +21,7 @@ from napari_hydrapicker.classes.crops import (
     normalise_crops,
 )
 from napari_hydrapicker.classes.em import Alignment, References
-from napari_hydrapicker.classes.junk import Evidence, structure_around
+from napari_hydrapicker.classes.junk import Evidence, bright_width, structure_around
 from napari_hydrapicker.errors import ParameterError, check_positive
 from napari_hydrapicker.io.ctf import Ctf, ctf_of, read_ctf
 from napari_hydrapicker.io.lists import MicrographsLike, open_given
@@ -318,7 +318,13 @@ class _Work:
         for number, k in enumerate(order.tolist(), 1):
             own = label == k + 1
             detail = self.diameter_angstrom / resolution[k]
-            evidence = Evidence(detail, structure_around(means[k]), int(learnt[k]), float(learnt.mean()))
+            evidence = Evidence(
+                detail,
+                structure_around(means[k]),
+                bright_width(means[k]),
+                int(learnt[k]),
+                float(learnt.mean()),
+            )
             scored = score[own][~np.isnan(score[own])]
             classes.append(
                 PickClass(

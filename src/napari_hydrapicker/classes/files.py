@@ -75,7 +75,8 @@ def contact_sheet(classes: Sequence[PickClass]) -> Image.Image:
         draw.text((x + 1, y + _TILE_PX + 2), f"{one.number}: {one.size}", _WHITE, font)
         detail = f"{one.resolution_angstrom:.0f} A" if math.isfinite(one.resolution_angstrom) else "no detail"
         draw.text((x + _TILE_PX - 1, y + _TILE_PX + 2), detail, _GREY, font, anchor="ra")
-        draw.text((x + 1, y + _TILE_PX + 15), ", ".join(one.doubts), _DOUBT, font)
+        more = f" +{len(one.doubts) - 1}" if len(one.doubts) > 1 else ""
+        draw.text((x + 1, y + _TILE_PX + 15), "".join(one.doubts[:1]) + more, _DOUBT, font)
     return sheet
 
 

@@ -4,9 +4,11 @@ A class is called doubtful where
 
 - its halves, aligned apart, agree only to detail coarser than a fifth of the diameter (`LEAST_DETAIL`), or
 - its average has as much structure around the particle as in it (`MOST_AROUND`), or
+- what is bright in its average is under a quarter of the diameter wide (`LEAST_WIDTH`), or
 - it holds under a fifth of a class's usual number and fewer than ten images (`FEW`).
 
-The rules were set on what they mean, not on the figures of the data that they are tested on.
+The limits follow from what they mean; that of the width was added after a look at one simulated ribosome, on
+gold beads and cracks. docs/benchmarks.md says what they do on other molecules.
 """
 
 from __future__ import annotations
@@ -15,14 +17,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_hydrapicker.classes.crops import BOX_PX, DIAMETER_PX, disc
 
 LEAST_DETAIL = 5.0
 MOST_AROUND = 0.6
+LEAST_WIDTH = 0.25
 FEW, FEWEST = 0.2, 10
 _RIM = (1.15, 1.55)  # of the ring around the particle, diameters
 _CORE = 0.9
+_SMOOTHING_PX = 2.0
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,15 @@ class Evidence:
         Diameters divided by the resolution to which the class's halves agree.
     around : float
         Standard deviation of the average in a ring around the particle, over that within it.
+    width : float
+        Diameter of a disc as large as what is bright in the average, particle diameters.
     number, usual : float
         Images of the class, and of a class on average.
     """
 
     detail: float
     around: float
+    width: float
     number: int
     usual: float
 
@@ -54,6 +62,8 @@ class Evidence:
             found.append("no common detail")
         if self.around > MOST_AROUND:
             found.append("no clear border")
+        if self.width < LEAST_WIDTH:
+            found.append("too small")
         return found
 
 
@@ -63,3 +73,14 @@ def structure_around(average: NDArray[np.float32]) -> float:
     rim = (disc(min(_RIM[1] * DIAMETER_PX, BOX_PX - 2)) > 0) & (disc(_RIM[0] * DIAMETER_PX) == 0)
     within = float(average[core].std())
     return float(average[rim].std()) / within if within > 0 else np.inf
+
+
+def bright_width(average: NDArray[np.float32]) -> float:
+    """Diameter of a disc as large as the part of an average that is over half of its brightest, diameters.
+
+    Of the smoothed average (BOX_PX, BOX_PX), within the particle.
+    """
+    core = disc(1.1 * DIAMETER_PX) > 0
+    smooth = ndimage.gaussian_filter(average, _SMOOTHING_PX)
+    bright = (smooth > smooth[core].max() / 2) & core
+    return float(2 * np.sqrt(bright.sum() / np.pi) / DIAMETER_PX)
