@@ -184,23 +184,43 @@ def classify(
     (True, True)
     >>> kept = found.picks_of([1])  # for `write_picks`
     """
+    pairs = _matched(picks, open_given(micrographs))
+    known = [one for one, _ in pairs]
+    listed = None if ctf is None else ctf_of(known, read_ctf(ctf))
+    if listed is not None and not any(listed):
+        raise ParameterError(f"`ctf`: {ctf} lists none of the micrographs with picks")
+    return classify_opened(
+        pairs, diameter_angstrom, classes=classes, max_picks=max_picks, assign_all=assign_all, ctf=listed,
+        light=light, seed=seed, progress=progress,
+    )  # fmt: skip
+
+
+def classify_opened(
+    pairs: Sequence[tuple[Micrograph, Picks]],
+    diameter_angstrom: float,
+    *,
+    classes: int | None = None,
+    max_picks: int = MAX_PICKS,
+    assign_all: bool = True,
+    ctf: Sequence[Ctf | None] | None = None,
+    light: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Classes:
+    """Sort picks into classes, as `classify` does, with each micrograph's picks and defocus beside it."""
     check_positive(diameter_angstrom=diameter_angstrom)
     if classes is not None and not 2 <= classes <= MAX_CLASSES:
         raise ParameterError(f"`classes`: {classes} is not a number from 2 to {MAX_CLASSES}")
     if max_picks < _FEWEST_PICKS:
         raise ParameterError(f"`max_picks`: {max_picks} is not a number from {_FEWEST_PICKS}")
-    pairs = _matched(picks, open_given(micrographs))
-    known = [one for one, _ in pairs]
-    listed = [None] * len(known) if ctf is None else ctf_of(known, read_ctf(ctf))
-    if ctf is not None and not any(listed):
-        raise ParameterError(f"`ctf`: {ctf} lists none of the micrographs with picks")
-    work = _Work(pairs, listed, diameter_angstrom, light, progress or (lambda what, done, of: None))
     total = sum(len(own) for _, own in pairs)
     if total < _FEWEST_PICKS:
         raise ParameterError(f"{total} picks on {len(pairs)} micrographs: classes need {_FEWEST_PICKS}")
     number = classes or int(np.clip(min(total, max_picks) // _PICKS_PER_CLASS, *_USUAL_CLASSES))
     if number * 5 > total:
         raise ParameterError(f"`classes`: {number} of {total} picks; choose a fifth of the picks or fewer")
+    tell = progress or (lambda what, done, of: None)
+    work = _Work(list(pairs), ctf or [None] * len(pairs), diameter_angstrom, light, tell)
     return work.run(number, max_picks, assign_all, seed)
 
 

@@ -65,8 +65,8 @@ class OpenProject:
         self._pickers: dict[int, str] = {}
         self._frozen: dict[int, float] = {}  # the thresholds that complete micrographs keep
         # A micrograph of the import that was the last thing done, or undone, in this window.
-        self._import_to_undo: int | None = None
-        self._import_to_redo: int | None = None
+        self._joint_to_undo: int | None = None
+        self._joint_to_redo: int | None = None
         self._times_picked: Counter[int] = Counter()
         self.counts = ScoreTable()
 
@@ -184,22 +184,45 @@ class OpenProject:
         """Delete picks: they become hard negatives, and can be restored."""
         self._commit(deleted(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
+    def delete_together(self, ids: Mapping[int, ArrayLike]) -> int:
+        """Delete picks of several micrographs, given by these, as one step for the user.
+
+        Directly afterwards one undo takes all back, whatever the micrograph. Picks that are gone or deleted
+        already are left out.
+
+        Returns
+        -------
+        int
+            How many were deleted.
+        """
+        rows = {number: self.labels(number).rows(own) for number, own in ids.items()}
+        rows = {number: own.where(~own.deleted) for number, own in rows.items()}
+        edits = [deleted(number, own) for number, own in rows.items() if len(own)]
+        if not edits:
+            return 0
+        with self.project.transaction():
+            self.project.commit_together(edits)
+            statuses = self._write_rest(edits)
+        self._take_in(edits, statuses)
+        self._joint_to_undo = edits[0].micrograph_id
+        return sum(len(edit.before) for edit in edits)
+
     def restore(self, micrograph_id: int, ids: ArrayLike) -> None:
         """Take deleted picks back."""
         self._commit(restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
     def undo(self, micrograph_id: int | None) -> Replayed:
-        """Undo a micrograph's last edit; directly after an import that one, whatever the micrograph."""
-        number = micrograph_id if self._import_to_undo is None else self._import_to_undo
+        """Undo a micrograph's last edit; directly after one of several micrographs that, whatever this is."""
+        number = micrograph_id if self._joint_to_undo is None else self._joint_to_undo
         done = self._replay(number, self.project.undo)
-        self._import_to_redo = number if done.is_import else None
+        self._joint_to_redo = number if done.is_joint else None
         return done
 
     def redo(self, micrograph_id: int | None) -> Replayed:
-        """Redo what was undone last on a micrograph; directly after an import was undone, that one."""
-        number = micrograph_id if self._import_to_redo is None else self._import_to_redo
+        """Redo what was undone last on a micrograph; directly after an undo of several, all of that."""
+        number = micrograph_id if self._joint_to_redo is None else self._joint_to_redo
         done = self._replay(number, self.project.redo)
-        self._import_to_undo = number if done.is_import else None
+        self._joint_to_undo = number if done.is_joint else None
         return done
 
     def _take_picks(
@@ -240,7 +263,7 @@ class OpenProject:
             statuses = self._write_rest(edits)
         self._times_picked.update(new.keys())
         self._take_in(edits, statuses)
-        self._import_to_undo = next(iter(new), None) if kind is EditKind.IMPORT else None
+        self._joint_to_undo = next(iter(new), None) if kind is EditKind.IMPORT else None
 
     def _commit(self, edit: Edit) -> None:
         if edit.before.equals(edit.after):
@@ -287,7 +310,7 @@ class OpenProject:
 
     def _take_in(self, edits: Sequence[Edit], statuses: Sequence[Status]) -> None:
         """Follow edits that are in the project file already."""
-        self._import_to_undo = self._import_to_redo = None
+        self._joint_to_undo = self._joint_to_redo = None
         self._frozen = _frozen_after(self._frozen, edits)
         for edit, status in zip(edits, statuses, strict=True):
             number = edit.micrograph_id
@@ -309,7 +332,7 @@ class OpenProject:
 
     def _forget_labels(self) -> None:
         self._labels, self._pickers, self._frozen = {}, {}, {}
-        self._import_to_undo = self._import_to_redo = None
+        self._joint_to_undo = self._joint_to_redo = None
         self._times_picked.clear()
         self.counts = ScoreTable()
 

@@ -96,6 +96,14 @@ class MicrographRef:
 
 
 @dataclass(frozen=True)
+class PickedRef:
+    """A micrograph with its picks (N, 2), (row, column), pixels."""
+
+    micrograph: MicrographRef
+    yx: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
 class CorrectedRef:
     """A corrected micrograph: particles (N, 2) and deleted picks (M, 2), (row, column), pixels."""
 

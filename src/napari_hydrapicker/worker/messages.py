@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.picking.parameters import SPECS, PickerSpec, PickParameters
-from napari_hydrapicker.project.records import CorrectedRef, MicrographRef
+from napari_hydrapicker.project.records import CorrectedRef, MicrographRef, PickedRef
 
 _MODELS: tuple[type[BaseModel], ...] = (PickParameters, *SPECS.values())
 
@@ -73,8 +73,23 @@ class MakeRequest:
     note: str
 
 
+@dataclass(frozen=True)
+class ClassifyRequest:
+    """Sort the picks of these micrographs into 2-D classes, whose averages are written into a folder.
+
+    `classes` is their number, None for one that fits the picks.
+    """
+
+    job: int
+    micrographs: tuple[PickedRef, ...]
+    diameter_angstrom: float
+    classes: int | None
+    light: bool
+    folder: str
+
+
 LongRequest = TrainRequest | MakeRequest  # goes on when its window is closed
-Request = PickRequest | LongRequest
+Request = PickRequest | ClassifyRequest | LongRequest
 
 
 @dataclass(frozen=True)
@@ -133,6 +148,40 @@ class Made:
     backgrounds: int
     steps: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Classifying:
+    """How far the classes are: of this step so much is done."""
+
+    job: int
+    step: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """What is known of a class; the resolution is None where its halves have no detail in common."""
+
+    number: int
+    size: int
+    resolution_angstrom: float | None
+    confidence: float
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Classified:
+    """The classes, largest first, with their averages in a file (`classes.mrcs`) in the same order.
+
+    `label` has the number of the class of each pick, by micrograph, in the order of the request.
+    """
+
+    job: int
+    classes: tuple[ClassFigures, ...]
+    label: tuple[tuple[int, ...], ...]
+    averages: str
 
 
 @dataclass(frozen=True)
@@ -213,6 +262,9 @@ Message = (
     PickRequest
     | TrainRequest
     | MakeRequest
+    | ClassifyRequest
+    | Classifying
+    | Classified
     | Cancel
     | Ready
     | Picked
@@ -229,7 +281,8 @@ Message = (
 
 _TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Message)}
 _HINTS: dict[type[Any], dict[str, Any]] = {
-    kind: get_type_hints(kind) for kind in (*_TYPES.values(), MicrographRef, CorrectedRef, EditedMask)
+    kind: get_type_hints(kind)
+    for kind in (*_TYPES.values(), MicrographRef, PickedRef, CorrectedRef, ClassFigures, EditedMask)
 }
 _HINTS |= {kind: {name: get_type_hints(kind)[name] for name in kind.model_fields} for kind in _MODELS}
 _NEEDED = {

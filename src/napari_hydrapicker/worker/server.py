@@ -20,6 +20,7 @@ from napari_hydrapicker.worker.errors import LOG_MARK, in_words
 from napari_hydrapicker.worker.messages import (
     Broken,
     Cancel,
+    ClassifyRequest,
     Finished,
     LongRequest,
     Message,
@@ -131,6 +132,8 @@ class Worker:
         if isinstance(request, LongRequest):
             self._train(request)
             self._training = None
+        elif isinstance(request, ClassifyRequest):
+            self._classify(request)
         else:
             self._pick_all(request)
 
@@ -187,6 +190,19 @@ class Worker:
             answer = self._unless_cancelled(request.job, partial(pick_one, picker, reference, request))
             if answer is None:
                 break
+            self._say(answer)
+        self._say(Finished(request.job, request.job in self._cancelled))
+
+    def _classify(self, request: ClassifyRequest) -> None:
+        try:
+            from napari_hydrapicker.worker.classes import classified
+
+            answer = self._unless_cancelled(request.job, lambda: classified(request, self._say))
+        except Exception as error:  # as in a training
+            logger.exception("the picks cannot be classified")
+            self._say(Broken(f"the picks cannot be classified: {in_words(error)}"))
+            return
+        if answer is not None:
             self._say(answer)
         self._say(Finished(request.job, request.job in self._cancelled))
 
