@@ -35,4 +35,6 @@ def test_structure_beside_the_particle_counts(shapes: SimpleNamespace) -> None:
 
 def test_a_bead_is_small_and_a_particle_is_not(shapes: SimpleNamespace) -> None:
     assert bright_width(shapes.hook()) > 0.3
-    assert bright_width(shapes.blobs((0, 0, 1.0)) + 0.1 * shapes.hook()) < 0.25
+    bead = np.zeros((64, 64), np.float32)
+    bead[31:34, 31:34] = 1
+    assert bright_width(bead + 0.02 * shapes.hook()) < 0.25

@@ -2,13 +2,15 @@
 
 A class is called doubtful where
 
-- its halves, aligned apart, agree only to detail coarser than a fifth of the diameter (`LEAST_DETAIL`), or
+- its halves, aligned apart, do not even agree on the detail that they began with in common, a quarter of the
+  diameter (`LEAST_DETAIL`), or
 - its average has as much structure around the particle as in it (`MOST_AROUND`), or
 - what is bright in its average is under a quarter of the diameter wide (`LEAST_WIDTH`), or
 - it holds under a fifth of a class's usual number and fewer than ten images (`FEW`).
 
-The limits follow from what they mean; that of the width was added after a look at one simulated ribosome, on
-gold beads and cracks. docs/benchmarks.md says what they do on other molecules.
+The limits follow from what they mean, and were changed after a look at three simulated molecules: of the
+detail from a fifth, which faint particles do not reach, and the width was added. docs/benchmarks.md says what
+they do on other molecules.
 """
 
 from __future__ import annotations
@@ -21,13 +23,14 @@ from scipy import ndimage
 
 from napari_hydrapicker.classes.crops import BOX_PX, DIAMETER_PX, disc
 
-LEAST_DETAIL = 5.0
+LEAST_DETAIL = 3.75
 MOST_AROUND = 0.6
 LEAST_WIDTH = 0.25
 FEW, FEWEST = 0.2, 10
 _RIM = (1.15, 1.55)  # of the ring around the particle, diameters
 _CORE = 0.9
-_SMOOTHING_PX = 2.0
+_SMOOTHING_PX = 3.0
+_BRIGHT = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,11 @@ def structure_around(average: NDArray[np.float32]) -> float:
 
 
 def bright_width(average: NDArray[np.float32]) -> float:
-    """Diameter of a disc as large as the part of an average that is over half of its brightest, diameters.
+    """Diameter of a disc as large as the part of an average that is over a third of its brightest, diameters.
 
     Of the smoothed average (BOX_PX, BOX_PX), within the particle.
     """
     core = disc(1.1 * DIAMETER_PX) > 0
     smooth = ndimage.gaussian_filter(average, _SMOOTHING_PX)
-    bright = (smooth > smooth[core].max() / 2) & core
+    bright = (smooth > smooth[core].max() * _BRIGHT) & core
     return float(2 * np.sqrt(bright.sum() / np.pi) / DIAMETER_PX)
