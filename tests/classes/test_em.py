@@ -133,9 +133,10 @@ def test_images_go_back_onto_their_average(shapes: SimpleNamespace) -> None:
 
 def test_resolution_is_where_the_correlation_falls_under_a_half() -> None:
     radii = torch.arange(1, 6, dtype=torch.float32)
-    assert resolution_of(torch.tensor([1.0, 0.9, 0.7, 0.3, 0.8]), radii) == pytest.approx(3.5)
+    assert resolution_of(torch.tensor([1.0, 0.9, 0.7, 0.3, 0.1]), radii) == pytest.approx(3.5)
+    assert resolution_of(torch.tensor([1.0, 0.0, 0.7, 0.9, 0.3]), radii) == pytest.approx(4 + 2 / 3)
     assert resolution_of(torch.full((5,), 0.9), radii) == 5
-    assert resolution_of(torch.tensor([0.4, 0.9, 0.9, 0.9, 0.9]), radii) == 0
+    assert resolution_of(torch.tensor([0.4, 0.3, 0.9, 0.9, 0.9]), radii) == 0
 
 
 def test_a_correlation_knows_no_factor() -> None:

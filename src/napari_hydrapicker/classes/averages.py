@@ -49,8 +49,12 @@ def ring_correlation(a: Tensor, b: Tensor) -> Tensor:
 
 
 def resolution_of(correlation: Tensor, radii: Tensor) -> float:
-    """Radius, Fourier pixels, at which a correlation (R,) first falls under 0.5; 0 if it begins there."""
-    low = (correlation < _THRESHOLD).nonzero().flatten()
+    """Radius, Fourier pixels, at which a correlation (R,) falls under 0.5 for two rings or more; 0 if at once.
+
+    Coarse rings have few coefficients, and one alone may be low by chance.
+    """
+    under = correlation < _THRESHOLD
+    low = (under & torch.cat([under[1:], under[-1:]])).nonzero().flatten()
     if not len(low):
         return float(radii[-1])
     i = int(low[0])
@@ -67,7 +71,9 @@ def half_correlations(
     """Correlation of two averages of halves of each class that were aligned apart from one another.
 
     Both begin with the class's average up to `_COMMON_RINGS`; finer detail in common is not due to that. As
-    for volumes in Scheres & Chen 2012, Nat Methods 9:853.
+    for volumes in Scheres & Chen 2012, Nat Methods 9:853. The averages are damped as those of the classes: a
+    ring whose signal does not exceed its noise correlates by 0, so that noise, which keeps what it began with,
+    does not pass for a particle.
 
     Returns
     -------

@@ -25,7 +25,7 @@ def classified(request: ClassifyRequest, say: Callable[[Classifying], None]) -> 
     HydraPickerError
         If a micrograph cannot be read, there are too few picks, or the folder cannot be written.
     """
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
     pairs = [
         (open_reference(one.micrograph), Picks(np.array(one.yx, np.float64))) for one in request.micrographs
     ]
