@@ -49,7 +49,7 @@ def ring_correlation(a: Tensor, b: Tensor) -> Tensor:
 
 
 def resolution_of(correlation: Tensor, radii: Tensor) -> float:
-    """Radius, Fourier pixels, at which a correlation (R,) falls under 0.5 for two rings or more; 0 if at once.
+    """Radius, Fourier pixels, where a correlation (R,) falls under 0.5 for two rings or more; 0 if at once.
 
     Coarse rings have few coefficients, and one alone may be low by chance.
     """
@@ -72,8 +72,8 @@ def half_correlations(
 
     Both begin with the class's average up to `_COMMON_RINGS`; finer detail in common is not due to that. As
     for volumes in Scheres & Chen 2012, Nat Methods 9:853. The averages are damped as those of the classes: a
-    ring whose signal does not exceed its noise correlates by 0, so that noise, which keeps what it began with,
-    does not pass for a particle.
+    ring whose signal does not exceed its noise correlates by 0, so that noise, which keeps what it began
+    with, does not pass for a particle.
 
     Returns
     -------
