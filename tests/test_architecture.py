@@ -14,7 +14,7 @@ NAME = PACKAGE.name
 # Every room imports from itself and from those before it.
 ORDER = (
     "errors", "picks", "io", "imaging", "simulation", "evaluation", "hydra", "cgan", "picking", "training",
-    "project", "worker", "cluster", "cli", "gui",
+    "classes", "project", "worker", "cluster", "cli", "gui",
 )  # fmt: skip
 WINDOW = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "superqt", "magicgui"}
 

@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_hydrapicker.classes.classify import classify
     from napari_hydrapicker.evaluation.evaluate import evaluate
     from napari_hydrapicker.io.coordinates.conversion import convert, read_picks, write_picks
     from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
@@ -32,6 +33,7 @@ __version__ = "0.2.0"
 __all__ = [
     "Micrograph",
     "Picks",
+    "classify",
     "convert",
     "evaluate",
     "finetune",
@@ -46,6 +48,7 @@ __all__ = [
 _HOME = {
     "Micrograph": "io.micrograph",
     "Picks": "picks",
+    "classify": "classes.classify",
     "convert": "io.coordinates.conversion",
     "evaluate": "evaluation.evaluate",
     "finetune": "training.kept_head",

@@ -39,6 +39,8 @@ COMMANDS = {
     "diameter": "Estimate the particles' diameter.",
     "evaluate": "Score picks against known particle positions.",
     "consensus": "Join several lists of picks by vote.",
+    "classify": "Sort picks into 2-D classes, to see what was picked.",
+    "select": "Keep the picks of some classes.",
     "convert": "Convert coordinate files between formats.",
     "simulate": "Simulate micrographs with known particle positions.",
     "synthesise": "Make training pairs for the cGAN picker.",

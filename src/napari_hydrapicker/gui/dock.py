@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_hydrapicker.gui.controllers.classes import ClassesController
 from napari_hydrapicker.gui.controllers.commands import Commands
 from napari_hydrapicker.gui.controllers.gallery import GalleryController
 from napari_hydrapicker.gui.controllers.guide import GuideController
@@ -27,6 +28,7 @@ from napari_hydrapicker.gui.layers.mask_layer import Brush
 from napari_hydrapicker.gui.layers.plugin_layers import PluginLayers
 from napari_hydrapicker.gui.layers.tools import Tool, Tools
 from napari_hydrapicker.gui.preferences import preferred_low_pass, preferred_settings
+from napari_hydrapicker.gui.sections.classes import ClassesSection
 from napari_hydrapicker.gui.sections.correct import CorrectSection
 from napari_hydrapicker.gui.sections.export import ExportSection
 from napari_hydrapicker.gui.sections.make import MakeSection
@@ -77,6 +79,8 @@ class HydraPickerWidget(QWidget):
         self.pick.add(self.live.button)
         self.import_controller = ImportController(self.session, self.tasks, self.recent, self.pick, self)
         self.correct = CorrectSection()
+        self.classes = ClassesSection()
+        self.classes_controller = ClassesController(self.session, self.classes, self.canvas, self)
         self.training = TrainJobs(self.session, self)
         self.train = TrainSection(self.training)
         self.making = MakeJobs(self.session, self)
@@ -108,7 +112,14 @@ class HydraPickerWidget(QWidget):
         self.setAcceptDrops(True)
         # The dock may be destroyed with the window, without a close event of its own.
         self._end = _closer(
-            self.session, self.canvas, self.opener.passing, self.jobs, self.training, self.making, self.tasks
+            self.session,
+            self.canvas,
+            self.opener.passing,
+            self.jobs,
+            self.training,
+            self.making,
+            self.classes_controller,
+            self.tasks,
         )
         self.destroyed.connect(self._end)
 
@@ -172,7 +183,7 @@ class HydraPickerWidget(QWidget):
         self.guide = GuideBar()
         learning = (self.train, self.make)
         self.column = SectionColumn(
-            (self.micrographs, self.view, self.pick, self.correct, *learning, self.export)
+            (self.micrographs, self.view, self.pick, self.classes, self.correct, *learning, self.export)
         )
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -184,7 +195,7 @@ class HydraPickerWidget(QWidget):
     def _connect(self) -> None:
         links = (self.training_controller, self.make_controller, self.import_controller)
         parts = (self.opener, self.micrographs, self.pick, self.export, self.canvas, self.tools)
-        sources = (*parts, self.mask_controller, self.live, *links)
+        sources = (*parts, self.mask_controller, self.classes_controller, self.live, *links)
         for source in sources:
             source.problem.connect(warn)
         for link in links:

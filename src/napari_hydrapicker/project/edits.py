@@ -85,9 +85,9 @@ class Replayed:
     Attributes
     ----------
     edits : tuple of Edit
-        What was applied: one edit, or one a micrograph of an import.
+        What was applied: one edit, or one a micrograph of an import or of a class that was rejected.
     left : tuple of int
-        Micrographs of the same import that could not follow: they were changed, or marked complete, since.
+        Micrographs of the same step that could not follow: they were changed, or marked complete, since.
     """
 
     edits: tuple[Edit, ...] = ()
@@ -100,6 +100,11 @@ class Replayed:
     def is_import(self) -> bool:
         """Whether it was an import."""
         return bool(self.edits) and self.edits[0].kind is EditKind.IMPORT
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether it was one step for the user on several micrographs: an import, or picks of a class."""
+        return self.is_import or len(self.edits) + len(self.left) > 1
 
 
 def added(

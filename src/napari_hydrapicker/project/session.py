@@ -77,9 +77,9 @@ class Session:
         self._project: Project | None = None
         self._records: dict[int, MicrographRecord] = {}
         self._annotations = Annotations()
-        # A micrograph of the import that was the last thing done, or undone, in this window.
-        self._import_to_undo: int | None = None
-        self._import_to_redo: int | None = None
+        # A micrograph of the step on several that was the last thing done, or undone, in this window.
+        self._joint_to_undo: int | None = None
+        self._joint_to_redo: int | None = None
         self._times_picked: Counter[int] = Counter()
         self.current: int | None = None
         self.passing = False
@@ -114,7 +114,7 @@ class Session:
         self._project, self._records = None, {}
         self.passing = False
         self._annotations = Annotations()
-        self._import_to_undo = self._import_to_redo = None
+        self._joint_to_undo = self._joint_to_redo = None
         self._times_picked.clear()
         self.current = None
         self.settings, self._foreign = self._fresh(), {}
@@ -428,28 +428,55 @@ class Session:
         self.project.finish_parts()
         self._commit(deleted(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
+    def delete_together(self, ids: Mapping[int, ArrayLike]) -> int:
+        """Delete picks of several micrographs, given by these, as one step for the user.
+
+        Directly afterwards one undo takes all back, whatever the micrograph. Picks that are gone or deleted
+        already are left out.
+
+        Returns
+        -------
+        int
+            How many were deleted.
+        """
+        self.project.finish_parts()
+        rows = {number: self.labels(number).rows(own) for number, own in ids.items()}
+        rows = {number: own.where(~own.deleted) for number, own in rows.items()}
+        edits = [deleted(number, own) for number, own in rows.items() if len(own)]
+        if not edits:
+            return 0
+        with self.project.transaction():
+            batch = self.project.new_batch()
+            for edit in edits:
+                self.project.commit(edit, batch)
+            statuses = [self._write_rest(edit) for edit in edits]
+            self._annotations.write_frozen_after(self.project, edits)
+        _do(self._taking_in(edits, statuses))
+        self._joint_to_undo = edits[0].micrograph_id
+        return sum(len(edit.before) for edit in edits)
+
     def restore(self, micrograph_id: int, ids: ArrayLike) -> None:
         """Take deleted picks back."""
         self.project.finish_parts()
         self._commit(restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
     def undo(self, micrograph_id: int | None) -> Replayed:
-        """Undo a micrograph's last edit; directly after an import that one, whatever the micrograph."""
+        """Undo a micrograph's last edit; directly after one of several micrographs that, whatever this is."""
         return self.undo_in_parts(micrograph_id).result()
 
     def redo(self, micrograph_id: int | None) -> Replayed:
-        """Redo what was undone last on a micrograph; directly after an import was undone, that one."""
+        """Redo what was undone last on a micrograph; directly after an undo of several, all of that."""
         return self.redo_in_parts(micrograph_id).result()
 
     def undo_in_parts(self, micrograph_id: int | None) -> Parts[Replayed]:
         """Undo as `undo`, bit by bit: an import may have been of thousands of micrographs."""
         project = self.project
         project.finish_parts()
-        number = micrograph_id if self._import_to_undo is None else self._import_to_undo
+        number = micrograph_id if self._joint_to_undo is None else self._joint_to_undo
 
         def steps() -> Generator[None, None, Replayed]:
             done = yield from self._replaying(number, project.undoing)
-            self._import_to_redo = number if done.is_import else None
+            self._joint_to_redo = number if done.is_joint else None
             return done
 
         return project.in_parts(steps())
@@ -458,11 +485,11 @@ class Session:
         """Redo as `redo`, bit by bit."""
         project = self.project
         project.finish_parts()
-        number = micrograph_id if self._import_to_redo is None else self._import_to_redo
+        number = micrograph_id if self._joint_to_redo is None else self._joint_to_redo
 
         def steps() -> Generator[None, None, Replayed]:
             done = yield from self._replaying(number, project.redoing)
-            self._import_to_undo = number if done.is_import else None
+            self._joint_to_undo = number if done.is_joint else None
             return done
 
         return project.in_parts(steps())
@@ -494,7 +521,7 @@ class Session:
             self._annotations.write_frozen_after(self.project, edits)
         self._times_picked.update(new.keys())
         yield from self._taking_in(edits, statuses)
-        self._import_to_undo = next(iter(new), None) if kind is EditKind.IMPORT else None
+        self._joint_to_undo = next(iter(new), None) if kind is EditKind.IMPORT else None
 
     def _commit(self, edit: Edit) -> None:
         if edit.before.equals(edit.after):
@@ -539,7 +566,7 @@ class Session:
 
     def _taking_in(self, edits: Sequence[Edit], statuses: Sequence[Status]) -> Generator[None, None, None]:
         """Follow edits that are in the project file already."""
-        self._import_to_undo = self._import_to_redo = None
+        self._joint_to_undo = self._joint_to_redo = None
         for edit, status in zip(edits, statuses, strict=True):
             self._annotations.follow(edit)
             self._records[edit.micrograph_id] = replace(self._records[edit.micrograph_id], status=status)

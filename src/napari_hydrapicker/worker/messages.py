@@ -79,8 +79,23 @@ class MakeRequest(_Message):
     folder: Path
 
 
+@dataclass(frozen=True)
+class ClassifyRequest(_Message):
+    """Sort the picks of these micrographs into 2-D classes, whose averages are written into a folder.
+
+    `classes` is their number, None for one that fits the picks.
+    """
+
+    job: StrictInt
+    micrographs: tuple[AnnotatedMicrograph, ...]
+    diameter_angstrom: StrictFloat
+    classes: StrictInt | None
+    light: StrictBool
+    folder: str
+
+
 LongRequest = TrainRequest | MakeRequest  # goes on when its window is closed
-Request = PickRequest | LongRequest
+Request = PickRequest | ClassifyRequest | LongRequest
 
 
 @dataclass(frozen=True)
@@ -139,6 +154,40 @@ class Made(_Message):
     backgrounds: StrictInt
     steps: StrictInt
     seconds: StrictFloat
+
+
+@dataclass(frozen=True)
+class Classifying(_Message):
+    """How far the classes are: of this step so much is done."""
+
+    job: StrictInt
+    step: str
+    done: StrictInt
+    total: StrictInt
+
+
+@dataclass(frozen=True)
+class ClassFigures(_Message):
+    """What is known of a class; the resolution is None where its halves have no detail in common."""
+
+    number: StrictInt
+    size: StrictInt
+    resolution_angstrom: StrictFloat | None
+    confidence: StrictFloat
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Classified(_Message):
+    """The classes, largest first, with their averages in a file (`classes.mrcs`) in the same order.
+
+    `label` has the number of the class of each pick, by micrograph, in the order of the request.
+    """
+
+    job: StrictInt
+    classes: tuple[ClassFigures, ...]
+    label: tuple[tuple[StrictInt, ...], ...]
+    averages: str
 
 
 @dataclass(frozen=True)
@@ -217,6 +266,9 @@ Message = (
     PickRequest
     | TrainRequest
     | MakeRequest
+    | ClassifyRequest
+    | Classifying
+    | Classified
     | Cancel
     | Ready
     | Picked

@@ -21,6 +21,7 @@ from napari_hydrapicker.worker.job_directory import JobReporter
 from napari_hydrapicker.worker.messages import (
     Broken,
     Cancel,
+    ClassifyRequest,
     Finished,
     LongRequest,
     Message,
@@ -133,6 +134,8 @@ class Worker:
         if isinstance(request, LongRequest):
             self._train(request)
             self._training = None
+        elif isinstance(request, ClassifyRequest):
+            self._classify(request)
         else:
             self._pick_all(request)
 
@@ -189,6 +192,19 @@ class Worker:
             answer = self._unless_cancelled(request.job, partial(pick_one, picker, number, request))
             if answer is None:
                 break
+            self._send(answer)
+        self._send(Finished(request.job, request.job in self._cancelled))
+
+    def _classify(self, request: ClassifyRequest) -> None:
+        try:
+            from napari_hydrapicker.worker.classes import classified
+
+            answer = self._unless_cancelled(request.job, lambda: classified(request, self._send))
+        except Exception as error:  # as in a training
+            logger.exception("the picks cannot be classified")
+            self._send(Broken(f"the picks cannot be classified: {in_words(error)}"))
+            return
+        if answer is not None:
             self._send(answer)
         self._send(Finished(request.job, request.job in self._cancelled))
 

@@ -45,7 +45,7 @@ class TrainingController(QObject):
 
     Attributes
     ----------
-    corrected : tuple of CorrectedRef
+    corrected : tuple of AnnotatedMicrograph
         What a training would learn from now.
     own_heads : tuple of str
         Heads that were trained in this project.

@@ -1,0 +1,1 @@
+"""2-D alignment and classification of picks: which of them are particles, seen in their averages."""
