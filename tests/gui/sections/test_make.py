@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -10,7 +12,7 @@ from napari_hydrapicker.gui.sections.make import STEPS, MakeSection, described
 from napari_hydrapicker.worker.messages import Made, MakeRequest, Training
 
 LEFT = Qt.MouseButton.LeftButton
-BEGUN = MakeRequest(1, "mine", (), 300.0, 80, 4000, "cpu", (), "w", "n")
+BEGUN = MakeRequest(1, "mine", (), 300.0, 80, 4000, "cpu", (), Path("folder"))
 
 
 @pytest.fixture
