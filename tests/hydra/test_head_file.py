@@ -46,6 +46,32 @@ def test_a_head_comes_back(tmp_path: Path, head: Head, record: HeadRecord) -> No
     assert torch.equal(loaded.dense(image), head.dense(image))
 
 
+def test_a_head_with_its_own_body_fits_any_network(
+    tmp_path: Path, model: HydraPicker, record: HeadRecord
+) -> None:
+    own = model.adapted()
+    with torch.no_grad():
+        for weight in own.parameters():
+            weight.add_(0.01)
+    own = own.half().float().eval()
+    path = tmp_path / "a.safetensors"
+    save_head(path, own, record.model_copy(update={"own_body": True, "format_version": 2}))
+    loaded, found = load_head(path)
+    image = torch.randn(1, 1, 48, 80)
+    torch.manual_seed(7)
+    other = HydraPicker(SMALL).eval()
+    generic = other(image)
+    attach(other, loaded, found)
+    assert torch.equal(other(image, "mine"), own.dense(image))
+    assert torch.equal(other(image), generic)
+    assert not torch.equal(other(image, "mine"), model(image))
+
+
+def test_a_body_of_its_own_is_of_the_newer_format(record: HeadRecord) -> None:
+    with pytest.raises(ValueError, match="since head format 2"):
+        HeadRecord(**{**record.model_dump(), "own_body": True})
+
+
 def test_attached_heads_answer_and_change_nothing_else(
     model: HydraPicker, head: Head, record: HeadRecord
 ) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -49,6 +49,9 @@ def finetune(
     library: Annotated[
         Path | None, typer.Option(help="Folder to keep the head in; default: your heads library.")
     ] = None,
+    frozen_body: Annotated[
+        bool, typer.Option("--frozen-body", help="Train the head alone, not a copy of the body with it.")
+    ] = False,
     steps: Annotated[int | None, typer.Option(help="Most optimisation steps.")] = None,
     memory: Annotated[float | None, typer.Option(help="Gigabytes for cached features.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -94,7 +97,7 @@ def finetune(
     from napari_hydrapicker.training.kept_head import check_writable, keep
 
     model, metadata = load(weights or bundled_path(), [])
-    parameters = _parameters(steps, memory, seed)
+    parameters = _parameters(frozen_body, steps, memory, seed)
     target = choose_device(device)
     check_writable(kept)
     with interruptible(lambda: "no head was made"):
@@ -118,10 +121,12 @@ def _check(diameter: float, pixel_size: float | None, threshold: float, seed: in
         raise ParameterError(f"--threshold {threshold:g}: give a number from 0 to 1")
 
 
-def _parameters(steps: int | None, memory_gb: float | None, seed: int) -> FewShotParameters:
+def _parameters(
+    frozen_body: bool, steps: int | None, memory_gb: float | None, seed: int
+) -> FewShotParameters:
     from napari_hydrapicker.training.few_shot import FewShotParameters
 
-    given: dict[str, int] = {"seed": seed}
+    given: dict[str, Any] = {"seed": seed, "adapt_body": False if frozen_body else None}
     if steps is not None:
         if steps < 1:
             raise ParameterError(f"--steps {steps}: give 1 or more")

@@ -31,7 +31,7 @@ _RESERVED = frozenset(_RESERVED_WORDS.split())
 # Windows takes these for devices, whatever their case and extension.
 _DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 
-HEAD_FORMAT_VERSION: Final = 1
+HEAD_FORMAT_VERSION: Final = 2  # 1 has no heads with a body of their own
 GENERIC: Final = "generic"
 OF_MARKS: Final = "_marks"
 """In the name of a figure after what it was measured on: of some marks there, not of all particles."""
@@ -97,7 +97,11 @@ class HeadRecord(BaseModel):
     created
         Date and time, ISO 8601, UTC.
     parent
-        SHA-256 of the body that the head was trained on (`weights.body_hash`); it fits no other.
+        SHA-256 of the body that the head was trained on (`weights.body_hash`); it fits no other, unless it
+        has its own.
+    own_body
+        Whether the head brings a body of its own, which was changed together with it, and fits any network of
+        its architecture.
     kind, channels, groups, dropout
         The network's architecture.
     preprocessing
@@ -119,12 +123,13 @@ class HeadRecord(BaseModel):
     model_config = _FROZEN
 
     format: Literal["napari-hydrapicker head"] = "napari-hydrapicker head"
-    format_version: Literal[1] = HEAD_FORMAT_VERSION
+    format_version: Literal[1, 2] = 1
     name: str
     diameter_angstrom: float = Field(gt=0)
     pixel_size_angstrom: float | None = Field(default=None, gt=0)
     created: str
     parent: str = Field(pattern="^[0-9a-f]{64}$")
+    own_body: bool = False
     kind: Literal["thesis", "compact"] = "thesis"
     channels: int = Field(ge=1, le=1024)
     groups: int = Field(ge=1, le=128)
@@ -148,6 +153,8 @@ class HeadRecord(BaseModel):
             raise ValueError(f"{GENERIC!r} is the name of the network's own head")
         if self.calibration[0] <= 0:
             raise ValueError("the slope of a calibration must be above 0")
+        if self.own_body and self.format_version < 2:
+            raise ValueError("a body of its own: since head format 2")
         return self
 
 
@@ -207,7 +214,7 @@ class Comparison:
     @property
     def same_body(self) -> bool:
         """Whether one network can use them all."""
-        return len({one.parent for one in self.records}) < 2
+        return len({one.parent for one in self.records if not one.own_body}) < 2
 
     @property
     def same_measure(self) -> bool:

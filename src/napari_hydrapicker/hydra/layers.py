@@ -103,10 +103,12 @@ def output_conv(in_channels: int) -> nn.Conv2d:
 class Head(nn.Module, ABC):
     """What every head is: a module whose answer has one cell for each 8 x 8 working pixels.
 
-    `output` is its last convolution, with the channels logit, row offset, column offset.
+    `output` is its last convolution, with the channels logit, row offset, column offset. `takes_images` says
+    that it begins at the images, in place of the shared body's features.
     """
 
     output: nn.Conv2d
+    takes_images = False
 
     @abstractmethod
     def dense(self, features: Tensor) -> Tensor:
@@ -268,3 +270,31 @@ class CompactHead(Head):
         maps = functional.pad(self.layers(features), (0, 1, 0, 1))
         raw: Tensor = self.output(maps)[..., 1:, 1:]
         return raw
+
+
+class AdaptedHead(Head):
+    """A head with a body of its own, which was changed for its data set together with the head.
+
+    It answers for images as other heads do for features; the shared body and the other heads do not notice.
+
+    Parameters
+    ----------
+    body, head
+        Both become part of it.
+    """
+
+    takes_images = True
+
+    def __init__(self, body: nn.Module, head: Head) -> None:
+        super().__init__()
+        self.body = body
+        self.head = head
+
+    @property
+    def output(self) -> nn.Conv2d:  # type: ignore[override]
+        """Last convolution."""
+        return self.head.output
+
+    def dense(self, features: Tensor) -> Tensor:
+        """Map images ``(B, 1, H, W)`` to raw answers ``(B, 3, H/8, W/8)``."""
+        return self.head.dense(self.body(features))

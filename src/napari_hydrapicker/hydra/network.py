@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.head_record import check_head_name
-from napari_hydrapicker.hydra.layers import CompactBody, CompactHead, Head, ThesisBody, ThesisHead
+from napari_hydrapicker.hydra.layers import (
+    AdaptedHead,
+    CompactBody,
+    CompactHead,
+    Head,
+    ThesisBody,
+    ThesisHead,
+)
 
 GENERIC = "generic"
 
@@ -72,11 +79,13 @@ class Architecture(BaseModel):
         """Make a body with random weights: images ``(B, 1, H, W)`` to features."""
         return ThesisBody(self.channels, self.groups) if self.kind == "thesis" else CompactBody(self.channels)
 
-    def make_head(self) -> Head:
-        """Make a head with random weights."""
+    def make_head(self, adapted: bool = False) -> Head:
+        """Make a head with random weights, on demand with a body of its own."""
         if self.kind == "thesis":
-            return ThesisHead(self.channels, self.groups, self.dropout)
-        return CompactHead(self.feature_channels, self.dropout)
+            head: Head = ThesisHead(self.channels, self.groups, self.dropout)
+        else:
+            head = CompactHead(self.feature_channels, self.dropout)
+        return AdaptedHead(self.make_body(), head) if adapted else head
 
 
 class HydraPicker(nn.Module):
@@ -121,11 +130,7 @@ class HydraPicker(nn.Module):
         ParameterError
             If `images` is not a batch of single-channel images.
         """
-        if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape:
-            raise ParameterError(
-                f"The network takes images of shape (batch, 1, height, width), not {tuple(images.shape)}."
-            )
-        features: Tensor = self.body(images)
+        features: Tensor = self.body(_checked(images))
         return features
 
     def forward(self, images: Tensor, head: str = GENERIC) -> Tensor:
@@ -151,7 +156,16 @@ class HydraPicker(nn.Module):
             If there is no such head, or `images` has another shape.
         """
         chosen = self.head(head)
+        if chosen.takes_images:
+            return chosen.dense(_checked(images))
         return chosen.dense(self.features(images))
+
+    def adapted(self, head: str = GENERIC) -> AdaptedHead:
+        """Return a copy of a head with a copy of the body, to be changed together."""
+        own = self.head(head)
+        if isinstance(own, AdaptedHead):
+            return copy.deepcopy(own)
+        return AdaptedHead(copy.deepcopy(self.body), copy.deepcopy(own))
 
     def add_head(self, name: str, like: str = GENERIC) -> Head:
         """Add and return a head that starts as a copy of the head `like`.
@@ -184,3 +198,11 @@ class HydraPicker(nn.Module):
                 f"The head {GENERIC!r} cannot be removed: new heads start from it. Remove another one."
             )
         del self.heads[name]
+
+
+def _checked(images: Tensor) -> Tensor:
+    if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape:
+        raise ParameterError(
+            f"The network takes images of shape (batch, 1, height, width), not {tuple(images.shape)}."
+        )
+    return images

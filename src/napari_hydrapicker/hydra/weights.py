@@ -240,7 +240,7 @@ def load_head(path: Path) -> tuple[Head, HeadRecord]:
     header, tensors = container.read(path, HEAD)
     record = parse_record(path, header)
     with torch.device("meta"):  # shapes without storage: a strange file cannot ask for memory
-        head = _architecture(path, record).make_head()
+        head = _architecture(path, record).make_head(record.own_body)
     return fill_module(path, tensors, head).requires_grad_(False), record
 
 
@@ -253,17 +253,17 @@ def _architecture(path: Path, record: HeadRecord) -> Architecture:
 
 
 def attach(model: HydraPicker, head: Head, record: HeadRecord) -> None:
-    """Add a head to the network that it was trained on, under its record's name.
+    """Add a head to the network that it was trained on, or that is built alike, under its record's name.
 
     Raises
     ------
     WeightsError
-        If it was trained on another body.
+        If it was trained on another body, and has none of its own.
     ParameterError
         If the network has a head of that name.
     """
     here = body_hash(model)
-    if record.parent != here:
+    if not record.own_body and record.parent != here:
         raise WeightsError(
             f"The head {record.name!r} was trained on another network (body {record.parent[:8]}, this one "
             f"is {here[:8]}): its picks would be nonsense. Choose the network it was trained on, or train it "

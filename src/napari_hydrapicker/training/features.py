@@ -1,4 +1,4 @@
-"""The body's features of corrected micrographs, computed once: a head's training then costs little."""
+"""What a head in training is shown of corrected micrographs: features, computed once, or pixels."""
 
 from __future__ import annotations
 
@@ -21,13 +21,19 @@ from napari_hydrapicker.imaging.normalise import pad_with_noise
 from napari_hydrapicker.training.labelled_image import LabelledImage, Marks
 
 LEAST_WINDOW_WPX = 64
+PIXELS_WPX = 1024  # side of the largest window of pixels
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """A part of a micrograph: the body's features ``(C, h, w)`` in half precision, and its marks.
+    """A part of a micrograph, and its marks.
 
-    `stride` is how many working pixels lie between two features.
+    Attributes
+    ----------
+    features
+        The body's features ``(C, h, w)`` in half precision; pixels ``(1, h, w)`` for heads that take images.
+    stride
+        How many working pixels lie between two features.
     """
 
     micrograph: str
@@ -132,6 +138,15 @@ def _features(model: HydraPicker, image: NDArray[np.float32], part: _Part) -> Te
     first_row, first_col = (top - above) // stride, (left - before) // stride
     own = features[:, first_row : first_row + rows // stride, first_col : first_col + cols // stride]
     return own.to("cpu", torch.bfloat16, copy=True)
+
+
+def pixel_windows(micrograph: LabelledImage, side: int = PIXELS_WPX) -> Iterator[Window]:
+    """Parts of a micrograph as they are, for heads that take images: as `windows`, which need the body."""
+    image, _ = pad_with_noise(micrograph.image, CELL_WPX)
+    for top, left, rows, cols in _Part(0, 0, *image.shape).split(side):
+        pixels = np.ascontiguousarray(image[None, top : top + rows, left : left + cols])
+        marks = micrograph.marks.within((top, left), (rows, cols))
+        yield Window(micrograph.name, torch.from_numpy(pixels), marks)
 
 
 def _smaller(side: int) -> int:

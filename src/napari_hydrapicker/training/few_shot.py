@@ -5,25 +5,37 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import torch
 
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.hydra.anchors import BOX_WPX, CELL_WPX
 from napari_hydrapicker.hydra.layers import Head
-from napari_hydrapicker.hydra.network import HydraPicker
+from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
+from napari_hydrapicker.imaging.augment import BALANCED
+from napari_hydrapicker.imaging.normalise import pad_with_noise
+from napari_hydrapicker.picking.hydra import predict
 from napari_hydrapicker.training.annotated_micrograph import is_gain
-from napari_hydrapicker.training.features import Window, cached_windows, windows
+from napari_hydrapicker.training.features import Window, cached_windows, pixel_windows, windows
 from napari_hydrapicker.training.head_trainer import FewShotParameters, HeadTrainer
 from napari_hydrapicker.training.labelled_image import LabelledImage
-from napari_hydrapicker.training.validation import HeadScores, merged, score_tiles
+from napari_hydrapicker.training.steps import SURE_LOGIT
+from napari_hydrapicker.training.validation import (
+    HeadScores,
+    decode_picks,
+    distance_to,
+    merged,
+    score_tiles,
+)
 
 UNKNOWN: Final = 1.0  # no two average precisions differ by more
 __all__ = ["FewShotParameters", "FewShotProgress", "FewShotResult", "train_head"]
 _REPORT_EVERY = 5  # steps
+_SHARE_UNKNOWN = 0.05  # of the marked particles: so many more that the generic head is sure of are a doubt
 _SHARE_APART = 0.25  # of the particles of a single micrograph, that are held out
 _FEWEST_APART = 6  # particles, of which AP says something
 _CUT_WPX = 16
@@ -148,7 +160,13 @@ def train_head(
     report: Callable[[FewShotProgress], None] = lambda progress: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> FewShotResult:
-    """Train a new head; body and generic head stay as they are.
+    """Train a new head; the network's body and generic head stay as they are.
+
+    Where a copy of the body is trained with it (`FewShotParameters.adapt_body`) it is an `AdaptedHead`.
+
+    Where the generic head is sure of much that nobody has marked or deleted, a second head is trained that is
+    not taught it as background (`spared`), and the better one on the held-out micrographs is kept: labels may
+    leave particles out, or be right and what looks like them be dirt.
 
     The head that is checked and kept is a blend of the trained one and the one started from, with the share
     that the parameters say. The share is not chosen on the held-out micrographs: with one or two of them AP
@@ -179,19 +197,39 @@ def train_head(
     if not any(len(one.marks.yx) for one in training):
         raise ParameterError("no particle is marked on the corrected micrographs; mark some first")
     begun = time.monotonic()
-    job = _Job(model.eval(), p, start or model.head(), report, cancelled, begun)
+    if p.adapt_body is None:
+        is_complete = all(one.marks.complete for one in training)
+        p = replace(p, adapt_body=model.architecture.kind == "compact" and is_complete)
+    generic = model.adapted() if p.adapt_body else model.head()
+    job = _Job(model.eval(), p, generic, start or generic, report, cancelled, begun)
     parts = split_by_area(training[0]) if len(training) == 1 and not held_out else None
     if parts is None:
-        return job.run(training, held_out)
+        return job.best(training, held_out)[0]
     rest, apart = parts
-    first = replace(job, total=2 * p.steps).run([rest], [apart])
+    first, labels = job.best([rest], [apart], after=p.steps)
     if first.cancelled:
         return first
-    whole = replace(job, p=replace(p, steps=first.steps), total=p.steps + first.steps, done=p.steps).run(
-        training
-    )
+    whole = replace(job, p=replace(p, steps=first.steps), done=p.steps, total=p.steps + first.steps)
+    last = whole.run([spared(model, training[0])] if labels == "spared" else training)
     seconds = time.monotonic() - begun
-    return replace(first, head=whole.head, seconds=seconds, cancelled=whole.cancelled, by_area=True)
+    return replace(first, head=last.head, seconds=seconds, cancelled=last.cancelled, by_area=True)
+
+
+def spared(model: HydraPicker, micrograph: LabelledImage) -> LabelledImage:
+    """Ignore what the generic head is sure is a particle, and was neither marked nor deleted.
+
+    Those who label a micrograph leave particles out; taught as background, they teach doubt of all that look
+    like them. Of a partial micrograph only the marks count anyway.
+    """
+    marks = micrograph.marks
+    if not marks.complete:
+        return micrograph
+    image, _ = pad_with_noise(micrograph.image, CELL_WPX)
+    raw, _ = predict(model, image, GENERIC)
+    found, _ = decode_picks(raw, image.shape, marks.yx, marks.unusable_yx, min_logit=SURE_LOGIT)
+    gap = np.minimum(distance_to(found, marks.yx), distance_to(found, marks.negative_yx))
+    unknown = found[gap > BOX_WPX / 2]
+    return replace(micrograph, marks=replace(marks, unusable_yx=np.concatenate([marks.unusable_yx, unknown])))
 
 
 def split_by_area(micrograph: LabelledImage) -> tuple[LabelledImage, LabelledImage] | None:
@@ -227,12 +265,35 @@ class _Job:
 
     model: HydraPicker
     p: FewShotParameters
+    generic: Head
     first: Head
     report: Callable[[FewShotProgress], None]
     cancelled: Callable[[], bool]
     begun: float
     done: int = 0
     total: int | None = None
+
+    def best(
+        self, training: Sequence[LabelledImage], held_out: Sequence[LabelledImage], after: int = 0
+    ) -> tuple[FewShotResult, Literal["as marked", "spared"]]:
+        """Train with the labels as they are, and without what they may lack; return the better, and which.
+
+        `after` is the number of steps that will follow.
+        """
+        labels = [spared(self.model, one) for one in training]
+        unknown = sum(len(one.marks.unusable_yx) for one in labels)
+        unknown -= sum(len(one.marks.unusable_yx) for one in training)
+        marked = sum(len(one.marks.yx) for one in training)
+        tells = bool(held_out) and all(one.marks.complete for one in held_out)
+        runs = 2 if tells and unknown > _SHARE_UNKNOWN * marked else 1
+        job = replace(self, total=runs * self.p.steps + after)
+        first = job.run(training, held_out)
+        if runs == 1 or first.cancelled:
+            return first, "as marked"
+        second = replace(job, done=self.p.steps).run(labels, held_out)
+        if second.cancelled or second.after.ap > first.after.ap:
+            return second, "spared"
+        return first, "as marked"
 
     def run(self, training: Sequence[LabelledImage], held_out: Sequence[LabelledImage] = ()) -> FewShotResult:
         """Train on some micrographs, and check on others."""
@@ -245,17 +306,23 @@ class _Job:
                 done, total = done + self.done, self.total or total
             self.report(FewShotProgress(stage, done, total, time.monotonic() - self.begun, loss, ap))
 
-        checks = [w for one in held_out for w in windows(model, one) if not cancelled()]
-        cached = cached_windows(
-            model, training, p.memory_bytes, lambda done, total: report("features", done, total), cancelled
-        )
-        checks = checks or [w for one in training for w in windows(model, one)]
+        def shown(one: LabelledImage) -> Iterator[Window]:
+            return pixel_windows(one) if p.adapt_body else windows(model, one)
+
+        checks = [w for one in held_out for w in shown(one) if not cancelled()]
+        if p.adapt_body:
+            cached = [w for one in training for turn in BALANCED for w in pixel_windows(one.augmented(turn))]
+        else:
+            cached = cached_windows(
+                model, training, p.memory_bytes, lambda *done: report("features", *done), cancelled
+            )
+        checks = checks or [w for one in training for w in shown(one)]
         marks_only = not all(one.marks.complete for one in held_out or training)
         begun_with = score_tiles(self.first, checks)
         best = _Best(self.first, begun_with, bool(held_out) and not marks_only)
         before = best.scores
         report("training", 0, p.steps, ap=before.ap)
-        _descend(HeadTrainer(model.head(), self.first, cached, p), best, checks, p, report, cancelled)
+        _descend(HeadTrainer(self.generic, self.first, cached, p), best, checks, p, report, cancelled)
         head = copy.deepcopy(best.head).float().cpu().eval().requires_grad_(False)
         return FewShotResult(
             head, before, best.scores, jackknife_error(begun_with, best.tiles), bool(held_out), best.step,
@@ -299,7 +366,7 @@ def _descend(
         step += 1
         ap = None
         if step % p.validate_every == 0 or step == p.steps:
-            head = interpolated(first, trainer.mean, p.share)
+            head = interpolated(first, trainer.mean, 1.0 if p.adapt_body else p.share)
             ap = best.offer(head, score_tiles(head, checks), step)
         if step % _REPORT_EVERY == 0 or ap is not None:
             report("training", step, p.steps, float(np.mean(losses)), ap)

@@ -90,6 +90,8 @@ def finetune(
         pixel_size_angstrom=sizes.pop() if len(sizes) == 1 else None,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         parent=body_hash(model),
+        own_body=result.head.takes_images,
+        format_version=2 if result.head.takes_images else 1,
         **model.architecture.model_dump(),
         preprocessing=metadata.preprocessing,
         calibration=calibration,

@@ -28,6 +28,9 @@ class FewShotParameters:
 
     Attributes
     ----------
+    adapt_body
+        Whether a copy of the body is trained with the head, which keeps it; None: where the network is the
+        compact one, whose steps are cheap, and all micrographs are complete.
     steps, batch_size, crop_wpx
         Optimisation steps, each on so many crops of this side.
     learning_rate
@@ -41,13 +44,15 @@ class FewShotParameters:
         Of the running mean of the weights.
     share
         Of that mean in the head that is kept, the rest being the head started from (`few_shot.interpolated`).
+        Where the body is adapted all of it is kept.
     validate_every, patience
         Steps between validations; training ends after so many of them without a better AP.
     memory_bytes
         Granted to the cached features.
     """
 
-    steps: int = 120
+    adapt_body: bool | None = None
+    steps: int = 160
     batch_size: int = 4
     crop_wpx: int = 192
     learning_rate: float = 1e-3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +80,7 @@ def finetune(
     pixel_size_angstrom: float | None = None,
     weights: str | os.PathLike[str] | None = None,
     library: str | os.PathLike[str] | None = None,
+    frozen_body: bool = False,
     steps: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -108,9 +109,12 @@ def finetune(
     pixel_size_angstrom : float, optional
         Angstrom per pixel: takes precedence over what the micrographs state.
     weights : path, optional
-        File of the network to train on, by default the bundled one; the head fits no other.
+        File of the network to train on, by default the bundled one.
     library : path, optional
         Folder to keep the head in, by default your library.
+    frozen_body : bool
+        Train the head alone, as in the thesis. Otherwise, where all micrographs are complete, a copy of the
+        network's body is trained with it and kept in its file: that gains more, and takes longer.
     steps : int, optional
         Most optimisation steps.
     seed : int
@@ -153,9 +157,9 @@ def finetune(
     network = bundled_path() if weights is None else Path(weights)
     check_not_own(name, network)
     examples = _examples(corrected, rejected, complete, pixel_size_angstrom)
-    parameters = (
-        FewShotParameters(seed=seed) if steps is None else FewShotParameters(seed=seed, steps=int(steps))
-    )
+    parameters = FewShotParameters(seed=seed, adapt_body=False if frozen_body else None)
+    if steps is not None:
+        parameters = replace(parameters, steps=int(steps))
     target = choose_device(device)
     kept = user_library() if library is None else HeadLibrary(Path(library))
     if not overwrite and name in kept.names():
