@@ -137,6 +137,7 @@ def dock(viewer: Any, folder: Path, samples: list[Sample], wait: Wait) -> Iterat
     made.opener.open([str(folder)])
     wait(lambda: made.canvas.micrograph_id is not None)
     made.session.update(diameter_angstrom=samples[0].diameter_angstrom)
+    wait(lambda: made.pick.buttons[0].isEnabled())  # the guide follows after the next frame
     yield made
     made.close_session()
     if window is not None:

@@ -96,9 +96,9 @@ def test_the_picks_that_are_shown_are_sent(made: ClassesController, session: Ses
     made.classify(6)
     (request,) = made._child.sent  # type: ignore[attr-defined]
     assert isinstance(request, ClassifyRequest)
-    assert [one.micrograph.id for one in request.micrographs] == [1, 2]
+    assert [one.micrograph.name for one in request.micrographs] == ["a", "b"]
     assert [len(one.yx) for one in request.micrographs] == [3, 2]
-    assert request.micrographs[0].yx[1] == (50.0, 150.0)
+    assert request.micrographs[0].yx[1].tolist() == [50.0, 150.0]
     assert (request.diameter_angstrom, request.classes) == (123.0, 6)
     assert Path(request.folder).is_dir()
     made.close()

@@ -55,7 +55,7 @@ def live(session: Session, jobs: PickJobs) -> Iterator[LiveController]:
 def requests(double: Any) -> list[list[str]]:
     """Files of each job that was asked for."""
     return [
-        [Path(one.path).name for one in sent.micrographs]
+        [Path(one.path).name for one in sent.micrographs.values()]
         for sent in double.sent
         if isinstance(sent, PickRequest)
     ]

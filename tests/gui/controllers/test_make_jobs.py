@@ -117,7 +117,7 @@ def test_a_failure_says_whether_anything_is_left(jobs: MakeJobs, wait: Wait) -> 
     jobs.make("mine", 80, 400)
     checkpoint(jobs, "mine")
     _, problem = end(jobs, wait, Broken("killed"))
-    assert problem.startswith("Picker 'mine' was not made: killed. What was done is kept")
+    assert problem.startswith("Picker 'mine' was not made: killed. The last checkpoint is kept")
 
 
 def test_one_that_was_left_to_itself_is_found(jobs: MakeJobs, tmp_path: Path, wait: Wait) -> None:

@@ -67,6 +67,9 @@ class ClassesController(Jobs):
         """Sort the picks that are shown into classes, 0 for as many as fit."""
         if self.running:
             return
+        if not self._session.is_open:
+            self.problem.emit("there are no picks to classify: pick some micrographs first")
+            return
         s = self._session
         picked = []
         self._asked = []
@@ -101,6 +104,8 @@ class ClassesController(Jobs):
         for number in numbers:
             for micrograph_id, own in self._members.get(number, {}).items():
                 ids.setdefault(micrograph_id, []).append(own)
+        if not ids:
+            return
         self._attempt(
             lambda: self._session.delete_together({key: np.concatenate(own) for key, own in ids.items()})
         )
