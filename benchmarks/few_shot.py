@@ -27,7 +27,7 @@ from few_shot_targets import TRAINING, data_set, figures, from_scratch, gain, su
 
 from napari_hydrapicker.hydra.weights import load
 from napari_hydrapicker.picking.library import bundled_path
-from napari_hydrapicker.training.features import windows
+from napari_hydrapicker.training.features import pixel_windows, windows
 from napari_hydrapicker.training.few_shot import FewShotParameters, train_head
 
 Job = tuple[Path, int]
@@ -44,7 +44,7 @@ def run(job: Job, arguments: argparse.Namespace) -> list[Row]:
     assert isinstance(whiten, float | int)
     p = FewShotParameters(
         steps=arguments.steps, learning_rate=arguments.rate, lambda_bias=arguments.lambda_bias,
-        share=arguments.share,
+        share=arguments.share, adapt_body=False if arguments.frozen_body else None,
     )  # fmt: skip
     drawn = seed
     if arguments.within:
@@ -52,13 +52,15 @@ def run(job: Job, arguments: argparse.Namespace) -> list[Row]:
         drawn = suitable_seed(model, structure, seed, whiten, (low, high))
     made = data_set(structure, drawn, whiten, arguments.test)
     test = [w for one in made[TRAINING:] for w in windows(model, one)]
+    pixels = [w for one in made[TRAINING:] for w in pixel_windows(one)]
     rows = [Row(structure.stem, seed, drawn, "zero-shot", *figures(model.head(), test))]
     for count in map(int, filter(None, arguments.counts.split(","))):
         held = made[count - 1 : count] if count > 1 else []
         begun = time.monotonic()
         result = train_head(model, made[: count - len(held)], held, p)
         seconds = time.monotonic() - begun
-        scores = (*figures(result.head, test), seconds, *gain(result.head, test, model.head(), test))
+        shown = pixels if result.head.takes_images else test
+        scores = (*figures(result.head, shown), seconds, *gain(result.head, shown, model.head(), test))
         known = () if result.better is None else (result.before.ap, result.after.ap, result.error)
         rows.append(Row(structure.stem, seed, drawn, f"few-shot {count}", *scores, *known))
     if arguments.scratch_steps:
@@ -99,6 +101,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=FewShotParameters.learning_rate)
     parser.add_argument("--share", type=float, default=FewShotParameters.share)
     parser.add_argument("--lambda-bias", type=float, default=FewShotParameters.lambda_bias)
+    parser.add_argument("--frozen-body", action="store_true", help="train the head alone")
     parser.add_argument("--scratch-steps", type=int, default=0)
     parser.add_argument("--scratch-crop", type=int, default=192)
     parser.add_argument("--seed", type=int, default=1, help="of the first target's first draw")
