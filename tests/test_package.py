@@ -89,7 +89,12 @@ def test_the_manifest_s_patterns_cover_what_is_read() -> None:
 
 
 # Modules whose distribution has another name.
-DISTRIBUTION_OF = {"PIL": "pillow", "skimage": "scikit-image", "pydantic_core": "pydantic-core"}
+DISTRIBUTION_OF = {
+    "lightning_fabric": "lightning-fabric",
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "pydantic_core": "pydantic-core",
+}
 
 
 def imported(folder: Path) -> set[str]:
