@@ -27,8 +27,8 @@ PACKAGE = ROOT / "src" / "napari_hydrapicker"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OTHERS = {  # commands of others that the pages may use; what they do with our files is looked at below
     "apptainer", "cd", "dask", "docker", "export", "mkdir", "module", "mv", "napari", "pip", "pre-commit",
-    "python", "python3", "rattler-build", "relion", "sbatch", "sleep", "source", "squeue", "srun", "tox", "uv",
-    "xvfb-run",
+    "python", "python3", "rattler-build", "relion", "sbatch", "sleep", "source", "squeue", "srun", "tox",
+    "uv", "xvfb-run",
 }  # fmt: skip
 KEYWORDS = {"do", "done", "else", "fi", "then", "time", "true", "while"}
 MIB = 2**20
