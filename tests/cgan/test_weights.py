@@ -103,7 +103,6 @@ def test_a_newer_version_is_refused(saved: Path, tmp_path: Path) -> None:
         ({"calibration": [1, -1, 0]}, "slopes"),
         ({"width": 1_000_000}, "width"),
         ({"format_version": 0}, "format_version"),
-        ({"unknown": 1}, "unknown"),
     ],
 )
 def test_invalid_descriptions_are_refused(
@@ -111,6 +110,11 @@ def test_invalid_descriptions_are_refused(
 ) -> None:
     with pytest.raises(WeightsError, match=rf"other\.safetensors: its description is invalid.*{said}"):
         weights.load(rewritten(saved, tmp_path, **changes))
+
+
+def test_what_a_newer_version_says_is_said_to_be_its(saved: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"unknown here: unknown.*update napari-hydrapicker"):
+        weights.load(rewritten(saved, tmp_path, unknown=1))
 
 
 def test_another_width_than_the_tensors_is_refused(saved: Path, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["pick"], "Missing argument 'MICROGRAPH'; see hydrapicker pick --help"),
+        (["pick"], "give micrographs, --diameter and --out, or --project"),
         (["pick", "a.mrc", "--diameter", "wide", "--out", "o"], "Invalid value for '--diameter': "),
         (["pick", "a.mrc", "--diameter"], "'--diameter' requires an argument"),
         (["convert", "a.box"], "Missing argument 'OUT'"),

@@ -62,7 +62,7 @@ def test_it_learns_which_discs_are_meant(model: HydraPicker) -> None:
     told: list[FewShotProgress] = []
     result = train_head(model, [discs(1), discs(2)], [discs(3)], LONGER, report=told.append)
     assert result.after.ap > 0.7
-    assert result.before.ap < 0.2  # the network looks for dark ones
+    assert result.before.ap < 0.5  # the network looks for dark ones
     assert result.held_out
     assert result.better
     assert 0 < result.error < 0.2
@@ -115,7 +115,7 @@ def test_what_the_network_is_sure_of_is_no_background_unless_it_was_deleted(mode
 def test_a_partial_micrograph_teaches_by_its_marks(model: HydraPicker) -> None:
     partial = [discs(seed, complete=False) for seed in (1, 2, 3)]
     result = train_head(model, partial[:2], partial[2:], LONGER)
-    assert result.before.ap < 0.3
+    assert result.before.ap < 0.5
     assert result.after.ap > result.before.ap + 0.3
 
 

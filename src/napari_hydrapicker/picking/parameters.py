@@ -50,7 +50,7 @@ class Checked(BaseModel):
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"]))
             what = first["msg"].replace("Input should be", "it should be")
-            raise ParameterError(f"`{name}`: {first['input']!r}: {what}") from None
+            raise ParameterError(f"`{name}`: {first['input']!r}: {what}") from error
 
 
 class PickParameters(Checked):
@@ -306,7 +306,8 @@ class RunConfig(PickParameters):
         try:
             return check(values)
         except ParameterError as error:  # within a line of a manifest pydantic would let it through
-            raise ValueError(str(error)) from None
+            cause = error.__cause__
+            raise (cause if isinstance(cause, ValidationError) else ValueError(str(error))) from None
 
     @property
     def key(self) -> str:

@@ -85,7 +85,7 @@ def pick(
     use_mask: bool = True,
     contrast: Literal["auto", "dark", "light"] = "auto",
     quality: Literal["fast", "best"] = "fast",
-    **further: float | bool | None,
+    min_distance_angstrom: float | None = None,
 ) -> Picks:
     """Pick the particles on one micrograph.
 
@@ -115,9 +115,8 @@ def pick(
         it if you know it. The cGAN picker knows dark particles only.
     quality : "fast" or "best"
         "best" averages over flips and quarter turns, at eight times the cost; HydraPicker's network only.
-    **further
-        The other fields of `picking.parameters.PickParameters`: ``min_distance_angstrom``, of two picks
-        nearer than that the less probable is left out; a third of the diameter by default.
+    min_distance_angstrom : float, optional
+        Of two picks nearer than this the less probable is left out; a third of the diameter by default.
 
     Returns
     -------
@@ -150,7 +149,10 @@ def pick(
     True
     """
     parameters = PickParameters(
-        diameter_angstrom=diameter_angstrom, border_angstrom=border_angstrom, use_mask=use_mask, **further
+        diameter_angstrom=diameter_angstrom,
+        border_angstrom=border_angstrom,
+        min_distance_angstrom=min_distance_angstrom,
+        use_mask=use_mask,
     )
     spec = HydraSpec(contrast=contrast, quality=quality)
     check_positive(pixel_size_angstrom=pixel_size_angstrom)
