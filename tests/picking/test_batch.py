@@ -589,7 +589,7 @@ def test_what_is_picked_is_written_before_a_run_is_left(settings: Settings, tmp_
     next(results)
     results.close()
     assert len(picker.names) < 12
-    assert list(folder.manifest.picked) == picker.names
+    assert sorted(folder.manifest.picked) == picker.names  # threads write them, in any order
     assert names_in(settings.out) == {f"{name}_autopick.star" for name in picker.names}
 
 
