@@ -208,6 +208,11 @@ def far_from(
     return np.asarray(gap >= distance_px)
 
 
+def inside(yx: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which centres (N, 2) lie on a micrograph of this shape."""
+    return np.asarray(((yx >= -0.5) & (yx < np.array(shape) - 0.5)).all(axis=1))
+
+
 def plain_status(labels: Labels) -> Status:
     """Return the status that picks speak for, as long as the user has set none."""
     if is_edited(labels).any():

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_hydrapicker.errors import CoordinateFileError, MicrographError
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.coordinates.folder import Key
@@ -19,7 +16,7 @@ from napari_hydrapicker.io.names import Match, match_names
 from napari_hydrapicker.picking.consensus import ImportedPicks
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.database import Parts
-from napari_hydrapicker.project.edits import Replayed
+from napari_hydrapicker.project.edits import Replayed, inside
 from napari_hydrapicker.project.records import MicrographRecord, Status, counted
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.settings import IMPORTED
@@ -94,7 +91,7 @@ class ImportPlan:
         """Return what one micrograph gets."""
         if number not in self._taken:
             picks = self.reading.apply(self.found[number], self.shapes[number])
-            self._taken[number] = picks.select(_inside(picks, self.shapes[number]))
+            self._taken[number] = picks.select(inside(picks.yx, self.shapes[number]))
         return self._taken[number]
 
     @cached_property
@@ -256,11 +253,6 @@ def _of_names(match: Match[int, Key]) -> list[str]:
     if match.left_only:
         lines.append(f"Without picks in it: {_some([ours[one] for one in match.left_only])}")
     return lines
-
-
-def _inside(picks: Picks, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Which picks (N,) lie on a micrograph."""
-    return np.asarray(((picks.yx >= -0.5) & (picks.yx < np.array(shape) - 0.5)).all(axis=1))
 
 
 def _some(names: Sequence[str]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,18 +25,21 @@ from napari_hydrapicker.project.edits import (
     added,
     deleted,
     far_from,
+    inside,
     moved,
     new_picks,
     plain_status,
     restored,
 )
+from napari_hydrapicker.project.history import History
 from napari_hydrapicker.project.labels import Labels, ScoreTable, is_shown
 from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.records import MicrographRecord, Status
-from napari_hydrapicker.project.settings import PickSettings, stored_settings
+from napari_hydrapicker.project.settings import PickSettings, stored_settings, unknown_words
 
 PIXEL_SIZES = (0.1, 50.0)  # Angstrom: what a micrograph can have, binned or not
 _SAME = 1 / 4  # of the diameter: centres nearer than this are of one particle
+_NOT_OPEN = "no micrographs are open: open a folder or a project first"
 _UNKNOWN_DIAMETER = 1 / 25  # of the shorter side, where the pixel size is unknown
 
 
@@ -77,10 +79,7 @@ class Session:
         self._project: Project | None = None
         self._records: dict[int, MicrographRecord] = {}
         self._annotations = Annotations()
-        # A micrograph of the step on several that was the last thing done, or undone, in this window.
-        self._joint_to_undo: int | None = None
-        self._joint_to_redo: int | None = None
-        self._times_picked: Counter[int] = Counter()
+        self._history: History | None = None
         self.current: int | None = None
         self.passing = False
         self.settings = fresh()
@@ -97,6 +96,7 @@ class Session:
         try:
             self.settings, self._foreign = stored_settings(project, self.settings)
             self._annotations = Annotations.read(project)
+            self._history = History(project, self._annotations, self._records, self._changed)
             self._read_records()
             last = project.setting("current", None)
         except ProjectError:
@@ -111,11 +111,9 @@ class Session:
         if self._project is None:
             return
         self._project.close()
-        self._project, self._records = None, {}
+        self._project, self._records, self._history = None, {}, None
         self.passing = False
         self._annotations = Annotations()
-        self._joint_to_undo = self._joint_to_redo = None
-        self._times_picked.clear()
         self.current = None
         self.settings, self._foreign = self._fresh(), {}
         self.micrographs_changed.emit()
@@ -138,8 +136,14 @@ class Session:
             If none is open.
         """
         if self._project is None:
-            raise ProjectError("no micrographs are open: open a folder or a project first")
+            raise ProjectError(_NOT_OPEN)
         return self._project
+
+    @property
+    def _edits(self) -> History:
+        if self._history is None:
+            raise ProjectError(_NOT_OPEN)
+        return self._history
 
     @property
     def is_open(self) -> bool:
@@ -280,18 +284,7 @@ class Session:
     @property
     def unknown_settings(self) -> str:
         """Which of the project's settings have words that this version does not know; "" for none."""
-        words = [
-            f"{PickSettings.model_fields[name].title or name.capitalize()} {value!r:.60}"
-            for name, value in self._foreign.items()
-            if name in PickSettings.model_fields
-        ]
-        if not words:
-            return ""
-        return (
-            f"A newer version of HydraPicker has chosen what is unknown here: {', '.join(words)}. The usual "
-            "stands in its place, and the choice stays in the project until you make another. Update "
-            "HydraPicker to use it"
-        )
+        return unknown_words(self._foreign)
 
     def suggest_threshold(self, threshold: float, picker: str) -> None:
         """Take a network's own threshold for its scores; it holds unless the user has chosen one."""
@@ -360,7 +353,7 @@ class Session:
 
     def times_picked(self, micrograph_id: int) -> int:
         """Return how often picks have been taken in since the project was opened."""
-        return self._times_picked[micrograph_id]
+        return 0 if self._history is None else self._history.times_picked[micrograph_id]
 
     def put_picks(self, micrograph_id: int, picks: Picks, picker: str = "") -> None:
         """Take in a picker's picks: they replace untouched picks and leave the user's edits.
@@ -368,7 +361,8 @@ class Session:
         `picker` says who made the scores (`PickSettings.picker_key`).
         """
         self.project.finish_parts()
-        _do(self._taking(EditKind.PICK, {micrograph_id: picks}, picker))
+        for _ in self._taking(EditKind.PICK, {micrograph_id: picks}, picker):
+            pass
 
     def import_picks(self, picks: Mapping[int, Picks], picker: str) -> None:
         """Take in picks of another program by micrograph number, all or none, as `put_picks` does.
@@ -394,15 +388,17 @@ class Session:
         """
         self.project.finish_parts()
         yx = np.asarray(yx_px, np.float64).reshape(-1, 2)
-        inside = self._inside(micrograph_id, yx)
-        if len(yx) and not inside.any():
+        is_inside = inside(yx, self.record(micrograph_id).shape)
+        if len(yx) and not is_inside.any():
             raise ParameterError("this place is outside the micrograph: no pick was added")
         labels, shown = self.labels(micrograph_id), self.shown(micrograph_id)
-        yx = yx[inside & far_from(yx, labels.yx[shown], _SAME * self.ring_px(micrograph_id))]
+        yx = yx[is_inside & far_from(yx, labels.yx[shown], _SAME * self.ring_px(micrograph_id))]
         if not len(yx):
             return np.empty(0, np.int64)
         ids = self.project.new_ids(len(yx))
-        self._commit(added(micrograph_id, ids, yx, self._covered(micrograph_id, labels.where(~shown), yx)))
+        self._edits.commit(
+            added(micrograph_id, ids, yx, self._covered(micrograph_id, labels.where(~shown), yx))
+        )
         return ids
 
     def move(self, micrograph_id: int, ids: ArrayLike, yx_px: ArrayLike) -> None:
@@ -415,18 +411,18 @@ class Session:
         """
         self.project.finish_parts()
         yx = np.asarray(yx_px, np.float64).reshape(-1, 2)
-        if not self._inside(micrograph_id, yx).all():
+        if not inside(yx, self.record(micrograph_id).shape).all():
             raise ParameterError("a pick would be outside the micrograph: nothing was moved")
         labels = self.labels(micrograph_id)
         covered = self._covered(micrograph_id, labels.where(~self.shown(micrograph_id)).without(ids), yx)
         # Labels come by rising number, whatever order they are asked for in.
         places = yx[np.argsort(np.atleast_1d(ids), kind="stable")]
-        self._commit(moved(micrograph_id, labels.rows(ids), places, covered))
+        self._edits.commit(moved(micrograph_id, labels.rows(ids), places, covered))
 
     def delete(self, micrograph_id: int, ids: ArrayLike) -> None:
         """Delete picks: they become hard negatives, and can be restored."""
         self.project.finish_parts()
-        self._commit(deleted(micrograph_id, self.labels(micrograph_id).rows(ids)))
+        self._edits.commit(deleted(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
     def delete_together(self, ids: Mapping[int, ArrayLike]) -> int:
         """Delete picks of several micrographs, given by these, as one step for the user.
@@ -445,20 +441,13 @@ class Session:
         edits = [deleted(number, own) for number, own in rows.items() if len(own)]
         if not edits:
             return 0
-        with self.project.transaction():
-            batch = self.project.new_batch()
-            for edit in edits:
-                self.project.commit(edit, batch)
-            statuses = [self._write_rest(edit) for edit in edits]
-            self._annotations.write_frozen_after(self.project, edits)
-        _do(self._taking_in(edits, statuses))
-        self._joint_to_undo = edits[0].micrograph_id
+        self._edits.commit(*edits, joint=True)
         return sum(len(edit.before) for edit in edits)
 
     def restore(self, micrograph_id: int, ids: ArrayLike) -> None:
         """Take deleted picks back."""
         self.project.finish_parts()
-        self._commit(restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
+        self._edits.commit(restored(micrograph_id, self.labels(micrograph_id).rows(ids)))
 
     def undo(self, micrograph_id: int | None) -> Replayed:
         """Undo a micrograph's last edit; directly after one of several micrographs that, whatever this is."""
@@ -470,29 +459,11 @@ class Session:
 
     def undo_in_parts(self, micrograph_id: int | None) -> Parts[Replayed]:
         """Undo as `undo`, bit by bit: an import may have been of thousands of micrographs."""
-        project = self.project
-        project.finish_parts()
-        number = micrograph_id if self._joint_to_undo is None else self._joint_to_undo
-
-        def steps() -> Generator[None, None, Replayed]:
-            done = yield from self._replaying(number, project.undoing)
-            self._joint_to_redo = number if done.is_joint else None
-            return done
-
-        return project.in_parts(steps())
+        return self.project.in_parts(self._edits.undoing(micrograph_id))
 
     def redo_in_parts(self, micrograph_id: int | None) -> Parts[Replayed]:
         """Redo as `redo`, bit by bit."""
-        project = self.project
-        project.finish_parts()
-        number = micrograph_id if self._joint_to_redo is None else self._joint_to_redo
-
-        def steps() -> Generator[None, None, Replayed]:
-            done = yield from self._replaying(number, project.redoing)
-            self._joint_to_undo = number if done.is_joint else None
-            return done
-
-        return project.in_parts(steps())
+        return self.project.in_parts(self._edits.redoing(micrograph_id))
 
     def _taking(self, kind: EditKind, new: Mapping[int, Picks], picker: str) -> Generator[None, None, None]:
         """Replace untouched picks by new ones of a picker, one by one, on all micrographs or on none.
@@ -501,10 +472,8 @@ class Session:
         were another picker's keep this one's threshold from now on.
         """
         threshold = self.settings.threshold_of(picker)
-        edits: list[Edit] = []
-        statuses: list[Status] = []
-        with self.project.transaction():
-            batch = self.project.new_batch() if kind is EditKind.IMPORT else None
+
+        def edits() -> Iterator[Edit]:
             ids = self.project.new_ids(sum(map(len, new.values())))
             for number, picks in new.items():
                 own, ids = ids[: len(picks)], ids[len(picks) :]
@@ -514,88 +483,24 @@ class Session:
                 old = Scoring(self.picker_of(number), self._annotations.frozen.get(number))
                 kept = old.frozen is None or old.picker == picker
                 scoring = old, Scoring(picker, old.frozen if kept else threshold)
-                edits.append(replace(edit, kind=kind, scoring=scoring))
-                self.project.commit(edits[-1], batch)
-                statuses.append(self._write_rest(edits[-1]))
-                yield
-            self._annotations.write_frozen_after(self.project, edits)
-        self._times_picked.update(new.keys())
-        yield from self._taking_in(edits, statuses)
-        self._joint_to_undo = next(iter(new), None) if kind is EditKind.IMPORT else None
+                yield replace(edit, kind=kind, scoring=scoring)
 
-    def _commit(self, edit: Edit) -> None:
-        if edit.before.equals(edit.after):
-            return  # nothing to undo later on
-        with self.project.transaction():
-            self.project.commit(edit)
-            status = self._write_rest(edit)
-            self._annotations.write_frozen_after(self.project, [edit])
-        _do(self._taking_in([edit], [status]))
+        yield from self._edits.committing(edits(), joint=kind is EditKind.IMPORT)
 
-    def _replaying(
-        self, micrograph_id: int | None, step: Callable[[int], Generator[None, None, Replayed]]
-    ) -> Generator[None, None, Replayed]:
-        if micrograph_id is None:
-            return Replayed()
-        statuses: list[Status] = []
-        with self.project.transaction():
-            done = yield from step(micrograph_id)
-            for edit in done.edits:
-                statuses.append(self._write_rest(edit))
-                yield
-            self._annotations.write_frozen_after(self.project, done.edits)
-        if done:
-            yield from self._taking_in(done.edits, statuses)
-        return done
-
-    def _write_rest(self, edit: Edit) -> Status:
-        """Write what else follows from an edit; returns the micrograph's status after it."""
-        self._annotations.write(self.project, edit)
-        return self._write_status(edit)
-
-    def _write_status(self, edit: Edit) -> Status:
-        """Let the status follow the picks, unless the user has set it."""
-        number = edit.micrograph_id
-        before = self._records[number].status
-        if before in (Status.COMPLETE, Status.EXCLUDED):
-            return before
-        status = plain_status(edit.apply(self.labels(number)))
-        if status is not before:
-            self.project.set_status(number, status)
-        return status
-
-    def _taking_in(self, edits: Sequence[Edit], statuses: Sequence[Status]) -> Generator[None, None, None]:
-        """Follow edits that are in the project file already."""
-        self._joint_to_undo = self._joint_to_redo = None
-        for edit, status in zip(edits, statuses, strict=True):
-            self._annotations.follow(edit)
-            self._records[edit.micrograph_id] = replace(self._records[edit.micrograph_id], status=status)
-            yield
-        for edit in edits:
-            self.labels_changed.emit(edit.micrograph_id)
-            self.micrograph_changed.emit(edit.micrograph_id)
-            yield
+    def _changed(self, number: int) -> None:
+        self.labels_changed.emit(number)
+        self.micrograph_changed.emit(number)
 
     def _read_records(self) -> None:
-        self._records = {record.id: record for record in self.project.micrographs()}
+        self._records.clear()  # the history has the same ones
+        self._records.update({record.id: record for record in self.project.micrographs()})
         self.micrographs_changed.emit()
 
     def _change_record(self, number: int, **changes: Any) -> None:
         self._records[number] = replace(self._records[number], **changes)
         self.micrograph_changed.emit(number)
 
-    def _inside(self, micrograph_id: int, yx: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which places (N, 2) are on a micrograph."""
-        shape = np.array(self.record(micrograph_id).shape)
-        return np.asarray(((yx >= -0.5) & (yx < shape - 0.5)).all(axis=1))
-
     def _covered(self, micrograph_id: int, hidden: Labels, yx: NDArray[np.float64]) -> Labels:
         """Those of the hidden picks that lie on a place (N, 2), nearer than two picks may be."""
         share = self.settings.distance_angstrom / self.settings.diameter_angstrom
         return hidden.where(~far_from(hidden.yx, yx, share * self.ring_px(micrograph_id)))
-
-
-def _do(steps: Generator[None, None, None]) -> None:
-    """Make a change at one go."""
-    for _ in steps:
-        pass

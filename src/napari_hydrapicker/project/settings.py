@@ -204,3 +204,19 @@ def _is_known(name: str, value: Any) -> bool:
     except ParameterError:
         return False
     return True
+
+
+def unknown_words(foreign: dict[str, Any]) -> str:
+    """Say which settings, of those that `read_settings` leaves over, have words that are unknown here."""
+    words = [
+        f"{PickSettings.model_fields[name].title or name.capitalize()} {value!r:.60}"
+        for name, value in foreign.items()
+        if name in PickSettings.model_fields
+    ]
+    if not words:
+        return ""
+    return (
+        f"A newer version of HydraPicker has chosen what is unknown here: {', '.join(words)}. The usual "
+        "stands in its place, and the choice stays in the project until you make another. Update "
+        "HydraPicker to use it"
+    )
