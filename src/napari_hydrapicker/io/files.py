@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -103,8 +103,17 @@ def _read_line(path: Path, file: BinaryIO) -> bytes:
         raise CoordinateFileError(f"{path}: cannot be read ({_shown(error)})") from error
 
 
-def write_files(files: dict[Path, bytes], overwrite: bool) -> list[Path]:
+def write_files(files: dict[Path, bytes], overwrite: bool, within: Path | None = None) -> list[Path]:
     """Write each file whole or not at all; make missing folders.
+
+    Parameters
+    ----------
+    files
+        Contents by path.
+    overwrite
+        Whether to replace files that exist.
+    within
+        A folder that must be there already, and is not made anew if it is gone.
 
     Raises
     ------
@@ -119,11 +128,19 @@ def write_files(files: dict[Path, bytes], overwrite: bool) -> list[Path]:
         )
     for path, content in files.items():
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(path.parent, within)
             _write_whole(path, content)
         except OSError as error:
             raise CoordinateFileError(f"{path}: cannot be written ({_shown(error)})") from error
     return list(files)
+
+
+def _make_folder(folder: Path, within: Path | None) -> None:
+    if within is None:
+        folder.mkdir(parents=True, exist_ok=True)
+    elif folder != within:
+        _make_folder(folder.parent, within)
+        folder.mkdir(exist_ok=True)
 
 
 def _write_whole(path: Path, content: bytes) -> None:
@@ -189,6 +206,14 @@ class FolderLock:
             yield
         finally:
             self._lock.release()
+
+    def unmake(self) -> None:
+        """Remove the folder if nothing but the lock is in it: made anew of one that had just gone."""
+        file = Path(self._lock.lock_file)
+        with suppress(OSError):
+            if os.listdir(self._folder) == [file.name]:
+                file.unlink()
+                self._folder.rmdir()
 
 
 @contextmanager

@@ -240,10 +240,19 @@ class Manifest:
             If the manifest cannot be read.
         """
         with self._alone:
-            if self._identity is not None:
+            has_begun = self._identity is not None
+            if has_begun:
                 self.refresh()  # the lock must not make a folder anew that is gone
-            with self._lock.held(_WAIT_SECONDS):
-                self._catch_up(alone=True)
+            with contextlib.ExitStack() as lock:
+                try:
+                    lock.enter_context(self._lock.held(_WAIT_SECONDS))
+                    self._catch_up(alone=True)
+                except (OutputFolderError, CoordinateFileError):
+                    lock.close()
+                    if has_begun:  # it may have gone, and come back empty, just now
+                        self._lock.unmake()
+                        self.refresh()
+                    raise
                 yield
 
     def refresh(self) -> None:

@@ -371,7 +371,7 @@ class OutputFolder:
 
     def _write(self, files: Mapping[Path, bytes]) -> None:
         try:
-            write_files(dict(files), overwrite=True)
+            write_files(dict(files), overwrite=True, within=self.settings.out)
         except CoordinateFileError as error:
             raise self._stopped(error) or error from error
 
