@@ -24,10 +24,10 @@ from typing import Any
 import mrcfile
 import numpy as np
 
-from napari_hydrapicker.cli import pick as pick_command
+from napari_hydrapicker.cli import prepared_run
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking import library
+from napari_hydrapicker.picking import base, library
 from napari_hydrapicker.picking.manifest import Manifest
 from napari_hydrapicker.picking.parameters import NetworkFile
 from napari_hydrapicker.picks import Picks
@@ -159,9 +159,9 @@ def _run_stand_in(arguments: list[str]) -> int:
     _linger()
     own = NetworkFile(name="stand-in")
     # No network is needed, and so no torch, which takes longer to load than all this to pick.
-    pick_command.load_picker = lambda *_: StandIn()  # type: ignore[assignment]
+    base.load_picker = lambda *_: StandIn()  # type: ignore[assignment]
     library.identified = lambda _: (own, own)  # type: ignore[assignment]
-    pick_command.looked_at = lambda picker, spec, *_: (picker, spec)  # type: ignore[assignment]
+    prepared_run.looked_at = lambda picker, spec, *_: (picker, spec)  # type: ignore[assignment]
     return run(arguments)
 
 

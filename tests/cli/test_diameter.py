@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.cli.main import run
-from napari_hydrapicker.cli.pick import looked_at
+from napari_hydrapicker.cli.prepared_run import looked_at
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.picking.parameters import HydraSpec
 from napari_hydrapicker.simulation.conditions import Conditions

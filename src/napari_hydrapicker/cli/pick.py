@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from napari_hydrapicker.cli.pick_options import picking_options
 from napari_hydrapicker.cli.pick_run import run
+from napari_hydrapicker.cli.prepared_run import RunOptions, prepared
 from napari_hydrapicker.cli.spread import ClusterName, Spread
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.picking.base import Picker, load_picker
-from napari_hydrapicker.picking.parameters import HydraSpec, NetworkSpec, PickParameters, RunConfig
-
-if TYPE_CHECKING:
-    from napari_hydrapicker.io.micrograph import Micrograph
-
-logger = logging.getLogger(__name__)
+from napari_hydrapicker.picking.parameters import NetworkSpec, PickParameters
 
 _FORMATS = ("star", "box", "cbox", "topaz", "csv")
 _MICROGRAPHS = "Files, folders or patterns, or lists of them (RELION's .star, cryoSPARC's .cs)."
@@ -82,7 +76,7 @@ def pick(
     Writes coordinates for each micrograph, and summary.csv, into the folder --out. Positions are centres in
     pixels of the micrograph; the figure of merit is the probability of a particle.
     """
-    from napari_hydrapicker.cli.inputs import doubt_scale, open_named, with_pixel_size
+    from napari_hydrapicker.cli.inputs import doubt_scale, open_named
 
     if quiet or verbose:
         logging.getLogger("napari_hydrapicker").setLevel(logging.WARNING if quiet else logging.DEBUG)
@@ -93,7 +87,7 @@ def pick(
         from napari_hydrapicker.cli.pick_project import check_options, pick_project
 
         check_options(context)
-        pick_project(project, out, looked_at, spread, overwrite, resume, quiet)
+        pick_project(project, out, spread, overwrite, resume, quiet)
         return
     if not micrographs or parameters is None or out is None:
         raise ParameterError("give micrographs, --diameter and --out, or --project")
@@ -102,19 +96,14 @@ def pick(
     opened, unopened = open_named(micrographs)
     doubt_scale(opened, parameters.diameter_angstrom, pixel_size)
 
-    # Not before the arguments are known to make sense: torch takes a second or two to load.
-    from napari_hydrapicker.picking.library import identified
-    from napari_hydrapicker.picking.outputs import OutputFolder, Settings
-
-    picker = load_picker(spec, spread.device_here)
-    # All shards look at the same: what they see holds for all.
-    picker, spec = looked_at(picker, spec, with_pixel_size(opened, pixel_size), parameters.diameter_angstrom)
+    options = RunOptions(
+        out, spec, parameters, threshold, pixel_size, spread.device_here, chosen, overlay, overwrite, resume,
+        spread.shard,
+    )  # fmt: skip
+    ready = prepared(options, opened)  # all shards look at the same: what they see holds for all
     if spread.shard is not None:
         opened, unopened = spread.shard.of(opened), spread.shard.of(unopened)
-    least = picker.threshold if threshold is None else threshold
-    settings = Settings(out, parameters, chosen, pixel_size, least, overlay, overwrite, resume, spread.shard)
-    config = RunConfig.of(spec, identified(spec), parameters, least, chosen, overlay)
-    run(picker, opened, OutputFolder(settings, config), unopened, quiet, spread.engine(picker, spec))
+    run(ready.picker, opened, ready.folder, unopened, quiet, spread.engine(ready.picker, ready.spec))
 
 
 def check(pixel_size: float | None, threshold: float | None) -> None:
@@ -132,27 +121,3 @@ def parse_formats(text: str) -> tuple[str, ...]:
     if unknown or not names:
         raise ParameterError(f"--format {text}: give one or more of {','.join(_FORMATS)}")
     return names
-
-
-def looked_at(
-    picker: Picker,
-    spec: NetworkSpec,
-    micrographs: Sequence[Micrograph],
-    diameter_angstrom: float,
-) -> tuple[Picker, NetworkSpec]:
-    """Return the picker for the particles' contrast, and its specification with that contrast.
-
-    Warns of what `survey.look_first` sees. Pickers that know one contrast alone are returned as they are.
-    """
-    from napari_hydrapicker.picking.survey import look_first
-
-    if not isinstance(spec, HydraSpec):
-        return picker, spec
-    seen = look_first(picker, micrographs, diameter_angstrom, spec.known_contrast)
-    for remark in seen.remarks:
-        logger.warning(
-            remark.replace("choose the contrast dark", "give --contrast dark").replace(
-                "estimate it from more micrographs", "see `hydrapicker diameter`"
-            )
-        )
-    return seen.picker, spec.model_copy(update={"contrast": seen.contrast})

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from napari_hydrapicker.cli.pick_run import run
+from napari_hydrapicker.cli.prepared_run import RunOptions, prepared
 from napari_hydrapicker.cli.spread import Spread
 from napari_hydrapicker.errors import MicrographError, ParameterError, ProjectError
-from napari_hydrapicker.picking.parameters import NetworkSpec, RunConfig
 
-if TYPE_CHECKING:
-    from napari_hydrapicker.io.micrograph import Micrograph
-    from napari_hydrapicker.picking.base import Picker
-
-Look = Callable[["Picker", NetworkSpec, "Sequence[Micrograph]", float], "tuple[Picker, NetworkSpec]"]
 _GO_WITH = {
     "project", "out", "workers", "threads", "device", "scheduler", "cluster", "overwrite", "resume", "quiet",
     "verbose",
@@ -45,7 +38,6 @@ def check_options(context: typer.Context) -> None:
 def pick_project(
     path: Path,
     out: Path | None,
-    look: Look,
     spread: Spread,
     overwrite: bool,
     resume: bool,
@@ -59,8 +51,6 @@ def pick_project(
         The project.
     out
         Folder that keeps the picks until they are in the project; None: one beside it.
-    look
-        Finds out the particles' contrast, and warns.
     spread, overwrite, resume, quiet
         As of `hydrapicker pick`.
 
@@ -75,28 +65,24 @@ def pick_project(
 
     handed = project.read(path)
     s = handed.settings
-    from napari_hydrapicker.picking.base import load_picker
-    from napari_hydrapicker.picking.library import identified
-    from napari_hydrapicker.picking.outputs import OutputFolder, Settings
-
     if spread.devices == ("auto",) and spread.scheduler is None:
         spread = replace(spread, devices=(s.device,))
-    loaded = load_picker(handed.spec, spread.device_here)
-    picker, spec = look(loaded, handed.spec, handed.micrographs, s.diameter_angstrom)
     folder = out or project.results_folder(path)
-    # The window cuts by score: it has all candidates.
-    settings = Settings(folder, s.parameters, formats=(), threshold=0.0, overwrite=overwrite, resume=resume)
-    config = RunConfig.of(spec, identified(spec), s.parameters, threshold=0.0, formats=())
+    options = RunOptions(
+        folder, handed.spec, s.parameters, device=spread.device_here, overwrite=overwrite, resume=resume,
+        threshold=0.0, formats=(),  # the window cuts by score: it has all candidates
+    )  # fmt: skip
+    ready = prepared(options, handed.micrographs)
     failed: MicrographError | None = None
     try:
         run(
-            picker, handed.micrographs, OutputFolder(settings, config), quiet=quiet,
-            engine=spread.engine(picker, spec),
+            ready.picker, handed.micrographs, ready.folder, quiet=quiet,
+            engine=spread.engine(ready.picker, ready.spec),
         )  # fmt: skip
     except MicrographError as error:
         failed = error
     try:
-        n = project.take_in(path, handed, folder, picker.threshold)
+        n = project.take_in(path, handed, folder, ready.picker.threshold)
     except ProjectError as error:
         raise ProjectError(
             f"{error}; the picks are in {folder}: close the window, then the same command with --resume "

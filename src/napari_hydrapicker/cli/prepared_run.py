@@ -1,25 +1,28 @@
-"""Runs that go on by themselves where one before stopped: RELION's jobs, and a watch that lasts for days."""
+"""What a run of picking needs before its first micrograph: the picker, and the folder of its results."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hydrapicker.cli.inputs import with_pixel_size
-from napari_hydrapicker.cli.pick import looked_at
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.parameters import HydraSpec, NetworkSpec, PickParameters, RunConfig
+from napari_hydrapicker.picking.shard import Shard
 
 if TYPE_CHECKING:
     from napari_hydrapicker.picking.base import Picker
     from napari_hydrapicker.picking.outputs import OutputFolder
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What decides how a run picks, and what it writes."""
+    """What decides how a run picks, and what it writes; without a threshold the network's holds."""
 
     out: Path
     spec: NetworkSpec
@@ -30,52 +33,86 @@ class RunOptions:
     formats: tuple[str, ...] = ("star",)
     overlay: bool = False
     overwrite: bool = False
+    resume: bool = False
+    shard: Shard | None = None
 
 
-def prepared(options: RunOptions, first: Sequence[Micrograph]) -> tuple[Picker, OutputFolder]:
-    """Load the picker for a run that goes on where one before stopped, and its folder, which is not begun.
+@dataclass(frozen=True)
+class PreparedRun:
+    """A picker with its specification, and the folder, which is not begun."""
+
+    picker: Picker
+    spec: NetworkSpec
+    folder: OutputFolder
+
+
+def prepared(options: RunOptions, micrographs: Sequence[Micrograph]) -> PreparedRun:
+    """Load the picker, find out the particles' contrast, and describe the run.
 
     Parameters
     ----------
-    first
-        Micrographs to find the particles' contrast on, where it is not given.
+    micrographs
+        To find the contrast on, where it is not given.
 
     Raises
     ------
     HydraPickerError
         If a network cannot be loaded.
     """
+    # Not before the arguments are known to make sense: torch takes a second or two to load.
     from napari_hydrapicker.picking.base import load_picker
     from napari_hydrapicker.picking.library import identified
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 
-    spec, parameters = _as_before(options), options.parameters
+    o, parameters = options, options.parameters
     picker, spec = looked_at(
-        load_picker(spec, options.device), spec, with_pixel_size(first, options.pixel_size_angstrom),
+        load_picker(o.spec, o.device), o.spec, with_pixel_size(micrographs, o.pixel_size_angstrom),
         parameters.diameter_angstrom,
     )  # fmt: skip
-    least = picker.threshold if options.threshold is None else options.threshold
+    least = picker.threshold if o.threshold is None else o.threshold
     settings = Settings(
-        options.out, parameters, options.formats, options.pixel_size_angstrom, least, options.overlay,
-        options.overwrite, resume=not options.overwrite,
+        o.out, parameters, o.formats, o.pixel_size_angstrom, least, o.overlay, o.overwrite, o.resume, o.shard
     )  # fmt: skip
-    config = RunConfig.of(spec, identified(spec), parameters, least, options.formats, options.overlay)
-    return picker, OutputFolder(settings, config)
+    config = RunConfig.of(spec, identified(spec), parameters, least, o.formats, o.overlay)
+    return PreparedRun(picker, spec, OutputFolder(settings, config))
 
 
-def _as_before(options: RunOptions) -> NetworkSpec:
-    """What to pick with; contrast that is to be found out is what a run before has found.
+def as_before(spec: NetworkSpec, out: Path) -> NetworkSpec:
+    """What to pick with in a run that goes on: contrast that is to be found out is what the one before found.
 
     Other micrographs might say otherwise, and a folder may hold picks of one kind only.
     """
     from napari_hydrapicker.picking.manifest import Manifest
 
-    spec = options.spec
-    if options.overwrite or not isinstance(spec, HydraSpec) or spec.known_contrast is not None:
+    if not isinstance(spec, HydraSpec) or spec.known_contrast is not None:
         return spec
-    manifest = Manifest(options.out)
+    manifest = Manifest(out)
     manifest.refresh()
     before = next(reversed(manifest.configs.values()), None)
     if before is None or before.picker != spec.kind:
         return spec
     return spec.model_copy(update={"contrast": before.picker_options.get("contrast", spec.contrast)})
+
+
+def looked_at(
+    picker: Picker,
+    spec: NetworkSpec,
+    micrographs: Sequence[Micrograph],
+    diameter_angstrom: float,
+) -> tuple[Picker, NetworkSpec]:
+    """Return the picker for the particles' contrast, and its specification with that contrast.
+
+    Warns of what `survey.look_first` sees. Pickers that know one contrast alone are returned as they are.
+    """
+    from napari_hydrapicker.picking.survey import look_first
+
+    if not isinstance(spec, HydraSpec):
+        return picker, spec
+    seen = look_first(picker, micrographs, diameter_angstrom, spec.known_contrast)
+    for remark in seen.remarks:
+        logger.warning(
+            remark.replace("choose the contrast dark", "give --contrast dark").replace(
+                "estimate it from more micrographs", "see `hydrapicker diameter`"
+            )
+        )
+    return seen.picker, spec.model_copy(update={"contrast": seen.contrast})

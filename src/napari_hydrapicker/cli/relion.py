@@ -96,7 +96,7 @@ def relion(
     # RELION adds `pipeline_control` where a path of the command has "relion_" in it; it repeats `o`.
     from napari_hydrapicker.cli.inputs import doubt_scale
     from napari_hydrapicker.cli.pick import check
-    from napari_hydrapicker.cli.prepared_run import RunOptions, prepared
+    from napari_hydrapicker.cli.prepared_run import RunOptions, as_before, prepared
     from napari_hydrapicker.io.relion_job import open_listed
     from napari_hydrapicker.picking.manifest import MicrographResult
 
@@ -117,10 +117,13 @@ def relion(
     import torch
 
     torch.set_num_threads(j)
-    run = RunOptions(o, spec, parameters, threshold, pixel_size, device, overwrite=overwrite)
-    loaded, folder = prepared(run, micrographs)
+    spec = spec if overwrite else as_before(spec, o)
+    run = RunOptions(
+        o, spec, parameters, threshold, pixel_size, device, overwrite=overwrite, resume=not overwrite
+    )  # fmt: skip
+    ready = prepared(run, micrographs)
     unopened = [MicrographResult.failure(path, why) for path, why in listed.problems.items()]
-    results = _pick(job, loaded, listed.opened, folder, unopened)
+    results = _pick(job, ready.picker, listed.opened, ready.folder, unopened)
     failed, picked = (sum(bool(one.error) is bad for one in results) for bad in (True, False))
     if not picked:
         raise MicrographError(f"none of {failed} micrographs was picked (see above)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,7 +56,7 @@ def watch(
     ended.
     """
     from napari_hydrapicker.cli.pick import check, parse_formats
-    from napari_hydrapicker.cli.prepared_run import RunOptions, prepared
+    from napari_hydrapicker.cli.prepared_run import RunOptions, as_before, prepared
     from napari_hydrapicker.cluster.arrivals import Arrivals
 
     check(pixel_size, threshold)
@@ -66,15 +67,16 @@ def watch(
     if missing is not None:
         raise MicrographError(f"no such folder, list or pattern: {missing}; make the folder first")
     options = RunOptions(
-        out, spec, parameters, threshold, pixel_size, device, parse_formats(format), overlay
-    )  # fmt: skip
+        out, spec, parameters, threshold, pixel_size, device, parse_formats(format), overlay, resume=True
+    )
     arrivals = Arrivals(folders)
 
     def begin(first: Sequence[Micrograph]) -> tuple[Picker, OutputFolder]:
         from napari_hydrapicker.cli.inputs import doubt_scale
 
         doubt_scale(first, parameters.diameter_angstrom, pixel_size)
-        return prepared(options, first)
+        ready = prepared(replace(options, spec=as_before(spec, out)), first)
+        return ready.picker, ready.folder
 
     from napari_hydrapicker.cluster.watch import Watch
 
