@@ -19,8 +19,8 @@ import torch
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.hydra.head_record import HeadRecord
 from napari_hydrapicker.hydra.layers import ThesisHead
-from napari_hydrapicker.hydra.network import Architecture, HydraPicker
-from napari_hydrapicker.hydra.weights import Metadata, body_hash, load, save
+from napari_hydrapicker.hydra.network import Architecture
+from napari_hydrapicker.hydra.weights import body_hash, load, save
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.picking.library import HOME_VARIABLE, HeadLibrary
 
@@ -37,18 +37,6 @@ def write_micrograph(path: Path, seed: int, pixel_size: float = 2.0) -> Path:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep away from the heads of whoever runs the tests."""
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny network that has learnt nothing, and finds every second cell worth picking."""
-    torch.manual_seed(2)
-    model = HydraPicker(Architecture(channels=4, groups=4))
-    with torch.no_grad():
-        model.head().output.bias[0] = 0  # type: ignore[index, union-attr]
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save(model, path, Metadata(thresholds={"generic": 0.25}))
-    return path
 
 
 @pytest.fixture

@@ -219,8 +219,8 @@ def classify_opened(
     number = classes or int(np.clip(min(total, max_picks) // _PICKS_PER_CLASS, *_USUAL_CLASSES))
     if number * 5 > total:
         raise ParameterError(f"`classes`: {number} of {total} picks; choose a fifth of the picks or fewer")
-    tell = progress or (lambda what, done, of: None)
-    work = _Work(list(pairs), ctf or [None] * len(pairs), diameter_angstrom, light, tell)
+    report = progress or (lambda what, done, of: None)
+    work = _Work(list(pairs), ctf or [None] * len(pairs), diameter_angstrom, light, report)
     return work.run(number, max_picks, assign_all, seed)
 
 

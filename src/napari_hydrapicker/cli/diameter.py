@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_hydrapicker.cli.options import ContrastName
 from napari_hydrapicker.errors import MicrographError, ParameterError
+
+
+class ContrastName(StrEnum):
+    """How particles stand out from the background."""
+
+    AUTO = "auto"
+    DARK = "dark"
+    LIGHT = "light"
 
 
 def diameter(

@@ -230,8 +230,8 @@ def _internal_error(error: Exception, with_traceback: bool) -> int:
     if with_traceback:
         traceback.print_exception(error)
     advice = "please report it" if with_traceback else f"please report it with what {PROGRAM} --debug prints"
-    told = {"kind": "internal error"}
-    logger.error("%s: %s; %s", type(error).__name__, error, advice, extra=told)
+    extra = {"kind": "internal error"}
+    logger.error("%s: %s; %s", type(error).__name__, error, advice, extra=extra)
     return 1
 
 

@@ -1,19 +1,8 @@
-"""Options that several commands have, and what parameters are called on the command line."""
+"""What parameters of the core are called on the command line."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from napari_hydrapicker.errors import with_parameters
-
-
-class ContrastName(StrEnum):
-    """How particles stand out from the background."""
-
-    AUTO = "auto"
-    DARK = "dark"
-    LIGHT = "light"
-
 
 _ONE_OF_SEVERAL = {"libraries": "library"}  # an option that can be repeated is called in the singular
 

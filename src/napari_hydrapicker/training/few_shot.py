@@ -141,14 +141,14 @@ class FewShotResult:
     by_area: bool = False
 
     @property
-    def telling(self) -> bool:
+    def conclusive(self) -> bool:
         """Whether the scores say how well the heads pick: those of complete held-out micrographs do."""
         return self.held_out and not self.marks_only
 
     @property
     def better(self) -> bool | None:
         """Whether the new head is better on held-out corrections; None where these do not tell."""
-        return is_gain(self.before.ap, self.after.ap, self.error) if self.telling else None
+        return is_gain(self.before.ap, self.after.ap, self.error) if self.conclusive else None
 
 
 def train_head(
@@ -204,9 +204,9 @@ def train_head(
     job = _Job(model.eval(), p, generic, start or generic, report, cancelled, begun)
     parts = split_by_area(training[0]) if len(training) == 1 and not held_out else None
     if parts is None:
-        return job.best(training, held_out)[0]
+        return job.with_better_labels(training, held_out)[0]
     rest, apart = parts
-    first, labels = job.best([rest], [apart], after=p.steps)
+    first, labels = job.with_better_labels([rest], [apart], after=p.steps)
     if first.cancelled:
         return first
     whole = replace(job, p=replace(p, steps=first.steps), done=p.steps, total=p.steps + first.steps)
@@ -273,7 +273,7 @@ class _Job:
     done: int = 0
     total: int | None = None
 
-    def best(
+    def with_better_labels(
         self, training: Sequence[LabelledImage], held_out: Sequence[LabelledImage], after: int = 0
     ) -> tuple[FewShotResult, Literal["as marked", "spared"]]:
         """Train with the labels as they are, and without what they may lack; return the better, and which.
@@ -284,8 +284,8 @@ class _Job:
         unknown = sum(len(one.marks.unusable_yx) for one in labels)
         unknown -= sum(len(one.marks.unusable_yx) for one in training)
         marked = sum(len(one.marks.yx) for one in training)
-        tells = bool(held_out) and all(one.marks.complete for one in held_out)
-        runs = 2 if tells and unknown > _SHARE_UNKNOWN * marked else 1
+        is_conclusive = bool(held_out) and all(one.marks.complete for one in held_out)
+        runs = 2 if is_conclusive and unknown > _SHARE_UNKNOWN * marked else 1
         job = replace(self, total=runs * self.p.steps + after)
         first = job.run(training, held_out)
         if runs == 1 or first.cancelled:
@@ -333,16 +333,16 @@ class _Job:
 class _Best:
     """The best head so far on held-out micrographs, or the last one where these do not tell."""
 
-    def __init__(self, head: Head, tiles: list[HeadScores], telling: bool) -> None:
+    def __init__(self, head: Head, tiles: list[HeadScores], conclusive: bool) -> None:
         self.head, self.tiles, self.scores, self.step = head, tiles, merged(tiles), 0
         self.stale = 0  # checks since
-        self._telling = telling
+        self._conclusive = conclusive
 
     def offer(self, head: Head, tiles: list[HeadScores], step: int) -> float:
         """Keep a head if it is better, the first new one always; returns its AP."""
         scores = merged(tiles)
         # AP on micrographs trained on, or on some marks, says nothing of new ones: the last head is taken.
-        if self.step == 0 or scores.ap > self.scores.ap or not self._telling:
+        if self.step == 0 or scores.ap > self.scores.ap or not self._conclusive:
             self.head, self.tiles, self.scores, self.step, self.stale = head, tiles, scores, step, 0
         else:
             self.stale += 1

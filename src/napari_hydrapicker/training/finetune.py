@@ -81,7 +81,7 @@ def finetune(
     uses = [_use(e, TRAINING) for e in training] + [_use(e, VALIDATION) for e in held]
     result = train_head(model, corrected(training), corrected(held), p, start, report, cancelled)
     prior = metadata.calibration.get(GENERIC, (1.0, 0.0))
-    calibration = result.after.calibration(prior) if result.telling else prior
+    calibration = result.after.calibration(prior) if result.conclusive else prior
     default = metadata.thresholds.get(GENERIC, 0.5)
     sizes = {e.micrograph.pixel_size_angstrom for e in examples}
     record = HeadRecord(
@@ -95,7 +95,7 @@ def finetune(
         **model.architecture.model_dump(),
         preprocessing=metadata.preprocessing,
         calibration=calibration,
-        threshold=result.after.threshold(calibration, default) if result.telling else default,
+        threshold=result.after.threshold(calibration, default) if result.conclusive else default,
         micrographs=tuple(uses),
         figures_before=_figures(result, result.before),
         figures_after=_figures(result, result.after),

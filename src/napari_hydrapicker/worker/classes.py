@@ -17,7 +17,7 @@ from napari_hydrapicker.worker.messages import ClassFigures, Classified, Classif
 
 
 def classified(request: ClassifyRequest, say: Callable[[Classifying], None]) -> Classified:
-    """Make the classes that a request asks for, telling of the progress.
+    """Make the classes that a request asks for, reporting the progress.
 
     Raises
     ------

@@ -94,7 +94,7 @@ def _free_name(name: str, libraries: list[HeadLibrary]) -> str:
 
 
 def trained(request: LongRequest, report: Callable[[Training], None]) -> Callable[[], Trained | Made]:
-    """Do the long part of a request, telling of the progress; what is returned saves what came of it.
+    """Do the long part of a request, reporting the progress; what is returned saves what came of it.
 
     Raises
     ------

@@ -233,7 +233,7 @@ def check_frame(
     given : Reading, optional
         How the picks are going to be read; by default as they are.
     report : callable, optional
-        Is told how many micrographs are done, and of how many, several times for each of them; what it
+        Called with how many micrographs are done, and of how many, several times for each of them; what it
         raises ends the check.
 
     Returns
@@ -251,21 +251,21 @@ def check_frame(
     chosen = [chosen[i] for i in sorted(most)]
     if sum(len(picks) for _, picks in chosen) < MIN_PICKS:
         return None
-    tell = report or (lambda _done, _total: None)
+    report = report or (lambda _done, _total: None)
     given = given or Reading()
     readings = READINGS if given in READINGS else (given, *READINGS)
     looks: list[_Look] = []
     for done, (image, picks) in enumerate(chosen):
-        tell(done, len(chosen))
+        report(done, len(chosen))
         pixels = _pixels(image)
-        tell(done, len(chosen))
+        report(done, len(chosen))
         looks.append(_Look(_name_of(image), _Pyramid(pixels), picks, readings))
         for level in range(1, _LEVELS):
             looks[-1].add(level)
     alone = [[look] for look in looks if look.n_picks >= MIN_PICKS]
     if not all(_is_sure(some, given) for some in (looks, *alone)):
         for look in looks:
-            tell(len(chosen), len(chosen))
+            report(len(chosen), len(chosen))
             look.add(0)
     fits, together = _judge(looks, given)
     each = tuple(_judge([one], given)[1] if one.n_picks >= MIN_PICKS else None for one in looks)
