@@ -7,7 +7,10 @@ overlaps above 0.6. What a head gains in AP stands with its standard error, by l
 after the other: with five, a gain within a few thousandths is chance. Where a micrograph is held out, its AP
 with the generic and the new head stands there too: by that the window takes the one or the other, and *used*
 counts what it takes. With ``--within`` conditions are drawn until the generic head's AP, on further
-micrographs, is in that range. With ``--results`` a file keeps the rows, and a broken-off run goes on from it.
+micrographs, is in that range. With
+``--marks 8 --complete 2`` all but the last two of the corrected micrographs are marked in part: eight
+particles that the generic head missed, and eight of its false picks. With ``--results`` a file keeps the
+rows, and a broken-off run goes on from it.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from pathlib import Path
 
 import torch
 from few_shot_table import Row, line, summary
-from few_shot_targets import TRAINING, data_set, figures, from_scratch, gain, suitable_seed
+from few_shot_targets import TRAINING, data_set, figures, from_scratch, gain, in_part, suitable_seed
 
 from napari_hydrapicker.hydra.weights import load
 from napari_hydrapicker.picking.library import bundled_path
@@ -55,9 +58,13 @@ def run(job: Job, arguments: argparse.Namespace) -> list[Row]:
     pixels = [w for one in made[TRAINING:] for w in pixel_windows(one)]
     rows = [Row(structure.stem, seed, drawn, "zero-shot", *figures(model.head(), test))]
     for count in map(int, filter(None, arguments.counts.split(","))):
-        held = made[count - 1 : count] if count > 1 else []
+        corrected = made[:count]
+        if arguments.marks:
+            partial = max(0, count - arguments.complete)
+            corrected[:partial] = [in_part(model, one, arguments.marks, seed) for one in made[:partial]]
+        held = corrected[-1:] if count > 1 else []
         begun = time.monotonic()
-        result = train_head(model, made[: count - len(held)], held, p)
+        result = train_head(model, corrected[: count - len(held)], held, p)
         seconds = time.monotonic() - begun
         shown = pixels if result.head.takes_images else test
         scores = (*figures(result.head, shown), seconds, *gain(result.head, shown, model.head(), test))
@@ -110,6 +117,8 @@ def main() -> None:
         "--within", help="AP of the generic head, LOW,HIGH: draw conditions until it is there"
     )
     parser.add_argument("--test", type=int, default=5, help="micrographs for testing")
+    parser.add_argument("--marks", type=int, default=0, help="of each kind, on micrographs corrected in part")
+    parser.add_argument("--complete", type=int, default=0, help="of the last micrographs are complete")
     parser.add_argument("--processes", type=int, default=1, help="each on one core if there are several")
     parser.add_argument("--results", type=Path, help="file that keeps the rows")
     arguments = parser.parse_args()

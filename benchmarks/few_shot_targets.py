@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,11 @@ import torch
 
 from napari_hydrapicker.evaluation.metrics import auroc
 from napari_hydrapicker.hydra.layers import Head
-from napari_hydrapicker.hydra.network import HydraPicker
-from napari_hydrapicker.imaging.normalise import flatten, normalise
+from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
+from napari_hydrapicker.imaging.normalise import flatten, normalise, pad_with_noise
 from napari_hydrapicker.imaging.prepare import network_input
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
+from napari_hydrapicker.picking.hydra import predict
 from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.projection import make_species
@@ -24,10 +25,18 @@ from napari_hydrapicker.training.few_shot import jackknife_error
 from napari_hydrapicker.training.labelled_image import LabelledImage, Marks
 from napari_hydrapicker.training.single_head import SingleHeadParameters, train_single_head
 from napari_hydrapicker.training.sources import LabelledMicrograph, RealSource
-from napari_hydrapicker.training.validation import HeadScores, merged, score_head
+from napari_hydrapicker.training.validation import (
+    HeadScores,
+    decode_picks,
+    distance_to,
+    merged,
+    score_head,
+)
 
 SHAPE_WPX = (448, 512)
 CELL_WPX = 16
+REACH_WPX = 10.0  # of a pick to the particle that it means
+SHOWN_LOGIT = -1.0  # of the picks that a user is shown
 TRAINING = 5
 SCREENED_FROM = 900  # number of the first of the micrographs that tell whether a draw's conditions suit
 BETWEEN_REDRAWS = 100  # seeds
@@ -67,13 +76,31 @@ def data_set(structure: Path, seed: int, whiten: float, test: int, first: int = 
     pixel = species.diameter_angstrom * float(np.exp(rng.uniform(*np.log((0.8, 1.25))))) / DIAMETER_WPX
     made = []
     for i in range(TRAINING + test):
-        taken = dataclasses.replace(usual, defocus_um=usual.defocus_um * float(rng.uniform(0.7, 1.4)))
+        taken = replace(usual, defocus_um=usual.defocus_um * float(rng.uniform(0.7, 1.4)))
         one = simulate(species, SHAPE_WPX, pixel, taken, 1000 * seed + first + i)
         image = network_input(normalise(flatten(one.image.numpy())), None, whiten)
         made.append(
             LabelledImage(f"{species.name}-{i}", image, Marks(one.yx, np.empty((0, 2)), one.ignore_yx))
         )
     return made
+
+
+def in_part(model: HydraPicker, micrograph: LabelledImage, number: int, seed: int) -> LabelledImage:
+    """A micrograph of which a user marked some of what the generic head got wrong, and nothing else.
+
+    So many particles that it misses, and as many of its picks that are none, or all where there are fewer; of
+    particles at least two. Added ones lie about a working pixel off.
+    """
+    rng, marks = np.random.default_rng(seed), micrograph.marks
+    image, _ = pad_with_noise(micrograph.image, CELL_WPX)
+    raw, _ = predict(model, image, GENERIC)
+    found, _ = decode_picks(raw, image.shape, marks.yx, marks.unusable_yx, min_logit=SHOWN_LOGIT)
+    missed = rng.permutation(marks.yx[distance_to(marks.yx, found) > REACH_WPX])
+    if len(missed) < 2:
+        missed = rng.permutation(marks.yx)[:2]
+    added = missed[:number] + rng.normal(0, 1, missed[:number].shape)
+    deleted = rng.permutation(found[distance_to(found, marks.yx) > REACH_WPX])[:number]
+    return replace(micrograph, marks=replace(marks, yx=added, negative_yx=deleted, complete=False))
 
 
 def figures(head: Head, test: list[Window]) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from napari_hydrapicker.errors import OutOfMemoryError
 from napari_hydrapicker.hydra.network import HydraPicker
 from napari_hydrapicker.imaging.normalise import pad_with_noise
-from napari_hydrapicker.training.features import Window, precision, windows
+from napari_hydrapicker.training.features import Window, pixel_windows, precision, windows
 from napari_hydrapicker.training.labelled_image import LabelledImage, Marks
 
 NONE = np.empty((0, 2))
@@ -106,3 +106,27 @@ def test_without_any_memory_it_says_what_to_do(
     message = "expected a tensor of 4 dimensions"
     with pytest.raises(RuntimeError, match="4 dimensions"):
         list(windows(model, micrograph))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_crops_for_training_are_turned_with_their_marks(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    image = np.arange(160 * 304, dtype=np.float32).reshape(160, 304)
+    yx = np.stack([rng.integers(0, 160, 30), rng.integers(0, 304, 30)], axis=1).astype(np.float64)
+    (window,) = pixel_windows(LabelledImage("m", image, Marks(yx, yx[:9], yx[:5])), turned=True)
+    pixels, marks = window.crop(rng, 96)
+    assert pixels.shape == (1, 96, 96)
+    for before, after in ((yx, marks.yx), (yx[:9], marks.negative_yx), (yx[:5], marks.unusable_yx)):
+        rows, cols = after.astype(int).T
+        shown = pixels[0, rows, cols].numpy()
+        known = image[tuple(before.astype(int).T)]
+        inside = np.isin(known, pixels.numpy())
+        np.testing.assert_array_equal(np.sort(shown), np.sort(known[inside]))
+
+
+def test_crops_come_in_all_eight_turns() -> None:
+    image = np.random.default_rng(0).normal(size=(96, 96)).astype(np.float32)
+    (window,) = pixel_windows(LabelledImage("m", image, Marks(NONE, NONE, NONE)), turned=True)
+    rng = np.random.default_rng(1)
+    assert len({window.crop(rng, 96)[0].numpy().tobytes() for _ in range(60)}) == 8

@@ -34,12 +34,16 @@ class Window:
         The body's features ``(C, h, w)`` in half precision; pixels ``(1, h, w)`` for heads that take images.
     stride
         How many working pixels lie between two features.
+    turned
+        Whether crops are flipped and turned at random, as those of pixels can be. Features are not the same
+        after a turn, and are computed for each.
     """
 
     micrograph: str
     features: Tensor
     marks: Marks
     stride: int = 1
+    turned: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -61,8 +65,11 @@ class Window:
         first_row, first_col = top // self.stride, left // self.stride
         side = size // self.stride
         part = self.features[:, first_row : first_row + side, first_col : first_col + side]
-        origin = (first_row * self.stride, first_col * self.stride)
-        return part, self.marks.within(origin, (size, size))
+        marks = self.marks.within((first_row * self.stride, first_col * self.stride), (size, size))
+        if not self.turned:
+            return part, marks
+        made = LabelledImage(self.micrograph, part[0].numpy(), marks).augmented(int(rng.integers(TURNS)))
+        return torch.from_numpy(made.image)[None], made.marks
 
 
 def windows(model: HydraPicker, micrograph: LabelledImage, side: int | None = None) -> Iterator[Window]:
@@ -140,13 +147,18 @@ def _features(model: HydraPicker, image: NDArray[np.float32], part: _Part) -> Te
     return own.to("cpu", torch.bfloat16, copy=True)
 
 
-def pixel_windows(micrograph: LabelledImage, side: int = PIXELS_WPX) -> Iterator[Window]:
-    """Parts of a micrograph as they are, for heads that take images: as `windows`, which need the body."""
+def pixel_windows(
+    micrograph: LabelledImage, side: int = PIXELS_WPX, turned: bool = False
+) -> Iterator[Window]:
+    """Parts of a micrograph as they are, for heads that take images: as `windows`, which need the body.
+
+    `turned` has their crops flipped and turned at random, for training.
+    """
     image, _ = pad_with_noise(micrograph.image, CELL_WPX)
     for top, left, rows, cols in _Part(0, 0, *image.shape).split(side):
         pixels = np.ascontiguousarray(image[None, top : top + rows, left : left + cols])
         marks = micrograph.marks.within((top, left), (rows, cols))
-        yield Window(micrograph.name, torch.from_numpy(pixels), marks)
+        yield Window(micrograph.name, torch.from_numpy(pixels), marks, turned=turned)
 
 
 def _smaller(side: int) -> int:

@@ -16,7 +16,6 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.anchors import BOX_WPX, CELL_WPX
 from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
-from napari_hydrapicker.imaging.augment import BALANCED
 from napari_hydrapicker.imaging.normalise import pad_with_noise
 from napari_hydrapicker.picking.hydra import predict
 from napari_hydrapicker.training.annotated_micrograph import is_gain
@@ -198,8 +197,7 @@ def train_head(
         raise ParameterError("no particle is marked on the corrected micrographs; mark some first")
     begun = time.monotonic()
     if p.adapt_body is None:
-        is_complete = all(one.marks.complete for one in training)
-        p = replace(p, adapt_body=model.architecture.kind == "compact" and is_complete)
+        p = replace(p, adapt_body=model.architecture.kind == "compact")
     generic = model.adapted() if p.adapt_body else model.head()
     job = _Job(model.eval(), p, generic, start or generic, report, cancelled, begun)
     parts = split_by_area(training[0]) if len(training) == 1 and not held_out else None
@@ -311,7 +309,7 @@ class _Job:
 
         checks = [w for one in held_out for w in shown(one) if not cancelled()]
         if p.adapt_body:
-            cached = [w for one in training for turn in BALANCED for w in pixel_windows(one.augmented(turn))]
+            cached = [w for one in training for w in pixel_windows(one, turned=True)]
         else:
             cached = cached_windows(
                 model, training, p.memory_bytes, lambda *done: report("features", *done), cancelled

@@ -30,7 +30,7 @@ class FewShotParameters:
     ----------
     adapt_body
         Whether a copy of the body is trained with the head, which keeps it; None: where the network is the
-        compact one, whose steps are cheap, and all micrographs are complete.
+        compact one, whose steps are cheap.
     steps, batch_size, crop_wpx
         Optimisation steps, each on so many crops of this side.
     learning_rate
