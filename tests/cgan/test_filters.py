@@ -20,14 +20,14 @@ def noise(blur: float = 0.0) -> np.ndarray:
     return np.asarray(0.6 + 0.1 * smooth / smooth.std(), np.float32)
 
 
-def pair(background: np.ndarray, fade: float = 0.3) -> Pair:
+def pair(background: np.ndarray, contrast: float = 0.3) -> Pair:
     """One dark disc of 13 pixels, and its mark."""
     rows, cols = np.ogrid[: SHAPE[0], : SHAPE[1]]
     disc = np.hypot(rows - CENTRE[0], cols - CENTRE[1]) < 6.5
-    image = np.where(disc, background - fade, background).astype(np.float32)
+    image = np.where(disc, background - contrast, background).astype(np.float32)
     truth = image.copy()
     truth[CENTRE[0] - 5 : CENTRE[0] + 6, CENTRE[1] - 5 : CENTRE[1] + 6] = 0
-    return Pair(image, truth, np.array([CENTRE], np.float64), np.array([13.0]), np.array([fade]))
+    return Pair(image, truth, np.array([CENTRE], np.float64), np.array([13.0]), np.array([contrast]))
 
 
 @pytest.mark.parametrize("blur", [0.7, 1.0, 1.5, 2.5])

@@ -13,7 +13,7 @@ from napari_hydrapicker.cgan.preprocess import FLOOR
 from napari_hydrapicker.cgan.synthesis import Particle, draw_particle, draw_square, square_box, take_off
 from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 
-RANGES = SynthesisParameters(fade=(0.3, 0.3), variation=(0.7, 1.2))
+RANGES = SynthesisParameters(contrast=(0.3, 0.3), variation=(0.7, 1.2))
 SHAPE = (40, 70)
 
 

@@ -15,7 +15,7 @@ from napari_hydrapicker.cgan.synthesis import Pair, synthesise_pair
 from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.errors import ParameterError
 
-FAINT = SynthesisParameters(fade=(0.2, 0.2), coverage=(0.4, 0.4))
+FAINT = SynthesisParameters(contrast=(0.2, 0.2), coverage=(0.4, 0.4))
 
 
 def bright(rows: int, cols: int) -> np.ndarray:
@@ -78,13 +78,13 @@ def test_shapes_and_marks_never_overlap(marker: int) -> None:
 
 
 def test_each_shape_is_as_deep_as_its_fade_and_as_wide_as_its_size() -> None:
-    sizes, fades = (8.0, 20.0), (0.15, 0.35)
-    parameters = SynthesisParameters(sizes, (0.5, 0.5), fades, variation=(0.8, 1.2))
+    sizes, contrasts = (8.0, 20.0), (0.15, 0.35)
+    parameters = SynthesisParameters(sizes, (0.5, 0.5), contrasts, variation=(0.8, 1.2))
     measured = 0
     for seed in range(4):
         pair = make(bright(260, 190), parameters, seed)
-        assert len(pair.fades) == len(pair.sizes_px) == len(pair.yx)
-        assert ((pair.fades >= fades[0]) & (pair.fades <= fades[1])).all()
+        assert len(pair.contrasts) == len(pair.sizes_px) == len(pair.yx)
+        assert ((pair.contrasts >= contrasts[0]) & (pair.contrasts <= contrasts[1])).all()
         assert pair.sizes_px.min() >= sizes[0] * 0.8 - 0.5
         assert pair.sizes_px.max() <= sizes[1] * 1.2 + 0.5
         assert np.ptp(pair.sizes_px) > 0.2 * pair.sizes_px.mean()
@@ -92,8 +92,8 @@ def test_each_shape_is_as_deep_as_its_fade_and_as_wide_as_its_size() -> None:
         depths = ndimage.maximum(0.9 - pair.image, labels, np.arange(1, number + 1))
         for place, depth in zip(ndimage.find_objects(labels), depths, strict=True):
             if not any(s.start == 0 or s.stop == n for s, n in zip(place, pair.image.shape, strict=True)):
-                nearest = np.abs(pair.fades - depth).argmin()
-                measured += abs(pair.fades[nearest] - depth) < 1e-5
+                nearest = np.abs(pair.contrasts - depth).argmin()
+                measured += abs(pair.contrasts[nearest] - depth) < 1e-5
                 extent = max(s.stop - s.start for s in place)
                 assert extent <= 2 * pair.sizes_px.max() + 2  # neighbours may touch
     assert measured > 100
@@ -117,7 +117,7 @@ def test_a_state_of_the_generator_is_one_pair() -> None:
     before = background.copy()
     first, again, other = (make(background, seed=seed) for seed in (7, 7, 8))
     np.testing.assert_array_equal(background, before)
-    for name in ("image", "truth", "yx", "sizes_px", "fades"):
+    for name in ("image", "truth", "yx", "sizes_px", "contrasts"):
         np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
     assert first.yx.shape != other.yx.shape or (first.yx != other.yx).any()
 
@@ -125,7 +125,7 @@ def test_a_state_of_the_generator_is_one_pair() -> None:
 def test_pixels_darker_than_the_darkest_grey_are_left_as_they_are() -> None:
     background = bright(100, 150)
     background[::7] = 0.1
-    pair = make(background, replace(FAINT, fade=(1, 1)))
+    pair = make(background, replace(FAINT, contrast=(1, 1)))
     np.testing.assert_array_equal(pair.image[::7], background[::7])
     assert pair.image[background > 0.5].min() == pytest.approx(FLOOR)
 
@@ -154,7 +154,7 @@ def test_without_shapes_the_truth_is_the_background() -> None:
     background = bright(40, 60)
     pair = make(background, SynthesisParameters(coverage=(0, 0)))
     assert pair.yx.shape == (0, 2)
-    assert pair.sizes_px.shape == pair.fades.shape == (0,)
+    assert pair.sizes_px.shape == pair.contrasts.shape == (0,)
     np.testing.assert_array_equal(pair.image, background)
     np.testing.assert_array_equal(pair.truth, background)
 

@@ -98,7 +98,7 @@ def test_empty_micrographs_serve_entirely(
 
 def test_ranges_that_are_given_are_used(tmp_path: Path) -> None:
     options = (
-        "--sizes", "20,20", "--coverage", "0.5,0.5", "--fade", "0.3,0.3", "--steps", "40,60",
+        "--sizes", "20,20", "--coverage", "0.5,0.5", "--depth", "0.3,0.3", "--steps", "40,60",
         "--variation", "1,1", "--smoothing", "1,2", "--marker", "5",
     )  # fmt: skip
     assert synthesise(tmp_path, *options, "--count", "2") == 0
@@ -137,9 +137,9 @@ def test_files_that_exist_are_kept_unless_told(tmp_path: Path, capsys: pytest.Ca
         (("--count", "0"), "--count 0"),
         (("--seed", "-1"), "--seed -1"),
         (("--shape", "20"), "--shape 20"),
-        (("--fade", "0.3"), "--fade 0.3: give two numbers"),
+        (("--depth", "0.3"), "--depth 0.3: give two numbers"),
         (("--sizes", "a,b"), "--sizes a,b"),
-        (("--fade", "0.5,0.1"), "low first"),
+        (("--depth", "0.5,0.1"), "low first"),
         (("--coverage", "0.5,2"), "coverage"),
         (("--marker", "0"), "marker"),
         (("--number", "5", "--coverage", "0.1,0.2"), "not both"),

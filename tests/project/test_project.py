@@ -246,9 +246,10 @@ def test_what_was_added_from_its_new_folder_is_not_found_twice(project: Project,
     assert project.relocate(tmp_path, elsewhere) == 1
 
 
-def test_a_pixel_size_must_be_positive(project: Project) -> None:
-    with pytest.raises(ParameterError, match="positive number"):
-        project.set_pixel_size([1], 0.0)
+@pytest.mark.parametrize("angstrom", [0.0, -1.5, 536.0, float("nan"), float("inf")])
+def test_a_pixel_size_that_no_micrograph_has_is_not_written(project: Project, angstrom: float) -> None:
+    with pytest.raises(ParameterError, match=r"type a number from 0\.1 to 50"):
+        project.set_pixel_size([1], angstrom)
 
 
 def test_the_default_place_is_beside_the_micrographs(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def filtered_pair(pair: Pair, background: Image, band: BandPass) -> Pair:
     background : ndarray of float32, shape (H, W)
         The background of the pair.
     band : BandPass
-        What it takes of the shapes' depth is given back: to half of them their fade or more.
+        What it takes of the shapes' depth is given back: to half of them their contrast or more.
 
     Returns
     -------
@@ -103,6 +103,6 @@ def filtered_pair(pair: Pair, background: Image, band: BandPass) -> Pair:
     filtered = band(background - pair.image)
     nearby = ndimage.maximum_filter(filtered, _NEAR_CENTRE_CPX)
     rows, cols = np.clip(np.rint(pair.yx).astype(np.intp), 0, np.array(filtered.shape) - 1).T
-    scale = np.float32(np.median(pair.fades / np.maximum(nearby[rows, cols], 1e-3)))
+    scale = np.float32(np.median(pair.contrasts / np.maximum(nearby[rows, cols], 1e-3)))
     image = np.clip(background - scale * filtered, np.float32(FLOOR), np.float32(1))
     return replace(pair, image=image, truth=np.where(pair.truth == 0, np.float32(0), image))

@@ -86,13 +86,13 @@ class Particle:
     Attributes
     ----------
     patch : ndarray of float32, shape (h, w)
-        Depth in grey levels; the deepest pixel's is `fade`.
+        Depth in grey levels; the deepest pixel's is `contrast`.
     low, square : ndarray of int, shape (2,)
         Row and column of the first pixel of the patch, and of the marker.
     extent : (slice, slice)
         Pixels of the background that it covers, blur apart.
     side : int
-    fade : float
+    contrast : float
     """
 
     patch: NDArray[np.float32]
@@ -100,7 +100,7 @@ class Particle:
     square: Corner
     extent: Box
     side: int
-    fade: float
+    contrast: float
 
 
 def draw_square(rng: np.random.Generator, side: int, background: tuple[int, ...]) -> Corner:
@@ -127,7 +127,7 @@ def draw_square(rng: np.random.Generator, side: int, background: tuple[int, ...]
 def draw_particle(
     rng: np.random.Generator, p: SynthesisParameters, square: Corner, diameter: float, smoothing: float
 ) -> Particle:
-    """Draw a shape and its fade, and put its centre of mass into the marker's middle.
+    """Draw a shape and its contrast, and put its centre of mass into the marker's middle.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def draw_particle(
     """
     side = max(LEAST_SHAPE_CPX, round(diameter * rng.uniform(*p.variation)))
     steps = int(rng.integers(round(p.steps[0]), round(p.steps[1]), endpoint=True))
-    fade = float(rng.uniform(*p.fade))
+    contrast = float(rng.uniform(*p.contrast))
     margin = math.ceil(3 * smoothing)
     # One row and column more at the end: the shape is moved that way by part of a pixel.
     patch = np.zeros((side + 2 * margin + 1,) * 2, np.float32)
@@ -152,7 +152,9 @@ def draw_particle(
     corner = square + (p.marker_cpx - 1) / 2 - mass
     low = np.floor(corner).astype(np.intp)
     patch = _shifted(patch, corner - low)
-    return Particle(patch * (fade / patch.max()), low, square, square_box(low + margin, side + 1), side, fade)
+    return Particle(
+        patch * (contrast / patch.max()), low, square, square_box(low + margin, side + 1), side, contrast
+    )
 
 
 def _shifted(patch: NDArray[np.float32], fraction: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -199,7 +201,7 @@ class Pair:
         Centres of mass of the shapes, which are the squares' middles: (row, column), canvas pixels.
     sizes_px : ndarray of float64, shape (N,)
         Sides of the squares that the shapes were resized to, canvas pixels.
-    fades : ndarray of float64, shape (N,)
+    contrasts : ndarray of float64, shape (N,)
         Depth of each shape's darkest pixel, grey levels.
     """
 
@@ -207,7 +209,7 @@ class Pair:
     truth: NDArray[np.float32]
     yx: NDArray[np.float64]
     sizes_px: NDArray[np.float64]
-    fades: NDArray[np.float64]
+    contrasts: NDArray[np.float64]
 
 
 def synthesise_pair(
@@ -218,7 +220,7 @@ def synthesise_pair(
     """Make one pair of synthetic micrograph and truth (Algorithm 2).
 
     For each of a random number of shapes a place is drawn; where nothing lies yet, the shape times a random
-    fade is taken off the background, and a black square of the truth covers its centre of mass. Both may
+    contrast is taken off the background, and a black square of the truth covers its centre of mass. Both may
     cross the border. No pixel goes below `preprocess.FLOOR`, as on real canvases, and shapes that would
     hardly show for that reason are left out.
 
@@ -254,5 +256,7 @@ def synthesise_pair(
     for one in placed:
         truth[square_box(one.square, p.marker_cpx)] = 0
     yx = np.array([one.square for one in placed], np.float64).reshape(-1, 2) + (p.marker_cpx - 1) / 2
-    sizes, fades = (np.array([getattr(one, name) for one in placed], float) for name in ("side", "fade"))
-    return Pair(image, truth, yx, sizes, fades)
+    sizes, contrasts = (
+        np.array([getattr(one, name) for one in placed], float) for name in ("side", "contrast")
+    )
+    return Pair(image, truth, yx, sizes, contrasts)

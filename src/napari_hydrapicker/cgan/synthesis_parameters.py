@@ -30,7 +30,7 @@ class SynthesisParameters:
     coverage : (float, float)
         Number of shapes tried times their diameter squared, over the background's area: drawn once for each
         pair, at most 1. Shapes that would overlap earlier ones are left out, so that fewer are there.
-    fade : (float, float)
+    contrast : (float, float)
         How far the darkest pixel of a shape goes below the background, in grey levels; drawn for each
         shape. The paper's full range is 0..1; what cannot be seen had better not be marked.
     steps : (float, float)
@@ -53,7 +53,7 @@ class SynthesisParameters:
 
     diameter_cpx: Range = (10.0, 18.0)
     coverage: Range = (0.05, 0.7)
-    fade: Range = (0.1, 0.5)
+    contrast: Range = (0.1, 0.5)
     steps: Range = (30, 1000)
     variation: Range = (1.0, 1.0)
     smoothing_cpx: Range = (0.0, 0.0)
@@ -62,7 +62,7 @@ class SynthesisParameters:
 
     def __post_init__(self) -> None:
         limits: dict[str, Range] = {
-            "diameter_cpx": (LEAST_SHAPE_CPX, 512), "coverage": (0, 1), "fade": (0, 1), "steps": (1, 1e6),
+            "diameter_cpx": (LEAST_SHAPE_CPX, 512), "coverage": (0, 1), "contrast": (0, 1), "steps": (1, 1e6),
             "variation": (0.1, 10), "smoothing_cpx": (0, 64), "marker_cpx": (1, 512), "gap_cpx": (0, 512),
         }  # fmt: skip
         for field in fields(self):

@@ -24,7 +24,11 @@ _MOST_MICROGRAPHS = 40  # more add little to the backgrounds
 
 _ON_SHEET = 6
 _SHEET = "sheet.png"
-_OPTIONS = {"diameter_cpx": "sizes", "smoothing_cpx": "smoothing"}  # where named otherwise than the parameter
+_OPTIONS = {
+    "diameter_cpx": "sizes",
+    "contrast": "depth",
+    "smoothing_cpx": "smoothing",
+}  # where named otherwise than the parameter
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,7 @@ def synthesise(
     sizes: Annotated[
         str | None, typer.Option(metavar="LOW,HIGH", help="Diameters of shapes, pixels; a particle's is 20.")
     ] = None,
-    fade: Annotated[
+    depth: Annotated[
         str | None, typer.Option(metavar="LOW,HIGH", help="Depth of shapes, grey levels from 0 to 1.")
     ] = None,
     steps: Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="Steps of the random walks.")] = None,
@@ -201,8 +205,8 @@ def synthesise(
     if number is not None and coverage is not None:
         raise ParameterError("give --number or --coverage, not both")
     texts = {
-        "coverage": coverage, "diameter_cpx": sizes, "fade": fade, "steps": steps, "variation": variation,
-        "smoothing_cpx": smoothing,
+        "coverage": coverage, "diameter_cpx": sizes, "contrast": depth, "steps": steps,
+        "variation": variation, "smoothing_cpx": smoothing,
     }  # fmt: skip
     given: dict[str, Any] = {name: _range(name, text) for name, text in texts.items() if text is not None}
     if marker is not None:

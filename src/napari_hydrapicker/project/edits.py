@@ -165,9 +165,15 @@ def is_edited(labels: Labels) -> NDArray[np.bool_]:
 
 
 def new_picks(
-    micrograph_id: int, labels: Labels, picks: Picks, ids: NDArray[np.int64], distance_px: float
+    micrograph_id: int,
+    labels: Labels,
+    picks: Picks,
+    ids: NDArray[np.int64],
+    distance_px: float,
+    kind: EditKind = EditKind.PICK,
+    scoring: tuple[Scoring, Scoring] | None = None,
 ) -> Edit:
-    """Replace a micrograph's untouched picks by a picker's new ones.
+    """Replace a micrograph's untouched picks by new ones of a picker, or of an import.
 
     Parameters
     ----------
@@ -180,11 +186,8 @@ def new_picks(
     distance_px : float
         A new pick nearer than this to one that the user made, moved or deleted is left out: he has
         judged that place already.
-
-    Returns
-    -------
-    Edit
-        Of kind PICK; not yet committed.
+    kind, scoring
+        As of the edit.
     """
     edited = is_edited(labels)
     keep = far_from(picks.yx, labels.yx[edited], distance_px)
@@ -195,7 +198,7 @@ def new_picks(
         source=picks.source[keep],
         deleted=np.zeros(int(keep.sum()), np.bool_),
     )
-    return Edit(micrograph_id, EditKind.PICK, labels.rows(labels.id[~edited]), after)
+    return Edit(micrograph_id, kind, labels.rows(labels.id[~edited]), after, scoring)
 
 
 def far_from(

@@ -23,6 +23,7 @@ from napari_hydrapicker.project.edits import Edit, Replayed
 from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.records import MicrographRecord, Status
 
+_PIXEL_SIZES = (0.1, 50.0)  # Angstrom: what a micrograph can have, binned or not
 _COLUMNS = "id, path, name, rows, cols, pixel_size_angstrom, frame, n_frames, status"
 
 
@@ -123,10 +124,13 @@ class Project(Database):
         Raises
         ------
         ParameterError
-            If it is not a positive number.
+            If no micrograph can have it.
         """
-        if not (np.isfinite(angstrom) and angstrom > 0):
-            raise ParameterError(f"the pixel size must be a positive number of Angstrom, not {angstrom}")
+        low, high = _PIXEL_SIZES
+        if not low <= angstrom <= high:
+            raise ParameterError(
+                f"{angstrom:g} Å cannot be a micrograph's pixel size: type a number from {low:g} to {high:g}"
+            )
         with self._writing() as db:
             db.executemany(
                 "UPDATE micrograph SET pixel_size_angstrom = ? WHERE id = ?",

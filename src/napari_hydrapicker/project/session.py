@@ -37,7 +37,6 @@ from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.records import MicrographRecord, Status
 from napari_hydrapicker.project.settings import PickSettings, stored_settings, unknown_words
 
-PIXEL_SIZES = (0.1, 50.0)  # Angstrom: what a micrograph can have, binned or not
 _SAME = 1 / 4  # of the diameter: centres nearer than this are of one particle
 _NOT_OPEN = "no micrographs are open: open a folder or a project first"
 _UNKNOWN_DIAMETER = 1 / 25  # of the shorter side, where the pixel size is unknown
@@ -233,11 +232,6 @@ class Session:
         ParameterError
             If no micrograph can have it.
         """
-        low, high = PIXEL_SIZES
-        if not low <= angstrom <= high:
-            raise ParameterError(
-                f"{angstrom:g} Å cannot be a micrograph's pixel size: type a number from {low:g} to {high:g}"
-            )
         self.project.set_pixel_size(micrograph_ids, angstrom)
         for number in micrograph_ids:
             self._change_record(number, pixel_size_angstrom=float(angstrom))
@@ -479,11 +473,10 @@ class Session:
                 own, ids = ids[: len(picks)], ids[len(picks) :]
                 pixel_size = self._records[number].pixel_size_angstrom or 1.0
                 distance_px = self.settings.distance_angstrom / pixel_size
-                edit = new_picks(number, self.labels(number), picks, own, distance_px)
                 old = Scoring(self.picker_of(number), self._annotations.frozen.get(number))
                 kept = old.frozen is None or old.picker == picker
                 scoring = old, Scoring(picker, old.frozen if kept else threshold)
-                yield replace(edit, kind=kind, scoring=scoring)
+                yield new_picks(number, self.labels(number), picks, own, distance_px, kind, scoring)
 
         yield from self._edits.committing(edits(), joint=kind is EditKind.IMPORT)
 

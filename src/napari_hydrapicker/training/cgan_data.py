@@ -29,7 +29,7 @@ PAIR_CPX = 192
 # Beyond the paper's constants: the shapes of one pair differ as views of a particle do, and can all be seen.
 _VARIATION = (0.6, 1.15)
 _STEPS = (20, 600)
-_FADE = (0.2, 0.6)
+_CONTRAST = (0.2, 0.6)
 # Ranges of the filters.
 _FILTERED_SHARE = 0.5  # of the simulated backgrounds
 _BLUR_CPX = (0.0, 2.0)
@@ -97,7 +97,7 @@ def draw_batch(pairs: Pairs, rng: np.random.Generator, n: int) -> tuple[Tensor, 
 
 def varied(parameters: SynthesisParameters) -> SynthesisParameters:
     """The same ranges, with particles that differ in size and compactness within a pair."""
-    return replace(parameters, variation=_VARIATION, steps=_STEPS, fade=_FADE)
+    return replace(parameters, variation=_VARIATION, steps=_STEPS, contrast=_CONTRAST)
 
 
 @dataclass(frozen=True, eq=False)

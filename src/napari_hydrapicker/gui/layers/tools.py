@@ -170,16 +170,16 @@ class Tools(QObject):
         picks, radius = self._canvas.picks, self._canvas.diameter_px() * _ERASER
         start = _place(event)
         within = picks.nearest(start, self._canvas.diameter_px() / 2)
-        doomed = set(within[:1].tolist())
-        self._canvas.hide(doomed)
+        touched = set(within[:1].tolist())
+        self._canvas.hide(touched)
         yield
         while event.type == "mouse_move":
-            doomed |= set(picks.nearest(_place(event), radius).tolist())
-            self._canvas.hide(doomed)
+            touched |= set(picks.nearest(_place(event), radius).tolist())
+            self._canvas.hide(touched)
             event.handled = True
             yield
-        if doomed:
-            self._canvas.delete(np.array(sorted(doomed), np.int64))
+        if touched:
+            self._canvas.delete(np.array(sorted(touched), np.int64))
 
     def _measure(self, event: Any) -> Iterator[None]:
         """Draw a ring over the particle from one side to the other."""

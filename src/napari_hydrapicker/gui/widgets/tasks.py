@@ -67,11 +67,11 @@ class Tasks(QObject):
         name : str
             Its name.
         work : callable
-            Is given what it has to tell how much is done, and of how much. That raises `Stopped` once there
+            Is given a function to report how much is done, of how much. That raises `Stopped` once there
             is a newer task of this name, after `stop`, and after `close`, which does not wait for this work:
             it must change nothing.
         then, progress : callable
-            Are called in the GUI thread with the result, and with what was told.
+            Are called in the GUI thread with the result, and with how much is done, of how much.
         """
         self.stop(name)
         stop, last = threading.Event(), (-1, -1)
@@ -123,8 +123,8 @@ class Tasks(QObject):
             if not self._closed:
                 signal.emit(content)
 
-    def _show(self, told: tuple[threading.Event, Callable[[int, int], object], int, int]) -> None:
-        stop, progress, done, total = told
+    def _show(self, report: tuple[threading.Event, Callable[[int, int], object], int, int]) -> None:
+        stop, progress, done, total = report
         if not stop.is_set():
             progress(done, total)
 
