@@ -26,7 +26,7 @@ from napari_hydrapicker.picking.library import user_library
 
 TRAINER = ("napari_hydrapicker.training.head_trainer", "detection_loss")
 ONE_MICROGRAPH = ("napari_hydrapicker.picking.hydra", "predict")
-WORKER = ("napari_hydrapicker.worker.server", "pick_one")
+WORKER = ("napari_hydrapicker.picking.batch", "write")
 
 
 def killed(window: FailingWindow) -> None:
@@ -88,7 +88,7 @@ def picking(window: FailingWindow) -> None:
         window.is_told("Not picked", "SIGKILL")
         window.driver.shot("f5-picking-killed")
         window.pick_all()
-        for words, place in (("exit code 1", WORKER), (str(folder), ONE_MICROGRAPH)):
+        for words, place in (("picking stopped", WORKER), (str(folder), ONE_MICROGRAPH)):
             with changed(jobs, crash_of(*place, good=1)):
                 window.pick_all()
             window.is_told("Not picked", words, "made to fail")

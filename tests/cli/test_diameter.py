@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.cli.main import run
-from napari_hydrapicker.cli.prepared_run import looked_at
 from napari_hydrapicker.picking.hydra import HydraNetPicker
 from napari_hydrapicker.picking.parameters import HydraSpec
+from napari_hydrapicker.picking.prepared_run import looked_at
 from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.procedural import procedural_complex
@@ -89,10 +89,8 @@ def test_picking_at_a_wrong_diameter_names_a_better_one(
 
 
 @pytest.mark.parametrize(("diameter", "told"), [(200.0, False), (170.0, False), (260.0, True), (100.0, True)])
-def test_a_head_at_another_diameter_is_said(
-    diameter: float, told: bool, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_head_at_another_diameter_is_said(diameter: float, told: bool) -> None:
     picker = HydraNetPicker.load(device="cpu")
     picker.head_diameter_angstrom = 200.0
-    looked_at(picker, HydraSpec(contrast="dark"), [], diameter)
-    assert ("was trained at a diameter of 200 A" in caplog.text) is told
+    _, _, remarks = looked_at(picker, HydraSpec(contrast="dark"), [], diameter)
+    assert ("was trained at a diameter of 200 A" in "".join(remarks)) is told

@@ -10,7 +10,7 @@ import pytest
 
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.cluster import project as handing
-from napari_hydrapicker.errors import ParameterError, ProjectError
+from napari_hydrapicker.errors import CoordinateFileError, ParameterError, ProjectError
 from napari_hydrapicker.io.micrograph import open_micrograph
 from napari_hydrapicker.picking.base import load_picker
 from napari_hydrapicker.picking.library import HOME_VARIABLE
@@ -66,17 +66,15 @@ def test_the_picks_are_those_of_the_window(path: Path, capsys: pytest.CaptureFix
     session.close()
 
 
-def test_what_the_user_does_meanwhile_stays(
-    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_the_user_does_meanwhile_stays(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # The window has the project open from before the picking to after it.
     window = opened(path)
     a, b, c, _ = (one.id for one in window.records)
     window.add(a, [[100.0, 150.0]])
-    assert run(["pick", "--project", str(path)]) == 2
+    assert run(["pick", "--project", str(path)]) == 0
     told = capsys.readouterr().err
-    assert "a window has it open, which alone may write into it; the picks are in" in told
-    assert "close the window, then the same command with --resume takes them in" in told
+    assert "a window has the project open, and offers the picks there, under Pick" in told
+    assert "the same command with --resume takes them in as well" in told
     window.add(b, [[50.0, 250.0]])
     window.set_status(c, Status.EXCLUDED)
     window.close()
@@ -84,17 +82,59 @@ def test_what_the_user_does_meanwhile_stays(
     size = (results / "picking.jsonl").stat().st_size
     assert run(["pick", "--project", str(path), "--resume", "--quiet"]) == 0
     assert (results / "picking.jsonl").stat().st_size == size  # nothing was picked again
+    assert not handing.note_path(path).exists()
     session = opened(path)
     for number, place in ((a, [100.0, 150.0]), (b, [50.0, 250.0])):
-        labels = session.labels(number)
-        by_hand = labels.yx[labels.source == Source.MANUAL]
-        assert by_hand.tolist() == [place]
-        assert len(labels) > 5
-        apart = np.hypot(*(labels.yx[labels.source != Source.MANUAL] - place).T)
-        assert apart.min() >= session.settings.distance_angstrom / 2.0
-        assert session.undo(number).edits == ()  # picking cannot be undone, so nor what was before it
+        _has_picks_and(session, number, place)
     assert not len(session.labels(c))
     session.close()
+
+
+def _has_picks_and(session: Session, number: int, place: list[float]) -> None:
+    """A micrograph has picks, none of them near to the one that the user has made."""
+    labels = session.labels(number)
+    assert labels.yx[labels.source == Source.MANUAL].tolist() == [place]
+    assert len(labels) > 5
+    apart = np.hypot(*(labels.yx[labels.source != Source.MANUAL] - place).T)
+    assert apart.min() >= session.settings.distance_angstrom / 2.0
+
+
+def test_an_open_project_takes_them_in_with_one_undo(path: Path) -> None:
+    window = opened(path)
+    a, b, c, d = (one.id for one in window.records)
+    window.add(a, [[100.0, 150.0]])
+    assert handing.waiting(path) is None
+    assert run(["pick", "--project", str(path), "--quiet"]) == 0
+    window.add(b, [[50.0, 250.0]])
+    window.set_status(c, Status.COMPLETE)
+    found = handing.waiting(path)
+    assert found is not None
+    assert set(found.found(window.records)) == {a, b}, "what the user has decided on stays as it is"
+    assert window.project.in_parts(found.taking_in(window)).result() == 2
+    _has_picks_and(window, a, [100.0, 150.0])
+    _has_picks_and(window, b, [50.0, 250.0])
+    assert not len(window.labels(c))
+    assert not len(window.labels(d))
+    assert handing.waiting(path) is None, "and is not offered again"
+    assert [edit.micrograph_id for edit in window.undo(d).edits] == [a, b], "whatever micrograph is shown"
+    assert [window.labels(number).yx.tolist() for number in (a, b)] == [[[100.0, 150.0]], [[50.0, 250.0]]]
+    assert window.undo(b).edits, "the clicks before it can be undone still"
+    window.close()
+
+
+def test_results_that_cannot_be_read_change_nothing(path: Path) -> None:
+    window = opened(path)
+    assert run(["pick", "--project", str(path), "--quiet"]) == 0
+    found = handing.waiting(path)
+    assert found is not None
+    (handing.results_folder(path) / "picking.jsonl").unlink()
+    with pytest.raises(CoordinateFileError, match="cannot be read"):
+        window.project.in_parts(found.taking_in(window)).result()
+    assert not any(len(window.labels(one.id)) for one in window.records)
+    handing.note_path(path).write_text("{")
+    with pytest.raises(ProjectError, match="its note cannot be read"):
+        handing.waiting(path)
+    window.close()
 
 
 def test_a_project_says_what_and_how(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

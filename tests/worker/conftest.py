@@ -40,7 +40,7 @@ def micrograph_at(path: Path, sample: Sample) -> Micrograph:
 
 
 @pytest.fixture
-def request_of(simulated: tuple[Path, Sample]) -> Callable[..., PickRequest]:
+def request_of(simulated: tuple[Path, Sample], tmp_path: Path) -> Callable[..., PickRequest]:
     """Makes requests to pick that micrograph, or other paths."""
     path, sample = simulated
 
@@ -50,7 +50,7 @@ def request_of(simulated: tuple[Path, Sample]) -> Callable[..., PickRequest]:
             "job": job,
             "micrographs": {i: micrograph_at(p, sample) for i, p in enumerate(chosen)},
             "parameters": PickParameters(diameter_angstrom=sample.diameter_angstrom), "device": "cpu",
-            "picker": HydraSpec(),
+            "picker": HydraSpec(), "folder": tmp_path / "picking",
         }  # fmt: skip
         return PickRequest(**(fields | changes))  # type: ignore[arg-type]
 

@@ -236,7 +236,7 @@ from napari_hydrapicker.picking.parameters import HydraSpec, PickParameters
 from napari_hydrapicker.worker.messages import (Picked, PickRequest)
 child = WorkerClient()
 many = dict.fromkeys(range(500), Micrograph(Path({str(simulated[0])!r}), (480, 640), 2.0))
-child.send(PickRequest(1, many, PickParameters(diameter_angstrom=150), HydraSpec(), "cpu"))
+child.send(PickRequest(1, many, PickParameters(diameter_angstrom=150), HydraSpec(), "cpu", Path("picking")))
 while not any(isinstance(m, Picked) for m in child.poll()):
     time.sleep(0.01)
 print(child._process.pid, flush=True)

@@ -69,7 +69,7 @@ made = st.builds(Made, number, text, st.none() | length, st.none() | length, num
 messages = st.one_of(
     st.builds(
         PickRequest, number, st.dictionaries(number, micrographs), parameters, networks | consensus, text,
-        st.booleans(),
+        path, st.booleans(),
     ),
     st.builds(
         MakeRequest, number, text,
@@ -147,7 +147,7 @@ def test_integers_count_as_lengths_and_come_back_as_floats() -> None:
 
 
 def test_what_a_newer_version_asks_for_is_said_to_be_its() -> None:
-    request = PickRequest(1, {}, PickParameters(diameter_angstrom=180.0), CGanSpec(), "cpu")
+    request = PickRequest(1, {}, PickParameters(diameter_angstrom=180.0), CGanSpec(), "cpu", Path("p"))
     line = to_line(request).replace(b'"cgan"', b'"boxnet"')
     with pytest.raises(ValueError, match="perhaps of a newer one"):
         from_line(line)

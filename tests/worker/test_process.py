@@ -89,12 +89,12 @@ def test_a_fault_of_the_worker_itself_is_told(run: Run, request_of: Make, faulty
     assert words in broken.text
 
 
-def test_a_request_that_cannot_be_read_is_answered_and_the_next_one_served() -> None:
+def test_a_request_that_cannot_be_read_is_answered_and_the_next_one_served(tmp_path: Path) -> None:
     worker = subprocess.Popen(
         [sys.executable, "-P", "-m", "napari_hydrapicker.worker"], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    empty = PickRequest(2, {}, PickParameters(diameter_angstrom=100), HydraSpec(), "cpu")
+    empty = PickRequest(2, {}, PickParameters(diameter_angstrom=100), HydraSpec(), "cpu", tmp_path)
     unknown = to_line(empty).replace(b'"kind": "hydra"', b'"kind": "crystal ball"')
     assert worker.stdin is not None
     assert worker.stdout is not None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,6 @@ from napari_hydrapicker.worker.messages import (
     from_line,
     to_line,
 )
-from napari_hydrapicker.worker.picking import pick_one
 from napari_hydrapicker.worker.server import Cancelled, Worker
 
 Make = Callable[..., PickRequest]
@@ -123,21 +123,13 @@ def test_a_frame_that_is_not_there_fails(request_of: Make, simulated: tuple[Path
 class _Faulty:
     """A picker with a fault in it."""
 
+    threshold, device = 0.5, "cpu"
+
     def pick_micrograph(self, *_: object, **__: object) -> object:
         raise ZeroDivisionError("deep inside")
 
 
-def test_an_unforeseen_fault_stops_one_micrograph_only(
-    request_of: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    request = request_of(1)
-    answer = pick_one(_Faulty(), 0, request)  # type: ignore[arg-type]
-    assert isinstance(answer, Failed)
-    assert answer.error.endswith("m1.mrc: ZeroDivisionError: deep inside")
-    assert "Traceback" in caplog.text
-
-
-class _Large:
+class _Large(_Faulty):
     """A picker that memory is too short for."""
 
     def pick_micrograph(self, *_: object, **__: object) -> object:
@@ -145,11 +137,27 @@ class _Large:
         raise AssertionError("there is no such memory")
 
 
-def test_memory_that_runs_out_on_one_micrograph_is_told_in_words(request_of: Make) -> None:
-    request = request_of(1)
-    answer = pick_one(_Large(), 0, request)  # type: ignore[arg-type]
-    assert isinstance(answer, Failed)
-    assert "m1.mrc: memory ran out: close other programs" in answer.error
+@pytest.mark.parametrize(
+    ("picker", "told", "has_trace"),
+    [
+        (_Faulty(), "m1.mrc: internal error: ZeroDivisionError: deep inside; please report it", True),
+        (_Large(), "m1.mrc: memory ran out: close other programs", False),
+    ],
+)
+def test_what_goes_wrong_on_one_micrograph_stops_no_other(
+    request_of: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, simulated: Any,
+    tmp_path: Path, picker: _Faulty, told: str, has_trace: bool,
+) -> None:  # fmt: skip
+    other = shutil.copy(simulated[0], tmp_path / "m2.mrc")
+    monkeypatch.setattr(worker_module.PickerCache, "get", lambda *_: picker)
+    with caplog.at_level("DEBUG"):
+        _, first, second, finished = _answers(request_of(1, [simulated[0], Path(other)]))
+    assert isinstance(first, Failed)
+    assert told in first.error
+    assert "verbose" not in first.error
+    assert ("Traceback" in caplog.text) is has_trace
+    assert isinstance(second, Failed)
+    assert finished == Finished(1, cancelled=False)
 
 
 def test_a_job_cancelled_before_its_turn_is_not_begun(request_of: Make) -> None:

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from napari_hydrapicker.cli.pick_options import picking_options
-from napari_hydrapicker.cli.pick_run import run
-from napari_hydrapicker.cli.prepared_run import RunOptions, prepared
+from napari_hydrapicker.cli.pick_run import prepare, run
 from napari_hydrapicker.cli.spread import ClusterName, Spread
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picking.parameters import NetworkSpec, PickParameters
+from napari_hydrapicker.picking.prepared_run import RunOptions
 
 _FORMATS = ("star", "box", "cbox", "topaz", "csv")
 _MICROGRAPHS = "Files, folders or patterns, or lists of them (RELION's .star, cryoSPARC's .cs)."
@@ -100,7 +100,7 @@ def pick(
         out, spec, parameters, threshold, pixel_size, spread.device_here, chosen, overlay, overwrite, resume,
         spread.shard,
     )  # fmt: skip
-    ready = prepared(options, opened)  # all shards look at the same: what they see holds for all
+    ready = prepare(options, opened)  # all shards look at the same: what they see holds for all
     if spread.shard is not None:
         opened, unopened = spread.shard.of(opened), spread.shard.of(unopened)
     run(ready.picker, opened, ready.folder, unopened, quiet, spread.engine(ready.picker, ready.spec))

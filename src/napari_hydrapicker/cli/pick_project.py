@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 import typer
 
-from napari_hydrapicker.cli.pick_run import run
-from napari_hydrapicker.cli.prepared_run import RunOptions, prepared
+from napari_hydrapicker.cli.pick_run import prepare, run
 from napari_hydrapicker.cli.spread import Spread
-from napari_hydrapicker.errors import MicrographError, ParameterError, ProjectError
+from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.picking.prepared_run import RunOptions
+
+logger = logging.getLogger(__name__)
 
 _GO_WITH = {
     "project", "out", "workers", "threads", "device", "scheduler", "cluster", "overwrite", "resume", "quiet",
@@ -45,6 +48,8 @@ def pick_project(
 ) -> None:
     """Pick the micrographs of a project as its window would, and take the picks into it.
 
+    A window that has it open is left to take them in.
+
     Parameters
     ----------
     path
@@ -57,7 +62,7 @@ def pick_project(
     Raises
     ------
     ProjectError
-        If a window has the project open when all is picked.
+        If the project cannot be written when all is picked.
     MicrographError
         If a micrograph was not picked; the others are in the project.
     """
@@ -72,7 +77,7 @@ def pick_project(
         folder, handed.spec, s.parameters, device=spread.device_here, overwrite=overwrite, resume=resume,
         threshold=0.0, formats=(),  # the window cuts by score: it has all candidates
     )  # fmt: skip
-    ready = prepared(options, handed.micrographs)
+    ready = prepare(options, handed.micrographs)
     failed: MicrographError | None = None
     try:
         run(
@@ -81,14 +86,15 @@ def pick_project(
         )  # fmt: skip
     except MicrographError as error:
         failed = error
-    try:
-        n = project.take_in(path, handed, folder, ready.picker.threshold)
-    except ProjectError as error:
-        raise ProjectError(
-            f"{error}; the picks are in {folder}: close the window, then the same command with --resume "
-            "takes them in, and picks nothing again"
-        ) from error
-    if not quiet:
+    project.leave_note(path, handed, folder, ready.picker.threshold)
+    n = project.take_in(path)
+    if n is None:
+        logger.warning(
+            "a window has the project open, and offers the picks there, under Pick; once it is closed, the "
+            "same command with --resume takes them in as well: %s",
+            path,
+        )
+    elif not quiet:
         typer.echo(f"the picks of {n} micrographs are in {path}")
     if failed is not None:
         raise failed

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_hydrapicker.picking.batch import Timings
     from napari_hydrapicker.picking.manifest import MicrographResult
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
+    from napari_hydrapicker.picking.prepared_run import PreparedRun, RunOptions
 
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,20 @@ Engine = Callable[
 """What picks: see `picking.batch.pick_all`."""
 _LISTED = 50
 _PROGRESS_SECONDS = 60.0
+
+
+def prepare(options: RunOptions, micrographs: Sequence[Micrograph]) -> PreparedRun:
+    """Prepare a run as `prepared_run.prepared` does, and warn of what it has seen on the micrographs."""
+    from napari_hydrapicker.picking.prepared_run import prepared
+
+    ready = prepared(options, micrographs)
+    for remark in ready.remarks:
+        logger.warning(
+            remark.replace("choose the contrast dark", "give --contrast dark").replace(
+                "estimate it from more micrographs", "see `hydrapicker diameter`"
+            )
+        )
+    return ready
 
 
 def run(

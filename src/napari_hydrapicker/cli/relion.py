@@ -96,9 +96,10 @@ def relion(
     # RELION adds `pipeline_control` where a path of the command has "relion_" in it; it repeats `o`.
     from napari_hydrapicker.cli.inputs import doubt_scale
     from napari_hydrapicker.cli.pick import check
-    from napari_hydrapicker.cli.prepared_run import RunOptions, as_before, prepared
+    from napari_hydrapicker.cli.pick_run import prepare
     from napari_hydrapicker.io.relion_job import open_listed
     from napari_hydrapicker.picking.manifest import MicrographResult
+    from napari_hydrapicker.picking.prepared_run import RunOptions, as_before
 
     job = RelionJob(o)
     job.begin()
@@ -121,7 +122,7 @@ def relion(
     run = RunOptions(
         o, spec, parameters, threshold, pixel_size, device, overwrite=overwrite, resume=not overwrite
     )  # fmt: skip
-    ready = prepared(run, micrographs)
+    ready = prepare(run, micrographs)
     unopened = [MicrographResult.failure(path, why) for path, why in listed.problems.items()]
     results = _pick(job, ready.picker, listed.opened, ready.folder, unopened)
     failed, picked = (sum(bool(one.error) is bad for one in results) for bad in (True, False))

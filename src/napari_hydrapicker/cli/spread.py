@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_hydrapicker.picking.batch import Timings
     from napari_hydrapicker.picking.manifest import MicrographResult
     from napari_hydrapicker.picking.outputs import OutputFolder
-    from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec
+    from napari_hydrapicker.picking.parameters import PickerSpec
 
 _MOST = 1024
 
@@ -104,14 +104,14 @@ class Spread:
         """What this process computes on: on a cluster's login node there may be no GPU."""
         return "auto" if self.scheduler is not None else self.devices[0]
 
-    def engine(self, picker: Picker, spec: HydraSpec | CGanSpec) -> Engine:
+    def engine(self, picker: Picker, spec: PickerSpec) -> Engine:
         """Return what picks: see `batch.pick_all` and `cluster.dask.pick_all`."""
         return partial(self._pick, picker, spec)
 
     def _pick(
         self,
         picker: Picker,
-        spec: HydraSpec | CGanSpec,
+        spec: PickerSpec,
         micrographs: Sequence[Micrograph],
         folder: OutputFolder,
         timings: Timings,

@@ -56,8 +56,9 @@ def watch(
     ended.
     """
     from napari_hydrapicker.cli.pick import check, parse_formats
-    from napari_hydrapicker.cli.prepared_run import RunOptions, as_before, prepared
+    from napari_hydrapicker.cli.pick_run import prepare
     from napari_hydrapicker.cluster.arrivals import Arrivals
+    from napari_hydrapicker.picking.prepared_run import RunOptions, as_before
 
     check(pixel_size, threshold)
     for option, value in (("--every", every), ("--stop-after", stop_after)):
@@ -75,7 +76,7 @@ def watch(
         from napari_hydrapicker.cli.inputs import doubt_scale
 
         doubt_scale(first, parameters.diameter_angstrom, pixel_size)
-        ready = prepared(replace(options, spec=as_before(spec, out)), first)
+        ready = prepare(replace(options, spec=as_before(spec, out)), first)
         return ready.picker, ready.folder
 
     from napari_hydrapicker.cluster.watch import Watch

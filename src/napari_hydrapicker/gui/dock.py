@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_hydrapicker.gui.controllers.classes import ClassesController
 from napari_hydrapicker.gui.controllers.commands import Commands
+from napari_hydrapicker.gui.controllers.elsewhere import ElsewhereController
 from napari_hydrapicker.gui.controllers.gallery import GalleryController
 from napari_hydrapicker.gui.controllers.guide import GuideController
 from napari_hydrapicker.gui.controllers.importing import ImportController
@@ -78,6 +79,7 @@ class HydraPickerWidget(QWidget):
         self.live = LiveController(self.session, self.jobs, self.tasks, self)
         self.pick.add(self.live.button)
         self.import_controller = ImportController(self.session, self.tasks, self.recent, self.pick, self)
+        self.elsewhere = ElsewhereController(self.session, self.tasks, self.pick, self)
         self.correct = CorrectSection()
         self.classes = ClassesSection()
         self.classes_controller = ClassesController(self.session, self.classes, self.canvas, self)
@@ -148,6 +150,7 @@ class HydraPickerWidget(QWidget):
         self._closed = True
         unbind_keys(self.viewer, self._actions())
         self.live.stop()
+        self.elsewhere.close()
         self.jobs.stop()  # its process dies while the layers are removed
         self.mask_controller.close()
         self.layers.close()  # all leave together
@@ -193,7 +196,9 @@ class HydraPickerWidget(QWidget):
         self.setMinimumWidth(350)
 
     def _connect(self) -> None:
-        links = (self.training_controller, self.make_controller, self.import_controller)
+        links = (
+            self.training_controller, self.make_controller, self.import_controller, self.elsewhere,
+        )  # fmt: skip
         parts = (self.opener, self.micrographs, self.pick, self.export, self.canvas, self.tools)
         sources = (*parts, self.mask_controller, self.classes_controller, self.live, *links)
         for source in sources:

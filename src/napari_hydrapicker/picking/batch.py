@@ -28,6 +28,7 @@ from napari_hydrapicker.picks import Picks
 
 logger = logging.getLogger(__name__)
 
+WITH_LOG = " with what `verbose` prints"  # at the end of what should be reported
 _MOST_THREADS = 8  # more do not read faster from one disk
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -116,6 +117,11 @@ def open_all(
 def default_threads(device: str) -> int:
     """How many threads should prepare micrographs for a network on a device: one where it has all cores."""
     return 1 if device == "cpu" else max(1, min(_MOST_THREADS, (os.cpu_count() or 2) - 1))
+
+
+def most_under_way(threads: int) -> int:
+    """How many micrographs a run with so many threads is at: being read, at the network, being written."""
+    return 2 * (1 + 2 * threads)
 
 
 def pick_all(
@@ -293,11 +299,14 @@ def failure_of(micrograph: Micrograph, begun: MicrographResult, error: Exception
         return MicrographResult.failure(micrograph.path, str(error))
     if isinstance(error, HydraPickerError):
         return begun.failed(str(error))
+    from napari_hydrapicker.hydra.device import out_of_memory_message  # needs torch
+
+    if short := out_of_memory_message(error):
+        return begun.failed(f"{micrograph.path}: {short}")
     # The trace is for a bug report.
     logger.debug("%s cannot be picked", micrograph.path, exc_info=error)
     return begun.failed(
-        f"{micrograph.path}: internal error: {type(error).__name__}: {error}; please report it with "
-        "what `verbose` prints"
+        f"{micrograph.path}: internal error: {type(error).__name__}: {error}; please report it{WITH_LOG}"
     )
 
 

@@ -6,6 +6,7 @@ What identifies a model is the content of its file, wherever it lies.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -29,7 +30,14 @@ from napari_hydrapicker.hydra.head_record import (
 )
 from napari_hydrapicker.io.files import locked
 from napari_hydrapicker.io.safetensors import GET_ANOTHER, NETWORK, read_header
-from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec, NetworkFile, NetworkSpec
+from napari_hydrapicker.picking.parameters import (
+    CGanSpec,
+    ConsensusSpec,
+    HydraSpec,
+    NetworkFile,
+    NetworkSpec,
+    PickerSpec,
+)
 
 if TYPE_CHECKING:
     from napari_hydrapicker.hydra.layers import Head
@@ -487,11 +495,15 @@ def model_files(spec: NetworkSpec) -> tuple[Path | None, Path | None]:
     return None, None
 
 
-def identified(spec: NetworkSpec) -> tuple[NetworkFile, NetworkFile | None]:
-    """Return what identifies the network or generator of a picker, and its head.
+def identified(spec: PickerSpec) -> tuple[NetworkFile, NetworkFile | None]:
+    """Return what identifies the network or generator of a picker, and its head; a consensus' are as one.
 
     Raises OSError if a file cannot be read; otherwise as `head_file`.
     """
+    if isinstance(spec, ConsensusSpec):
+        each = [file and file.model_dump_json() for one in spec.members for file in identified(one)]
+        content = hashlib.sha256(repr(each).encode()).hexdigest()
+        return NetworkFile(name=spec.kind, sha256=content), None
     weights, head = model_files(spec)
     network = NetworkFile(name=spec.kind) if weights is None else NetworkFile.of(weights)
     if not isinstance(spec, HydraSpec):

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -47,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 MANIFEST = "picking.jsonl"
 _FORMAT_VERSION = 2  # 1 was picking.json, without the picks
+_MASK_DIGITS = 16
 _WAIT_SECONDS = 600.0  # for another run that writes large tables on a slow disk
 
 
@@ -76,6 +78,8 @@ class MicrographResult:
         How long it took.
     size_bytes, mtime_ns
         Of the file when it was read, to see whether it has changed since.
+    mask
+        Some digits that stand for what a user has painted as unusable; "" for nothing.
     run
         Key of the options, in the manifest.
     earlier
@@ -94,6 +98,7 @@ class MicrographResult:
     seconds: float | None = None
     size_bytes: int | None = None
     mtime_ns: int | None = None
+    mask: str = ""
     run: str = ""
     earlier: bool = field(default=False, compare=False)
 
@@ -108,7 +113,7 @@ class MicrographResult:
         size, mtime = _size_and_time(micrograph.path)
         return cls(
             _printable(name or micrograph.name), source_of(micrograph), shape=micrograph.shape,
-            size_bytes=size, mtime_ns=mtime, **values,
+            size_bytes=size, mtime_ns=mtime, mask=_mask_of(micrograph), **values,
         )  # fmt: skip
 
     def failed(self, error: str) -> MicrographResult:
@@ -116,14 +121,20 @@ class MicrographResult:
         return replace(self, error=_printable(error))
 
     def is_outdated(self, micrograph: Micrograph) -> bool:
-        """Whether the micrograph's file has changed since: another size or another time."""
-        return (self.size_bytes, self.mtime_ns) != _size_and_time(micrograph.path)
+        """Whether the micrograph's file has changed since, in size or time, or what is painted on it."""
+        now = (*_size_and_time(micrograph.path), _mask_of(micrograph))
+        return (self.size_bytes, self.mtime_ns, self.mask) != now
 
 
 def source_of(micrograph: Micrograph) -> str:
     """Return what tells a micrograph from all others: its file, and the frame of a stack."""
     path = _printable(os.path.abspath(micrograph.path))
     return f"{micrograph.frame + 1}@{path}" if micrograph.n_frames > 1 else path
+
+
+def _mask_of(micrograph: Micrograph) -> str:
+    mask = micrograph.mask
+    return "" if mask is None else hashlib.sha256(repr(mask).encode()).hexdigest()[:_MASK_DIGITS]
 
 
 def _printable(text: str) -> str:

@@ -45,7 +45,8 @@ _NOTHING = Picks.from_xy([], [])
 class Settings:
     """How to pick, and what to write; of which `shard`, if the work is shared without a word between them.
 
-    Without any `formats` the picks are in the manifest alone.
+    Without any `formats` the picks are in the manifest alone. A `mixed` run leaves what other options gave on
+    micrographs that it does not pick, and replaces it on those that it does.
     """
 
     out: Path
@@ -57,6 +58,7 @@ class Settings:
     overwrite: bool = False
     resume: bool = False
     shard: Shard | None = None
+    mixed: bool = False
 
     def pixel_size(self, micrograph: Micrograph) -> float | None:
         """Return Angstrom per pixel: what is given for all, else what the file states."""
@@ -76,11 +78,13 @@ class OutputFolder:
         Of the run.
     config : RunConfig
         What its results are made with: no other results are taken for its own.
+    manifest : Manifest, optional
+        Of the folder, if it is read already.
     """
 
-    def __init__(self, settings: Settings, config: RunConfig) -> None:
+    def __init__(self, settings: Settings, config: RunConfig, manifest: Manifest | None = None) -> None:
         self.settings = settings
-        self.manifest = Manifest(settings.out, settings.shard)
+        self.manifest = manifest or Manifest(settings.out, settings.shard)
         self._config = config
         self._run = ""
         self._has_recorded = False
@@ -116,9 +120,11 @@ class OutputFolder:
         with self.manifest.locked():
             self._look_at_shards()
             good, bad = self._nameable(micrographs)
-            if not self.settings.overwrite:
+            if not (self.settings.overwrite or self.settings.mixed):
                 self._check_may_join(good)
             replaced = [self._name(one) for one in good] if self.settings.overwrite else None
+            if self.settings.mixed:
+                replaced = replaced or []
             try:
                 self._clear(good)
                 self._run = self.manifest.begin(self._config, replaced)
@@ -253,6 +259,20 @@ class OutputFolder:
                 return [f"the pixel size of {one.name} was {was:g} A, is {now:g} A"]
         return []
 
+    def clear(self) -> None:
+        """Forget all results, before a run that none of them serves.
+
+        Raises
+        ------
+        CoordinateFileError
+            If the manifest cannot be removed.
+        """
+        try:
+            self.manifest.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._cannot_note(error) from error
+        self.manifest = Manifest(self.settings.out, self.settings.shard)
+
     def n_done(self, micrographs: Sequence[Micrograph]) -> int:
         """Return how many of some micrographs are picked, as far as is known here."""
         found = (self.manifest.picked.get(self._name(one)) for one in micrographs)
@@ -285,13 +305,16 @@ class OutputFolder:
         if found is None:
             return None
         outdated = found.is_outdated(micrograph)
-        if outdated and found.source != source_of(micrograph):  # one that was moved is the same still
+        moved = found.source != source_of(micrograph)  # then it is the same still, unless it is outdated
+        if outdated and moved and not self.settings.mixed:
             raise NameTakenError(
                 f"{micrograph.path}: shares its name with {found.source}, which is picked into "
                 f"{self.settings.out} already: pick it into another folder, or, if it is the same, give "
                 "`overwrite`"
             )
         same = not outdated and self.manifest.is_made_with(found, self._config)
+        if self.settings.mixed:
+            same &= found.pixel_size_angstrom == self.settings.pixel_size(micrograph)
         return replace(found, earlier=True) if same else None
 
     def _restore(self, micrograph: Micrograph, result: MicrographResult) -> None:
@@ -342,7 +365,7 @@ class OutputFolder:
         with self.manifest.locked():
             if (other := self._valid(micrograph)) is not None:
                 return other
-            if not self._has_recorded and (differing := self._other_options()):
+            if not (self._has_recorded or self.settings.mixed) and (differing := self._other_options()):
                 raise OutputFolderError(
                     f"another run writes into this folder now, whose {differing[0]} here: give each a folder "
                     f"of its own: {self.settings.out}"

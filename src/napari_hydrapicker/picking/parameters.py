@@ -274,7 +274,7 @@ class RunConfig(PickParameters):
     @classmethod
     def of(
         cls,
-        spec: NetworkSpec,
+        spec: PickerSpec,
         files: tuple[NetworkFile, NetworkFile | None],
         parameters: PickParameters,
         threshold: float,
@@ -282,7 +282,8 @@ class RunConfig(PickParameters):
         overlay: bool = False,
     ) -> Self:
         """Return the record of a run; `files` is what `library.identified` says of the specification."""
-        options = spec.model_dump(mode="json", exclude=_IDENTIFIED | _OF_NO_EFFECT)
+        left_out = dict.fromkeys(_IDENTIFIED | _OF_NO_EFFECT, True)
+        options = spec.model_dump(mode="json", exclude={**left_out, "members": {"__all__": left_out}})
         return cls(
             **dict(parameters), picker=spec.kind, weights=files[0], head=files[1], picker_options=options,
             threshold=threshold, overlay=overlay, format=tuple(sorted(formats)),

@@ -198,8 +198,10 @@ def replayed_import(done: Replayed, records: Sequence[MicrographRecord], undone:
     scoring = done.edits[0].scoring if done.is_import else None
     if scoring is None:
         return ""
-    name = scoring[0 if undone else 1].picker.removeprefix(f"{IMPORTED}/")
-    text = f"The import of {name} is {'undone' if undone else 'done again'}"
+    picker = scoring[0 if undone else 1].picker
+    name = picker.removeprefix(f"{IMPORTED}/")
+    what = f"import of {name}" if name != picker else "taking in of the picks that came from elsewhere"
+    text = f"The {what} is {'undone' if undone else 'done again'}"
     text += f" on {counted(len(done.edits), 'micrograph')}"
     text += f" ({'Ctrl+Shift+Z redoes' if undone else 'Ctrl+Z undoes'} it)"
     if left:

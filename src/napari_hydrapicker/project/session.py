@@ -468,9 +468,8 @@ class Session:
         threshold = self.settings.threshold_of(picker)
 
         def edits() -> Iterator[Edit]:
-            ids = self.project.new_ids(sum(map(len, new.values())))
             for number, picks in new.items():
-                own, ids = ids[: len(picks)], ids[len(picks) :]
+                own = self.project.new_ids(len(picks))
                 pixel_size = self._records[number].pixel_size_angstrom or 1.0
                 distance_px = self.settings.distance_angstrom / pixel_size
                 old = Scoring(self.picker_of(number), self._annotations.frozen.get(number))

@@ -6,8 +6,6 @@ import re
 
 from napari_hydrapicker.errors import HydraPickerError
 
-_PLACE = re.compile(r"^\[enforce fail at [^]]*\][^.]*\. ")  # in torch's own source
-
 LOG_MARK = "log: "  # before what the worker process logs: no last words
 # What libraries write that end the process themselves, OpenBLAS for one.
 _NO_MEMORY = re.compile(
@@ -19,19 +17,15 @@ def in_words(error: Exception) -> str:
     """Say what went wrong, and what to do if that is known."""
     if isinstance(error, HydraPickerError):
         return str(error)
-    if isinstance(error, MemoryError | RuntimeError | OSError) and _is_out_of_memory(error):
-        detail = _PLACE.sub("", str(error)) or "no memory left"
-        return f"memory ran out: close other programs, then try again ({detail})"
+    if isinstance(error, MemoryError | RuntimeError | OSError):
+        # Only now: the error of another kind may be that torch cannot be imported.
+        from napari_hydrapicker.hydra.device import out_of_memory_message
+
+        if message := out_of_memory_message(error):
+            return message
     return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
 
 
 def reports_no_memory(last_words: str) -> bool:
     """Whether a process' last words say that memory ran out."""
     return _NO_MEMORY.search(last_words) is not None
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # Only now: the error of another kind may be that torch cannot be imported.
-    from napari_hydrapicker.hydra.device import is_out_of_memory
-
-    return is_out_of_memory(error)

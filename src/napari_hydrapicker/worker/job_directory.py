@@ -232,6 +232,11 @@ class JobDirectory:
         return self._cancel.exists()
 
 
+def picking_folder(project: Path) -> Path:
+    """Return where the results of a project's picking are kept, for a job that is broken off."""
+    return _folder(project, "picking")
+
+
 def _folder(project: Path, kind: str) -> Path:
     return project.with_name(f"{project.name}{_JOBS}") / kind
 

@@ -29,7 +29,8 @@ class _Message:
 class PickRequest(_Message):
     """Pick these micrographs, by their numbers in the project, one after the other.
 
-    To `estimate` is to look for the particles' diameter and contrast, and to pick nothing.
+    Results are kept in the folder as well: a job that is broken off is gone on with. To `estimate` is to look
+    for the particles' diameter and contrast, and to pick nothing.
     """
 
     job: StrictInt
@@ -37,6 +38,7 @@ class PickRequest(_Message):
     parameters: PickParameters
     picker: PickerSpec
     device: str
+    folder: Path
     estimate: StrictBool = False
 
 
@@ -211,13 +213,17 @@ class Ready(_Message):
 
 @dataclass(frozen=True)
 class Picked(_Message):
-    """Picks of one micrograph: centres (N, 2), pixels, and probabilities (N,), falling."""
+    """Picks of one micrograph: centres (N, 2), pixels, and probabilities (N,), falling.
+
+    They may be those that an `earlier` job of the same options has found.
+    """
 
     job: StrictInt
     micrograph_id: StrictInt
     yx: tuple[tuple[StrictFloat, StrictFloat], ...]
     score: tuple[StrictFloat, ...]
     seconds: StrictFloat
+    earlier: StrictBool = False
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,26 @@
-"""Picking in the worker process: one micrograph at a time, with the last picker kept loaded."""
+"""Picking in the worker process: with the engine of the command line, and the last picker kept loaded."""
 
 from __future__ import annotations
 
-import logging
 import os
-import time
+from collections.abc import Container, Generator
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hydrapicker.errors import HydraPickerError, MicrographError
+from napari_hydrapicker.errors import MicrographError
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.base import Picker, load_picker
+from napari_hydrapicker.picking.batch import WITH_LOG, default_threads, most_under_way, pick_all
 from napari_hydrapicker.picking.library import model_files
+from napari_hydrapicker.picking.manifest import Manifest, MicrographResult
 from napari_hydrapicker.picking.parameters import ConsensusSpec, HydraSpec, PickerSpec
-from napari_hydrapicker.worker.errors import in_words
+from napari_hydrapicker.picking.prepared_run import RunOptions, prepared
 from napari_hydrapicker.worker.messages import Estimated, Failed, Picked, PickRequest
 
 if TYPE_CHECKING:
     from napari_hydrapicker.picking.hydra import HydraNetPicker
-
-logger = logging.getLogger(__name__)
 
 
 class PickerCache:
@@ -89,21 +90,6 @@ def _leave_a_core_free() -> None:
     torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1)))
 
 
-def first_look(picker: Picker, request: PickRequest) -> tuple[Picker, str]:
-    """Return the picker for the particles' contrast, and what the user should know of contrast and diameter.
-
-    Other pickers than HydraPicker know one contrast alone, and are returned as they are.
-    """
-    from napari_hydrapicker.picking.survey import look_first
-
-    if not isinstance(request.picker, HydraSpec):
-        return picker, ""
-    contrast = request.picker.known_contrast
-    micrographs = _present(request) if contrast is None else []
-    found = look_first(picker, micrographs, request.parameters.diameter_angstrom, contrast)
-    return found.picker, "; ".join(found.remarks)
-
-
 def estimate(picker: HydraNetPicker, request: PickRequest) -> Estimated:
     """Look for the particles' diameter and contrast.
 
@@ -127,17 +113,88 @@ def _present(request: PickRequest) -> list[Micrograph]:
     return [one for one in request.micrographs.values() if one.path.is_file()]
 
 
-def pick_one(picker: Picker, micrograph_id: int, request: PickRequest) -> Picked | Failed:
-    """Pick one micrograph as the request says, down to the picker's own least probability."""
-    start = time.perf_counter()
-    micrograph = request.micrographs[micrograph_id]
-    try:
-        picks = picker.pick_micrograph(micrograph, request.parameters)
-    except HydraPickerError as error:
-        return Failed(request.job, micrograph_id, str(error))
-    except Exception as error:  # one micrograph must not stop five thousand; the trace is for a bug report
-        logger.exception("%s cannot be picked", micrograph.path)
-        return Failed(request.job, micrograph_id, f"{micrograph.path}: {in_words(error)}")
-    yx = tuple((y, x) for y, x in picks.yx.tolist())
-    seconds = time.perf_counter() - start
-    return Picked(request.job, micrograph_id, yx, tuple(picks.score.tolist()), seconds)
+class FolderRun:
+    """A run of the engine of `hydrapicker pick` into the folder of a project's results.
+
+    A run that is broken off is gone on with by the next one of the same options, whose results stay there;
+    what other options gave stays for micrographs that are not picked anew.
+
+    Parameters
+    ----------
+    picker : Picker
+        Loaded.
+    request : PickRequest
+        What to pick.
+    known : Manifest, optional
+        Of the last run, which need not be read again if it is the same folder's.
+
+    Raises
+    ------
+    CoordinateFileError
+        If the folder's manifest cannot be read.
+    HydraPickerError
+        If the picker's files are gone.
+    """
+
+    def __init__(self, picker: Picker, request: PickRequest, known: Manifest | None = None) -> None:
+        spec = request.picker
+        # The picks of another program may have changed, without a sign of it in the options.
+        anew = isinstance(spec, ConsensusSpec) and spec.imported is not None
+        options = RunOptions(
+            request.folder, spec, request.parameters, threshold=0.0, device=request.device, formats=(),
+            overwrite=anew, mixed=True,
+        )  # fmt: skip
+        self._request = request
+        self._run = prepared(options, _present(request), picker, _manifest(request.folder, known))
+        self.picker = self._run.picker
+        self._threads = default_threads(self.picker.device)
+        self.remark = "; ".join(one for one in (remark_on(self.picker), *self._run.remarks) if one)
+
+    @property
+    def manifest(self) -> Manifest:
+        """Of the folder, for the next run."""
+        return self._run.folder.manifest
+
+    def begin(self) -> None:
+        """Make the folder, or find out what is done in it; raises as `OutputFolder.begin`."""
+        folder, micrographs = self._run.folder, list(self._request.micrographs.values())
+        if folder.manifest.exists and len(micrographs) > 1 and not folder.n_done(micrographs):
+            folder.clear()  # all would be replaced: the manifest, which only grows, can begin anew
+        folder.begin(micrographs)
+
+    def answers(self) -> Generator[Picked | Failed, None, None]:
+        """Pick, reading ahead and writing behind; an answer for each micrograph, in their order.
+
+        Raises
+        ------
+        OutputFolderError
+            If the disk is full or the folder is lost.
+        """
+        folder, wanted = self._run.folder, self._request.micrographs
+        with closing(pick_all(self.picker, wanted.values(), folder, self._threads)) as results:
+            for number, result in zip(wanted, results, strict=True):
+                yield self._answer(number, result)
+
+    def rest(self, answered: Container[int]) -> Generator[Picked | Failed, None, None]:
+        """Answers of what was written while the run was being broken off, but for those given already."""
+        wanted = self._request.micrographs
+        begun = islice((one for one in wanted if one not in answered), most_under_way(self._threads))
+        for number in begun:
+            if (result := self._run.folder.done(wanted[number])) is not None:
+                yield self._answer(number, result)
+
+    def _answer(self, number: int, result: MicrographResult) -> Picked | Failed:
+        job = self._request.job
+        if result.error:
+            return Failed(job, number, result.error.removesuffix(WITH_LOG))
+        picks = self.manifest.picks([result.name])[result.name]
+        yx = tuple((y, x) for y, x in picks.yx.tolist())
+        return Picked(job, number, yx, tuple(picks.score.tolist()), result.seconds or 0.0, result.earlier)
+
+
+def _manifest(folder: Path, known: Manifest | None) -> Manifest:
+    """Return the manifest of a folder as it is now."""
+    if known is None or known.path.parent != folder or not known.path.exists():
+        known = Manifest(folder)
+    known.refresh()
+    return known

@@ -15,7 +15,8 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
-from napari_hydrapicker.errors import ProjectError
+from napari_hydrapicker.errors import HydraPickerError, ProjectError
+from napari_hydrapicker.picking import batch
 from napari_hydrapicker.worker.errors import LOG_MARK, in_words
 from napari_hydrapicker.worker.job_directory import JobReporter
 from napari_hydrapicker.worker.messages import (
@@ -32,19 +33,13 @@ from napari_hydrapicker.worker.messages import (
     from_line,
     to_line,
 )
-from napari_hydrapicker.worker.picking import (
-    PickerCache,
-    device_name,
-    estimate,
-    first_look,
-    pick_one,
-    remark_on,
-)
+from napari_hydrapicker.worker.picking import FolderRun, PickerCache, device_name, estimate
 from napari_hydrapicker.worker.priority import give_way, go_on_alone, stand_back, weigh_session
 
 if TYPE_CHECKING:
     from napari_hydrapicker.picking.base import Picker
     from napari_hydrapicker.picking.hydra import HydraNetPicker
+    from napari_hydrapicker.picking.manifest import Manifest
 
 
 logger = logging.getLogger(__name__)
@@ -76,6 +71,7 @@ class Worker:
         self._interruptible: int | None = None  # the job, while it may be broken off anywhere
         self._training: LongRequest | None = None
         self._pickers = PickerCache()
+        self._manifest: Manifest | None = None  # of the folder that was picked into last
 
     def run(self) -> None:
         """Work, in the main thread, until the window closes the pipe and no training is under way."""
@@ -183,17 +179,31 @@ class Worker:
         if request.estimate:
             self._estimate(picker, request)
             return
-        look = self._unless_cancelled(request.job, partial(first_look, picker, request))
-        if look is not None:
-            picker, remark = look
-            remarks = [one for one in (remark_on(picker), remark) if one]
-            self._send(Ready(device_name(picker), picker.threshold, "; ".join(remarks)))
-        for number in request.micrographs:
-            answer = self._unless_cancelled(request.job, partial(pick_one, picker, number, request))
-            if answer is None:
-                break
+        try:
+            self._pick_into_folder(picker, request)
+        except HydraPickerError as error:
+            self._send(Broken(f"picking stopped: {error}"))
+        except Exception as error:  # as in a training
+            logger.exception("picking stopped")
+            self._send(Broken(f"picking stopped: {in_words(error)}"))
+        else:
+            self._send(Finished(request.job, request.job in self._cancelled))
+
+    def _pick_into_folder(self, picker: Picker, request: PickRequest) -> None:
+        """Pick with the engine of the command line, and send what it writes."""
+        run = self._unless_cancelled(request.job, lambda: FolderRun(picker, request, self._manifest))
+        if run is None:
+            return
+        self._send(Ready(device_name(run.picker), run.picker.threshold, run.remark))
+        run.begin()
+        self._manifest = run.manifest
+        answered = set()
+        with contextlib.closing(run.answers()) as answers:
+            while answer := self._unless_cancelled(request.job, partial(next, answers, None)):
+                self._send(answer)
+                answered.add(answer.micrograph_id)
+        for answer in run.rest(answered):
             self._send(answer)
-        self._send(Finished(request.job, request.job in self._cancelled))
 
     def _classify(self, request: ClassifyRequest) -> None:
         try:
@@ -244,6 +254,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not get between the messages
     logging.basicConfig(format=f"{LOG_MARK}%(levelname)s: %(name)s: %(message)s")
+    logging.getLogger(batch.__name__).setLevel(logging.DEBUG)  # with the traces of faults, for a bug report
     logging.raiseExceptions = False  # where nobody reads any more
     give_way(_GIVE_WAY)
     weigh_session(_GIVE_WAY)

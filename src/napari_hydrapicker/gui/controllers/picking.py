@@ -17,6 +17,7 @@ from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.generators import generator_file
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.training_set import head_libraries
+from napari_hydrapicker.worker.job_directory import picking_folder
 from napari_hydrapicker.worker.messages import (
     Broken,
     Estimated,
@@ -61,7 +62,7 @@ class PickJobs(Jobs):
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(session, _POLL_MS, parent)
-        self._total = self._done = 0
+        self._total = self._done = self._computed = 0
         self._picker = ""  # of the job: the choice may be another one by the time of an answer
         self._failed = False
         self._problems: list[str] = []
@@ -93,7 +94,8 @@ class PickJobs(Jobs):
         ]
         known = {r.id: r.micrograph() for r in records if r.pixel_size_angstrom is not None}
         self._job += 1
-        self._total, self._done, self._began = len(known), 0, time.monotonic()
+        self._total, self._began = len(known), time.monotonic()
+        self._done = self._computed = 0
         self._failed = False
         self.started.emit(self._total)
         if not known:
@@ -110,8 +112,8 @@ class PickJobs(Jobs):
             return
         if estimate:  # by the head that knows no diameter of its own
             spec = HydraSpec(weights=None if s.weights is None else Path(s.weights), contrast=s.contrast)
-        request = PickRequest(self._job, known, s.parameters, spec, s.device, estimate)
-        self._send(request)
+        folder = picking_folder(self._session.project.path)
+        self._send(PickRequest(self._job, known, s.parameters, spec, s.device, folder, estimate))
 
     def stop(self) -> None:
         """Begin to close: the process is ended, and has a moment to die in until `close` waits for it."""
@@ -143,7 +145,7 @@ class PickJobs(Jobs):
             self._end(cancelled=False)
         elif isinstance(message, Picked):
             self._put(message)
-            self._advance()
+            self._advance(message.earlier)
         elif isinstance(message, Estimated):
             self._advance_all()
             self.estimated.emit(message)
@@ -175,9 +177,13 @@ class PickJobs(Jobs):
         except HydraPickerError as error:
             self._problems.append(str(error))
 
-    def _advance(self) -> None:
+    def _advance(self, earlier: bool = False) -> None:
         self._done += 1
-        seconds = (time.monotonic() - self._began) / self._done * (self._total - self._done)
+        self._computed += (
+            not earlier
+        )  # what a job before has found takes no time, and says nothing of the rest
+        each = (time.monotonic() - self._began) / self._computed if self._computed else float("nan")
+        seconds = each * (self._total - self._done)
         self.advanced.emit(self._done, self._total, seconds)
 
     def _end(self, cancelled: bool) -> None:

@@ -59,6 +59,8 @@ class PickSection(Section):
         What is left out is to be found, in place of what was painted.
     offer_taken (Path)
         The picks that were offered are wanted.
+    results_taken ()
+        So are those that were made elsewhere.
     problem (str)
         Something that the user should read.
     """
@@ -69,6 +71,7 @@ class PickSection(Section):
     edit_mask_toggled = Signal(bool)
     find_mask_requested = Signal()
     offer_taken = Signal(object)
+    results_taken = Signal()
     problem = Signal(str)
     step = Step.PICK
 
@@ -115,6 +118,11 @@ class PickSection(Section):
         if folder is not None:
             self._offer_text.setText("The folder has picks of these")
             self.offer.setToolTip(str(folder))
+
+    def show_results(self, n: int) -> None:
+        """Offer the picks of so many micrographs, made elsewhere; 0 for no more."""
+        self.results.setVisible(n > 0)
+        self._results_text.setText(f"Picked elsewhere: {n:,} micrographs")
 
     def show_import(self, done: int, total: int) -> None:
         """Show how many micrographs an import has looked at; of 0 while that is not known."""
@@ -193,6 +201,16 @@ class PickSection(Section):
         self.offer = row([self._offer_text, take], widest=0)
         self.offer.setVisible(False)
         self.add(self.offer)
+        self._results_text = MiddleLabel()
+        take = button(
+            "Take them in",
+            "Take in the picks of `hydrapicker pick` for this project; your corrections stay, one undo takes "
+            "them back",
+            self.results_taken.emit,
+        )
+        self.results = row([self._results_text, take], widest=0)
+        self.results.setVisible(False)
+        self.add(self.results)
         self.question = ImportQuestion()
         self.add(self.question)
 
