@@ -108,7 +108,7 @@ def test_a_project_that_is_open_elsewhere_can_be_looked_at_and_exported() -> Non
     allowed = set(Action) - found.keys()
     assert allowed == {
         Action.OPEN_FOLDER, Action.PREVIOUS, Action.NEXT, Action.MEASURE, Action.SHOW_MASK, Action.SUGGEST,
-        Action.EXPORT,
+        Action.EXPORT, Action.COMPARE,
     }  # fmt: skip
     assert "another napari" in found[Action.ADD]
 

@@ -22,6 +22,7 @@ from napari_hydrapicker.gui.controllers.opening import Opener
 from napari_hydrapicker.gui.controllers.picking import PickJobs
 from napari_hydrapicker.gui.controllers.summary import Summary
 from napari_hydrapicker.gui.controllers.training import TrainingController
+from napari_hydrapicker.gui.controllers.worth import WorthController
 from napari_hydrapicker.gui.layers.canvas import Canvas
 from napari_hydrapicker.gui.layers.layer_images import PassingProject
 from napari_hydrapicker.gui.layers.mask_layer import Brush
@@ -93,6 +94,9 @@ class HydraPickerWidget(QWidget):
         self.commands = Commands(
             self.session, self.canvas, self.jobs, self.micrographs.table, self.opener.open_layer, self
         )
+        self.worth = WorthController(
+            self.session, self.micrographs.table.model, self.commands, self.tasks, self.recent, self
+        )
         self.summary = Summary(
             self.session, self.micrographs, self.view, self.pick, self.correct, self.export, self
         )
@@ -153,6 +157,7 @@ class HydraPickerWidget(QWidget):
         self.layers.close()  # all leave together
         self.tools.close()
         self.guide_controller.close()
+        self.worth.close()
         self.training_controller.close()
         self.canvas.clear()
         self._end()
@@ -172,6 +177,7 @@ class HydraPickerWidget(QWidget):
             keys.MASK: mask.toggle,
             keys.UNDO: self._of_mask(mask.undo, do.undo),
             keys.REDO: self._of_mask(mask.redo, do.redo),
+            keys.COMPARE: self.worth.open,
             keys.HELP: self._show_help,
         }
 
@@ -193,7 +199,7 @@ class HydraPickerWidget(QWidget):
         self.setMinimumWidth(350)
 
     def _connect(self) -> None:
-        links = (self.training_controller, self.make_controller, self.import_controller)
+        links = (self.training_controller, self.make_controller, self.import_controller, self.worth)
         parts = (self.opener, self.micrographs, self.pick, self.export, self.canvas, self.tools)
         sources = (*parts, self.mask_controller, self.classes_controller, self.live, *links)
         for source in sources:
@@ -210,6 +216,7 @@ class HydraPickerWidget(QWidget):
         self.micrographs.measure_requested.connect(lambda: self.tools.choose(Tool.MEASURE))
         do = self.commands
         self.micrographs.exclude_requested.connect(do.toggle_excluded)
+        self.micrographs.worth_requested.connect(self.worth.open)
         self.micrographs.estimate_requested.connect(do.estimate)
         self.jobs.estimated.connect(do.estimated)
         do.import_replayed.connect(self.import_controller.note)

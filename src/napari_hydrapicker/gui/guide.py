@@ -31,6 +31,7 @@ class Action(StrEnum):
     PREVIOUS = "previous"
     NEXT = "next"
     EXCLUDE = "exclude"
+    COMPARE = "compare"
     MEASURE = "measure"
     ESTIMATE = "estimate"
     PICK_THIS = "pick this"
@@ -237,6 +238,8 @@ def refusals(s: Situation) -> dict[Action, str]:
         refuse(_PICKING, "Picking is under way: wait for its end, or cancel it")
     if s.micrographs == 0:
         refuse((*_PICKING, Action.IMPORT), "The project has no micrographs, or all are excluded")
+    if s.micrographs + s.excluded == 0:
+        refuse([Action.COMPARE], "The project has no micrographs: open a folder of them")
     if s.here is None:
         refuse(_HERE, "No micrograph is shown: choose one in the table")
     refuse([Action.PREVIOUS] * s.is_first, "This is the first micrograph")

@@ -6,20 +6,23 @@ import math
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError
 from napari_hydrapicker.io.coordinates.star_syntax import StarTable, star_tables
 from napari_hydrapicker.io.coordinates.structured_arrays import load_records
+from napari_hydrapicker.io.ctf import read_figures
 from napari_hydrapicker.io.find import find_micrographs
-from napari_hydrapicker.io.image_info import plausible_pixel_size
+from napari_hydrapicker.io.image_info import ListedFigures, plausible_pixel_size
 from napari_hydrapicker.io.micrograph import (
     Micrograph,
     MicrographWarning,
     open_with_problems,
     with_distinct_names,
 )
+from napari_hydrapicker.io.names import micrograph_path
 
 _LISTS = (".star", ".cs")
 _NAME, _GROUP, _MOVIE = "rlnMicrographName", "rlnOpticsGroup", "rlnMicrographMovieName"
@@ -91,24 +94,27 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
         except HydraPickerError as error:
             problems.append(str(error))
             continue
-        for listing, name, pixel_size in found:
+        for listing, name, pixel_size, figures in found:
             try:
                 file = name if listing is None else find_listed(listing, str(name))
-                micrographs += _open(file, pixel_size, doubts)
+                opened = _open(file, pixel_size, doubts)
+                micrographs += [replace(one, figures=figures) for one in opened] if figures else opened
             except HydraPickerError as error:
                 problems.append(str(error))
     warn_once(doubts)
     return with_distinct_names(micrographs), problems
 
 
-def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:
-    """Lists that name files, or None for files named directly; the files; and their pixel sizes."""
+def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None, ListedFigures | None]]:
+    """Lists that name files, or None for files named directly; the files, and what a list states of them."""
     if is_list(path):
-        for name, pixel_size in listed_names(path):
-            yield path, Path(name), pixel_size
+        names = listed_names(path)
+        figures = read_figures(path)
+        for name, pixel_size in names:
+            yield path, Path(name), pixel_size, figures.get(micrograph_path(name))
     else:
         for file in find_micrographs([path]):
-            yield None, file, None
+            yield None, file, None, None
 
 
 def _open(path: Path, pixel_size: float | None, doubts: dict[str, list[Path]]) -> list[Micrograph]:

@@ -211,13 +211,17 @@ class Ready(_Message):
 
 @dataclass(frozen=True)
 class Picked(_Message):
-    """Picks of one micrograph: centres (N, 2), pixels, and probabilities (N,), falling."""
+    """Picks of one micrograph: centres (N, 2), pixels, and probabilities (N,), falling.
+
+    `masked_share` is the share of it that the picker left out, where it says so.
+    """
 
     job: StrictInt
     micrograph_id: StrictInt
     yx: tuple[tuple[StrictFloat, StrictFloat], ...]
     score: tuple[StrictFloat, ...]
     seconds: StrictFloat
+    masked_share: StrictFloat | None = None
 
 
 @dataclass(frozen=True)

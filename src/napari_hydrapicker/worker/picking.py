@@ -140,4 +140,5 @@ def pick_one(picker: Picker, micrograph_id: int, request: PickRequest) -> Picked
         return Failed(request.job, micrograph_id, f"{micrograph.path}: {in_words(error)}")
     yx = tuple((y, x) for y, x in picks.yx.tolist())
     seconds = time.perf_counter() - start
-    return Picked(request.job, micrograph_id, yx, tuple(picks.score.tolist()), seconds)
+    scores = tuple(picks.score.tolist())
+    return Picked(request.job, micrograph_id, yx, scores, seconds, picks.masked_share)
