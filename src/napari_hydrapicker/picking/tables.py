@@ -40,6 +40,30 @@ def worth_of(result: MicrographResult) -> Values:
     return known | listed_values(result.figures)
 
 
+def read_worth(folder: Path) -> dict[str, Values]:
+    """Read the numbers of the summaries in a folder of picks and its sub-folders, by the micrographs' names.
+
+    Columns that a summary has not, as one of another version or of a consensus, are not known.
+
+    Raises
+    ------
+    CoordinateFileError
+        If a summary cannot be read, or a number in it is none.
+    """
+    found: dict[str, Values] = {}
+    for path in sorted(folder.rglob(formats.PICKING_SUMMARY)) if folder.is_dir() else []:
+        inner = path.relative_to(folder).parts[:-1]
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.DictReader(file) if row.get("micrograph")]
+            for row in rows:
+                numbers = {name: float(row[name]) for name in COLUMNS if row.get(name)}
+                found["/".join([*inner, str(row["micrograph"])])] = numbers
+        except (OSError, UnicodeDecodeError, ValueError, csv.Error) as error:
+            raise CoordinateFileError(f"{path}: cannot be read ({error}); delete it or pick again") from error
+    return found
+
+
 def write_tables(
     manifest: Manifest, write: Callable[[Mapping[Path, bytes]], object], chosen: Iterable[str] = ()
 ) -> None:
