@@ -49,6 +49,7 @@ from napari_hydrapicker.project.export import ExportItem
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 
 if TYPE_CHECKING:
     import napari
@@ -107,7 +108,8 @@ class HydraPickerWidget(QWidget):
         self._lay_out()
         self.guide_controller = GuideController(
             napari_viewer, self.session, self.opener.image_names, self.guide, self.column, self.export,
-            self.training_controller, self.make_controller, (self.jobs, self.training, self.making), self,
+            self.training_controller, self.make_controller, self.classes_controller,
+            (self.jobs, self.training, self.making), self,
         )  # fmt: skip
         self._connect()
         bind_keys(napari_viewer, self._actions())
@@ -206,6 +208,7 @@ class HydraPickerWidget(QWidget):
             source.problem.connect(warn)
         for link in links:
             link.message.connect(inform)
+        self.classes_controller.train_requested.connect(self._train_from_classes)
         self.tasks.failed.connect(warn)
         self.export.done.connect(inform)
         self.micrographs.open_requested.connect(self.opener.ask)
@@ -237,6 +240,10 @@ class HydraPickerWidget(QWidget):
         self.canvas.settled.connect(lambda _: self.summary.show())
         self.canvas.emptied.connect(self.summary.show)
         self.session.settings_changed.connect(self._on_settings)
+
+    def _train_from_classes(self, micrographs: tuple[AnnotatedMicrograph, ...]) -> None:
+        self.training_controller.train_from_classes(micrographs)
+        self.column.bring_into_view(self.train)
 
     def _on_settings(self, names: frozenset[str]) -> None:
         if "diameter_angstrom" in names:

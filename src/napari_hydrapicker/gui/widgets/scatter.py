@@ -98,16 +98,20 @@ class Scatter(QWidget):
         """Make the plot; `load` must have been done."""
         if self.ready:
             return
+        from matplotlib.backend_bases import MouseButton
         from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
         from matplotlib.figure import Figure
         from matplotlib.widgets import LassoSelector
 
         figure = Figure(layout="constrained")
-        self.canvas = FigureCanvasQTAgg(figure)
+        self.canvas = FigureCanvasQTAgg(figure)  # type: ignore[no-untyped-call]
         self._axes = figure.add_subplot()
         self._lasso = LassoSelector(
-            self._axes, self._on_lasso, props={"color": MARK_COLOUR, "linewidth": 1.5}, button=[1]
-        )
+            self._axes,
+            self._on_lasso,
+            props={"color": MARK_COLOUR, "linewidth": 1.5},
+            button=MouseButton.LEFT,
+        )  # fmt: skip
         self._lasso.set_active(self._with_lasso)
         self.canvas.mpl_connect("motion_notify_event", self._on_move)
         self.canvas.mpl_connect("button_press_event", self._on_press)
