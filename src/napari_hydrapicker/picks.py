@@ -51,6 +51,8 @@ class Picks:
         One of `Source` for each pick.
     diameter_px : float or None
         Particle diameter in micrograph pixels, where the file or the picker states one.
+    masked_share : float or None
+        Share of the micrograph, 0..1, that the picker left out: carbon, bad ice, what the user has painted.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class Picks:
     score: NDArray[np.float32] = None  # type: ignore[assignment]
     source: NDArray[np.int8] = None  # type: ignore[assignment]
     diameter_px: float | None = None
+    masked_share: float | None = None
 
     def __post_init__(self) -> None:
         yx = _yx_array(self.yx)
@@ -145,6 +148,7 @@ class Picks:
             np.concatenate([self.score, other.score]),
             np.concatenate([self.source, other.source]),
             self.diameter_px if self.diameter_px is not None else other.diameter_px,
+            self.masked_share if self.masked_share is not None else other.masked_share,
         )
 
     def select(self, which: ArrayLike) -> Picks:
@@ -152,7 +156,7 @@ class Picks:
         index = np.asarray(which)
         if index.size == 0:
             index = index.astype(np.intp)
-        return Picks(self.yx[index], self.score[index], self.source[index], self.diameter_px)
+        return replace(self, yx=self.yx[index], score=self.score[index], source=self.source[index])
 
     def above(self, threshold: float) -> Picks:
         """Return the picks whose score is at least `threshold`, and those that have none."""

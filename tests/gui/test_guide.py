@@ -18,7 +18,7 @@ CORRECTED = replace(
     PICKED, here=Status.COMPLETE, complete=2, undecided=1, to_correct=1, corrected=2, particles=80
 )
 TRAINED = replace(CORRECTED, heads=("mine",), head="mine", to_pick=1)
-FINISHED = replace(TRAINED, to_pick=0, folder=True)
+FINISHED = replace(TRAINED, to_pick=0, folder=True, classified=5, rejected=5)
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,14 @@ def test_with_nothing_open_all_but_opening_is_refused() -> None:
 @pytest.mark.parametrize(
     ("situation", "refused"),
     [
-        (OPENED, {Action.PREVIOUS, Action.SUGGEST, Action.TRAIN, Action.EXPORT}),
-        (PICKED, {Action.PREVIOUS, Action.TRAIN, Action.EXPORT}),
-        (CORRECTED, {Action.PREVIOUS, Action.EXPORT}),
+        (OPENED, {Action.PREVIOUS, Action.SUGGEST, Action.TRAIN, Action.TRAIN_FROM_CLASSES, Action.EXPORT}),
+        (PICKED, {Action.PREVIOUS, Action.TRAIN, Action.TRAIN_FROM_CLASSES, Action.EXPORT}),
+        (CORRECTED, {Action.PREVIOUS, Action.TRAIN_FROM_CLASSES, Action.EXPORT}),
         (FINISHED, {Action.PREVIOUS}),
         (replace(FINISHED, undecided=0, to_correct=0), {Action.PREVIOUS, Action.PICK_ALL, Action.SUGGEST}),
         (replace(FINISHED, exporting=True), {Action.PREVIOUS, Action.EXPORT}),
         (replace(FINISHED, making=True), {Action.PREVIOUS, Action.MAKE, Action.DISCARD}),
-        (replace(FINISHED, training=True), {Action.PREVIOUS, Action.TRAIN}),
+        (replace(FINISHED, training=True), {Action.PREVIOUS, Action.TRAIN, Action.TRAIN_FROM_CLASSES}),
         (
             replace(FINISHED, picking=True),
             {Action.PREVIOUS, Action.PICK_THIS, Action.PICK_SELECTED, Action.PICK_ALL, Action.ESTIMATE},
@@ -108,7 +108,7 @@ def test_a_project_that_is_open_elsewhere_can_be_looked_at_and_exported() -> Non
     allowed = set(Action) - found.keys()
     assert allowed == {
         Action.OPEN_FOLDER, Action.PREVIOUS, Action.NEXT, Action.MEASURE, Action.SHOW_MASK, Action.SUGGEST,
-        Action.EXPORT,
+        Action.EXPORT, Action.COMPARE,
     }  # fmt: skip
     assert "another napari" in found[Action.ADD]
 
@@ -121,3 +121,15 @@ def test_the_reason_says_what_to_do() -> None:
     assert "enter it in the table" in refusals(replace(OPENED, here_pixel_size=False))[Action.PICK_THIS]
     assert "folder" in refusals(PICKED)[Action.EXPORT]
     assert "cancel" in refusals(replace(OPENED, picking=True))[Action.PICK_ALL]
+
+
+def test_a_head_from_classes_needs_some_kept_and_some_rejected() -> None:
+    action = Action.TRAIN_FROM_CLASSES
+    said = [
+        refusals(replace(FINISHED, classified=kept, rejected=out)).get(action)
+        for kept, out in ((0, 0), (5, 0), (0, 5), (5, 5))
+    ]
+    assert ["classify" in str(said[0]), "No class is rejected" in str(said[1])] == [True, True]
+    assert "All classes are rejected" in str(said[2])
+    assert said[3] is None
+    assert "being trained" in refusals(replace(FINISHED, classified=5, rejected=5, training=True))[action]

@@ -9,6 +9,7 @@ import mrcfile
 import numpy as np
 import pytest
 
+from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.io.edited_mask import EditedMask
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.library import HOME_VARIABLE
@@ -18,6 +19,7 @@ from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.training_set import (
     Suggestion,
+    classified_micrographs,
     corrected_micrographs,
     disagreement,
     expected_errors,
@@ -208,3 +210,29 @@ def test_a_micrograph_corrected_only_where_the_user_painted_teaches_nothing(sess
     session.add(b, [[44.0, 111.0]])
     session.set_mask(b, EditedMask.from_left_out(np.ones((120, 250), np.bool_), (120, 250)))
     assert corrected_micrographs(session) == ()
+
+
+def test_members_left_are_particles_deleted_ones_are_none_and_the_rest_counts_for_nothing(
+    session: Session,
+) -> None:
+    a, b, c = (record.id for record in session.records[:3])
+    for number in (a, b, c):
+        yx = np.array([[10.0, 20.0], [40.0, 50.0], [70.0, 80.0]])
+        session.put_picks(number, Picks(yx, np.array([0.9, 0.8, 0.7], np.float32)))
+    session.set_excluded([c], True)
+    ids = {number: session.labels(number).id for number in (a, b, c)}
+    members = {number: own[:2] for number, own in ids.items()}
+    with pytest.raises(ParameterError, match="no class is rejected"):
+        classified_micrographs(session, members)
+    session.delete_together({a: ids[a][:1]})
+    first, second = classified_micrographs(session, members)
+    assert (first.yx.tolist(), first.negative_yx.tolist()) == ([[40.0, 50.0]], [[10.0, 20.0]])
+    assert (second.yx.tolist(), len(second.negative_yx)) == ([[10.0, 20.0], [40.0, 50.0]], 0)
+    session.add(b, [[90.0, 30.0]])
+    assert [90.0, 30.0] in classified_micrographs(session, members)[1].yx.tolist()
+    session.set_status(b, Status.COMPLETE)
+    one = classified_micrographs(session, members, most=1)
+    assert [(len(it.yx), it.complete) for it in one] == [(4, True)], "all that is shown, in a class or not"
+    session.delete_together({a: ids[a][1:2], b: session.labels(b).id})
+    with pytest.raises(ParameterError, match="no class is left"):
+        classified_micrographs(session, members)

@@ -23,6 +23,7 @@ from napari_hydrapicker.gui.controllers.opening import Opener
 from napari_hydrapicker.gui.controllers.picking import PickJobs
 from napari_hydrapicker.gui.controllers.summary import Summary
 from napari_hydrapicker.gui.controllers.training import TrainingController
+from napari_hydrapicker.gui.controllers.worth import WorthController
 from napari_hydrapicker.gui.layers.canvas import Canvas
 from napari_hydrapicker.gui.layers.layer_images import PassingProject
 from napari_hydrapicker.gui.layers.mask_layer import Brush
@@ -49,6 +50,7 @@ from napari_hydrapicker.project.export import ExportItem
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 
 if TYPE_CHECKING:
     import napari
@@ -95,6 +97,9 @@ class HydraPickerWidget(QWidget):
         self.commands = Commands(
             self.session, self.canvas, self.jobs, self.micrographs.table, self.opener.open_layer, self
         )
+        self.worth = WorthController(
+            self.session, self.micrographs.table.model, self.commands, self.tasks, self.recent, self
+        )
         self.summary = Summary(
             self.session, self.micrographs, self.view, self.pick, self.correct, self.export, self
         )
@@ -105,7 +110,8 @@ class HydraPickerWidget(QWidget):
         self._lay_out()
         self.guide_controller = GuideController(
             napari_viewer, self.session, self.opener.image_names, self.guide, self.column, self.export,
-            self.training_controller, self.make_controller, (self.jobs, self.training, self.making), self,
+            self.training_controller, self.make_controller, self.classes_controller,
+            (self.jobs, self.training, self.making), self,
         )  # fmt: skip
         self._connect()
         bind_keys(napari_viewer, self._actions())
@@ -156,6 +162,7 @@ class HydraPickerWidget(QWidget):
         self.layers.close()  # all leave together
         self.tools.close()
         self.guide_controller.close()
+        self.worth.close()
         self.training_controller.close()
         self.canvas.clear()
         self._end()
@@ -175,6 +182,7 @@ class HydraPickerWidget(QWidget):
             keys.MASK: mask.toggle,
             keys.UNDO: self._of_mask(mask.undo, do.undo),
             keys.REDO: self._of_mask(mask.redo, do.redo),
+            keys.COMPARE: self.worth.open,
             keys.HELP: self._show_help,
         }
 
@@ -198,6 +206,7 @@ class HydraPickerWidget(QWidget):
     def _connect(self) -> None:
         links = (
             self.training_controller, self.make_controller, self.import_controller, self.elsewhere,
+            self.worth,
         )  # fmt: skip
         parts = (self.opener, self.micrographs, self.pick, self.export, self.canvas, self.tools)
         sources = (*parts, self.mask_controller, self.classes_controller, self.live, *links)
@@ -205,6 +214,7 @@ class HydraPickerWidget(QWidget):
             source.problem.connect(warn)
         for link in links:
             link.message.connect(inform)
+        self.classes_controller.train_requested.connect(self._train_from_classes)
         self.tasks.failed.connect(warn)
         self.export.done.connect(inform)
         self.micrographs.open_requested.connect(self.opener.ask)
@@ -215,6 +225,7 @@ class HydraPickerWidget(QWidget):
         self.micrographs.measure_requested.connect(lambda: self.tools.choose(Tool.MEASURE))
         do = self.commands
         self.micrographs.exclude_requested.connect(do.toggle_excluded)
+        self.micrographs.worth_requested.connect(self.worth.open)
         self.micrographs.estimate_requested.connect(do.estimate)
         self.jobs.estimated.connect(do.estimated)
         do.import_replayed.connect(self.import_controller.note)
@@ -235,6 +246,10 @@ class HydraPickerWidget(QWidget):
         self.canvas.settled.connect(lambda _: self.summary.show())
         self.canvas.emptied.connect(self.summary.show)
         self.session.settings_changed.connect(self._on_settings)
+
+    def _train_from_classes(self, micrographs: tuple[AnnotatedMicrograph, ...]) -> None:
+        self.training_controller.train_from_classes(micrographs)
+        self.column.bring_into_view(self.train)
 
     def _on_settings(self, names: frozenset[str]) -> None:
         if "diameter_angstrom" in names:

@@ -31,6 +31,7 @@ class Action(StrEnum):
     PREVIOUS = "previous"
     NEXT = "next"
     EXCLUDE = "exclude"
+    COMPARE = "compare"
     MEASURE = "measure"
     ESTIMATE = "estimate"
     PICK_THIS = "pick this"
@@ -46,6 +47,7 @@ class Action(StrEnum):
     REDO = "redo"
     COMPLETE = "complete"
     TRAIN = "train"
+    TRAIN_FROM_CLASSES = "train from classes"
     SUGGEST = "suggest"
     MAKE = "make"
     DISCARD = "discard"
@@ -82,6 +84,8 @@ class Situation:
         Picked and undecided ones besides the current.
     corrected, particles : int
         Micrographs that a head can learn from, and the particles on them.
+    classified, rejected : int
+        Picks that are in 2-D classes still, and those of rejected classes.
     picks : bool
         Whether a pick is shown on any micrograph.
     heads : tuple of str
@@ -118,6 +122,8 @@ class Situation:
     to_correct: int = 0
     corrected: int = 0
     particles: int = 0
+    classified: int = 0
+    rejected: int = 0
     picks: bool = False
     heads: tuple[str, ...] = ()
     head: str = ""
@@ -237,6 +243,8 @@ def refusals(s: Situation) -> dict[Action, str]:
         refuse(_PICKING, "Picking is under way: wait for its end, or cancel it")
     if s.micrographs == 0:
         refuse((*_PICKING, Action.IMPORT), "The project has no micrographs, or all are excluded")
+    if s.micrographs + s.excluded == 0:
+        refuse([Action.COMPARE], "The project has no micrographs: open a folder of them")
     if s.here is None:
         refuse(_HERE, "No micrograph is shown: choose one in the table")
     refuse([Action.PREVIOUS] * s.is_first, "This is the first micrograph")
@@ -255,11 +263,23 @@ def refusals(s: Situation) -> dict[Action, str]:
     if s.to_correct == 0:
         refuse([Action.SUGGEST], "No other picked micrograph is left to correct: pick some first")
     if s.training:
-        refuse([Action.TRAIN], "A head is being trained: wait for its end, or cancel it")
+        refuse(
+            [Action.TRAIN, Action.TRAIN_FROM_CLASSES],
+            "A head is being trained: wait for its end, or cancel it",
+        )
     if s.particles == 0:
         refuse(
             [Action.TRAIN], "There is nothing to learn from: correct a micrograph, mark it complete (key Q)"
         )
+    if s.classified + s.rejected == 0:
+        refuse([Action.TRAIN_FROM_CLASSES], "There are no classes to learn from: classify the picks first")
+    elif s.rejected == 0:
+        refuse(
+            [Action.TRAIN_FROM_CLASSES],
+            "No class is rejected: reject those that are no particles, a head learns from them",
+        )
+    elif s.classified == 0:
+        refuse([Action.TRAIN_FROM_CLASSES], "All classes are rejected: undo one, no particles are left")
     if s.making:
         refuse([Action.MAKE, Action.DISCARD], "A picker is being made: wait for its end, or cancel it")
     if s.backgrounds == 0:
@@ -284,7 +304,8 @@ _HERE = (
 )  # fmt: skip
 _CHANGING = (
     *_PICKING, Action.IMPORT, Action.EDIT_MASK, Action.ADD, Action.MOVE, Action.ERASE, Action.UNDO,
-    Action.REDO, Action.COMPLETE, Action.EXCLUDE, Action.TRAIN, Action.MAKE, Action.DISCARD,
+    Action.REDO, Action.COMPLETE, Action.EXCLUDE, Action.TRAIN, Action.TRAIN_FROM_CLASSES, Action.MAKE,
+    Action.DISCARD,
 )  # fmt: skip
 
 

@@ -1,16 +1,25 @@
-"""The contrast transfer that other programs have found on micrographs: RELION's and cryoSPARC's lists."""
+"""What other programs have found out of micrographs' images: RELION's and cryoSPARC's lists.
+
+`read_ctf` reads the contrast transfer to compute with, and refuses what is incomplete; `read_figures` what
+there is to look at, and leaves out what is not there.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.io.coordinates.star_syntax import star_tables
 from napari_hydrapicker.io.coordinates.structured_arrays import load_records
 from napari_hydrapicker.io.files import bad_line
+from napari_hydrapicker.io.image_info import ListedFigures
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import match_names, micrograph_path
 
@@ -22,6 +31,8 @@ _RESOLUTION = "rlnCtfMaxResolution"
 _CS_PATHS = ("micrograph_blob/path", "location/micrograph_path")
 _CS = ("ctf/df1_A", "ctf/df2_A", "ctf/df_angle_rad", "ctf/accel_kv", "ctf/cs_mm", "ctf/amp_contrast")
 _CS_PHASE, _CS_RESOLUTION = "ctf/phase_shift_rad", "ctf_stats/ctf_fit_to_A"
+_ICE, _CS_ICE = "rlnCtfIceRingDensity", "ctf_stats/ice_thickness_rel"
+_Stated = TypeVar("_Stated")
 
 
 @dataclass(frozen=True)
@@ -77,8 +88,27 @@ def read_ctf(path: str | Path) -> dict[str, Ctf]:
     return found
 
 
-def ctf_of(micrographs: Sequence[Micrograph], listed: dict[str, Ctf]) -> list[Ctf | None]:
-    """Find each micrograph's contrast transfer by its name; None where the list has none.
+def read_figures(path: str | Path) -> dict[str, ListedFigures]:
+    """Read what a RELION STAR or a cryoSPARC .cs file states of its micrographs' images.
+
+    Returns
+    -------
+    dict of str to ListedFigures
+        By the micrographs' paths as the list has them, without extensions; those of which it states nothing
+        are left out, as is a number that is none.
+
+    Raises
+    ------
+    CoordinateFileError
+        If the file is missing or damaged.
+    """
+    path = Path(path)
+    found = _figures_of_cs(path) if path.suffix.lower() == ".cs" else _figures_of_star(path)
+    return {name: figures for name, figures in found.items() if figures}
+
+
+def ctf_of(micrographs: Sequence[Micrograph], listed: Mapping[str, _Stated]) -> list[_Stated | None]:
+    """Find what a list states of each micrograph by its name; None where it states nothing.
 
     Raises
     ------
@@ -87,7 +117,7 @@ def ctf_of(micrographs: Sequence[Micrograph], listed: dict[str, Ctf]) -> list[Ct
     """
     match = match_names({i: one.full_name for i, one in enumerate(micrographs)}, {key: key for key in listed})
     match.check_unambiguous("micrographs", "those in the list of defocus")
-    found: list[Ctf | None] = [None] * len(micrographs)
+    found: list[_Stated | None] = [None] * len(micrographs)
     for i, key in match.pairs:
         found[i] = listed[key]
     return found
@@ -159,3 +189,54 @@ def _from_cs(path: Path) -> dict[str, Ctf]:
         key = micrograph_path(row[name].decode(errors="replace"))
         found.setdefault(key, Ctf((u + v) / 2, (u - v) / 2, angle, voltage, cs, contrast, phase, fit))
     return found
+
+
+def _figures_of_star(path: Path) -> dict[str, ListedFigures]:
+    found: dict[str, ListedFigures] = {}
+    for table in star_tables(path):
+        name = table.index(_NAME)
+        columns = [table.index(label) for label in (_U, _V, _RESOLUTION, _ICE)]
+        if name is None or all(column is None for column in columns):
+            continue
+        for _, values in table.rows:
+            u, v, fit, ice = (math.nan if at is None else _number_or_nan(values[at]) for at in columns)
+            found.setdefault(micrograph_path(values[name]), _figures(u, v, fit, ice))
+    return found
+
+
+def _figures_of_cs(path: Path) -> dict[str, ListedFigures]:
+    records = load_records(path)
+    columns = records.dtype.names or ()
+    name = next((one for one in _CS_PATHS if one in columns and records.dtype[one].kind == "S"), None)
+    if name is None:
+        return {}
+    names = [micrograph_path(one.decode(errors="replace")) for one in records[name].tolist()]
+    stated = zip(*(_column(records, one) for one in (*_CS[:2], _CS_RESOLUTION, _CS_ICE)), strict=True)
+    found: dict[str, ListedFigures] = {}
+    for one, values in zip(names, stated, strict=True):
+        found.setdefault(one, _figures(*values))
+    return found
+
+
+def _column(records: NDArray[np.void], name: str) -> list[float]:
+    """Numbers (N,) of a column; NaN where there is none of that name, or one that holds something else."""
+    columns = records.dtype.names or ()
+    if name not in columns or records.dtype[name].kind not in "fiu" or records.dtype[name].shape:
+        return [math.nan] * len(records)
+    numbers: list[float] = records[name].astype(np.float64).tolist()
+    return numbers
+
+
+def _figures(u_angstrom: float, v_angstrom: float, fit_angstrom: float, ice: float) -> ListedFigures:
+    """What is known, as it is shown; programs write 0 where they have found no resolution."""
+    fit = fit_angstrom if fit_angstrom > 0 else math.nan
+    stated: tuple[Any, ...] = ((u_angstrom + v_angstrom) / 2 / _ANGSTROM_PER_UM, fit,
+                               abs(u_angstrom - v_angstrom), ice)  # fmt: skip
+    return ListedFigures(*(value if math.isfinite(value) else None for value in stated))
+
+
+def _number_or_nan(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

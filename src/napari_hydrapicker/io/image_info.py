@@ -44,6 +44,32 @@ class FileInfo:
     refused_pixel_size: str = ""
 
 
+@dataclass(frozen=True)
+class ListedFigures:
+    """What another program's list states of one micrograph's image; None where it does not.
+
+    Attributes
+    ----------
+    defocus_um : float or None
+        Mean underfocus, micrometres.
+    ctf_resolution_angstrom : float or None
+        To which the estimated contrast transfer fits.
+    astigmatism_angstrom : float or None
+        Largest underfocus less the smallest.
+    ice : float or None
+        How thick or crystalline the ice is, in the measure of the program: RELION's density of the ice ring,
+        cryoSPARC's relative thickness. They are to be compared within one list alone.
+    """
+
+    defocus_um: float | None = None
+    ctf_resolution_angstrom: float | None = None
+    astigmatism_angstrom: float | None = None
+    ice: float | None = None
+
+    def __bool__(self) -> bool:
+        return self != ListedFigures()
+
+
 def plausible_pixel_size(angstrom: float) -> float | None:
     """Return a pixel size in Angstrom, or None where no micrograph can have it (0, NaN, 1e6)."""
     low, high = _PIXEL_SIZE_RANGE_ANGSTROM

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
+
+import numpy as np
 
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError
 from napari_hydrapicker.io.coordinates.star_syntax import StarTable, star_tables
 from napari_hydrapicker.io.coordinates.structured_arrays import load_records
+from napari_hydrapicker.io.ctf import read_figures
+from napari_hydrapicker.io.files import open_file
 from napari_hydrapicker.io.find import find_micrographs
-from napari_hydrapicker.io.image_info import plausible_pixel_size
+from napari_hydrapicker.io.image_info import ListedFigures, plausible_pixel_size
 from napari_hydrapicker.io.micrograph import (
     Micrograph,
     MicrographWarning,
     open_with_problems,
     with_distinct_names,
 )
+from napari_hydrapicker.io.names import micrograph_path
 
 _LISTS = (".star", ".cs")
 _NAME, _GROUP, _MOVIE = "rlnMicrographName", "rlnOpticsGroup", "rlnMicrographMovieName"
@@ -91,24 +98,27 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
         except HydraPickerError as error:
             problems.append(str(error))
             continue
-        for listing, name, pixel_size in found:
+        for listing, name, pixel_size, figures in found:
             try:
                 file = name if listing is None else find_listed(listing, str(name))
-                micrographs += _open(file, pixel_size, doubts)
+                opened = _open(file, pixel_size, doubts)
+                micrographs += [replace(one, figures=figures) for one in opened] if figures else opened
             except HydraPickerError as error:
                 problems.append(str(error))
     warn_once(doubts)
     return with_distinct_names(micrographs), problems
 
 
-def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None]]:
-    """Lists that name files, or None for files named directly; the files; and their pixel sizes."""
+def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None, ListedFigures | None]]:
+    """Lists that name files, or None for files named directly; the files, and what a list states of them."""
     if is_list(path):
-        for name, pixel_size in listed_names(path):
-            yield path, Path(name), pixel_size
+        names = listed_names(path)
+        figures = read_figures(path)
+        for name, pixel_size in names:
+            yield path, Path(name), pixel_size, figures.get(micrograph_path(name))
     else:
         for file in find_micrographs([path]):
-            yield None, file, None
+            yield None, file, None, None
 
 
 def _open(path: Path, pixel_size: float | None, doubts: dict[str, list[Path]]) -> list[Micrograph]:
@@ -173,6 +183,56 @@ def _stated_size(table: StarTable, values: Sequence[str], path: Path) -> float |
         return None
     size = _positive(values[detector], path) * _ANGSTROM_PER_UM / _positive(values[magnification], path)
     return plausible_pixel_size(size)
+
+
+def list_without(path: Path, excluded: Callable[[str], bool]) -> tuple[bytes, int]:
+    """Return a list of micrographs, or of particles on such, without the rows of some of them.
+
+    Parameters
+    ----------
+    path
+        RELION's STAR or cryoSPARC's .cs; all else that it holds stays as it is.
+    excluded
+        Says of a micrograph, by the name that `micrograph_path` makes of the list's, whether it is left out.
+
+    Returns
+    -------
+    bytes, int
+        The file, and how many rows it has less.
+
+    Raises
+    ------
+    CoordinateFileError
+        If it cannot be read, or lists no micrographs.
+    """
+    if path.suffix.lower() != ".star":
+        return _cs_without(path, excluded)
+    dropped: set[int] = set()
+    named = False
+    for table in star_tables(path):
+        name = table.index(_NAME)
+        if name is None:
+            continue
+        named = True
+        dropped |= {line for line, values in table.rows if excluded(micrograph_path(values[name]))}
+    if not named:
+        raise CoordinateFileError(f"{path}: lists no micrographs (no column {_NAME})")
+    with open_file(path) as file:
+        lines = [line for number, line in enumerate(file, 1) if number not in dropped]
+    return b"".join(lines), len(dropped)
+
+
+def _cs_without(path: Path, excluded: Callable[[str], bool]) -> tuple[bytes, int]:
+    records = load_records(path)
+    columns = records.dtype.names or ()
+    name = next((one for one, _ in _CS_COLUMNS if one in columns and records.dtype[one].kind == "S"), None)
+    if name is None:
+        raise CoordinateFileError(f"{path}: lists no micrographs (no column {_CS_COLUMNS[0][0]})")
+    names = (one.decode(errors="replace") for one in records[name].tolist())
+    kept = np.array([not excluded(micrograph_path(one)) for one in names], bool)
+    content = io.BytesIO()
+    np.save(content, records[kept], allow_pickle=False)
+    return content.getvalue(), int((~kept).sum())
 
 
 def _from_cs(path: Path) -> Iterable[Listed]:

@@ -26,6 +26,7 @@ from napari_hydrapicker.io.image_info import (
     MAX_FRAME_PIXELS,
     MAX_SIDE_PX,
     FileInfo,
+    ListedFigures,
     MicrographWarning,
     plausible_pixel_size,
 )
@@ -71,6 +72,8 @@ class Micrograph:
         none.
     mask : EditedMask or None
         What the user wants left out on it; None: whoever prepares it looks for that.
+    figures : ListedFigures or None
+        What the list that named it states of its image; None where none did.
     image : ndarray or None
         The pixels, shape `shape`, of an image in memory; None for a file.
     """
@@ -85,6 +88,7 @@ class Micrograph:
     n_frames: int = 1
     folder: str = ""
     mask: EditedMask | None = None
+    figures: ListedFigures | None = field(default=None, compare=False)
     image: NDArray[Any] | None = field(default=None, repr=False, compare=False)
 
     @classmethod

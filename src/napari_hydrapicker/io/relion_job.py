@@ -18,9 +18,11 @@ from typing import Literal
 from napari_hydrapicker.errors import MicrographError
 from napari_hydrapicker.io.coordinates.star_lists import LISTED, MICROGRAPH
 from napari_hydrapicker.io.coordinates.star_syntax import star_table_text, star_value
+from napari_hydrapicker.io.ctf import read_figures
 from napari_hydrapicker.io.files import write_files
 from napari_hydrapicker.io.lists import listed_in_star, warn_once
 from napari_hydrapicker.io.micrograph import Micrograph, open_with_problems
+from napari_hydrapicker.io.names import micrograph_path
 
 Outcome = Literal["SUCCESS", "FAILURE", "ABORTED"]
 
@@ -139,6 +141,7 @@ def open_listed(listing: Path) -> ListedMicrographs:
     found = ListedMicrographs()
     doubts: dict[str, list[Path]] = {}
     taken: set[str] = set()
+    figures = read_figures(listing)
     for name, pixel_size in listed_in_star(listing):
         path = Path(name)
         try:
@@ -156,7 +159,7 @@ def open_listed(listing: Path) -> ListedMicrographs:
             found.problems[path] = f"{path}: shares its name with another micrograph of the list"
             continue
         taken.add(placed.name)
-        found.opened[name] = placed
+        found.opened[name] = replace(placed, figures=figures.get(micrograph_path(name)))
     warn_once(doubts)
     return found
 

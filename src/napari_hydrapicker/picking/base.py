@@ -118,7 +118,10 @@ def kept(
     yx_px, score = yx_px[keep], found.probability[keep]
     best = nms(yx_px, score, parameters.distance_px(pixel_size_angstrom))
     diameter_px = parameters.diameter_angstrom / pixel_size_angstrom
-    return Picks(yx_px[best], score[best].astype(np.float32), diameter_px=diameter_px)
+    masked_share = 1 - float(np.mean(view.mask))
+    return Picks(
+        yx_px[best], score[best].astype(np.float32), diameter_px=diameter_px, masked_share=masked_share
+    )
 
 
 class Picker(Protocol):

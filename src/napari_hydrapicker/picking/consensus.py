@@ -150,7 +150,11 @@ def consensus(
     order = np.lexsort((yx[:, 1], yx[:, 0], -score))
     member = member[order][:, [names.index(name) for name in lists]]
     diameters = [one.diameter_px for one in lists.values() if one.diameter_px is not None]
-    picks = Picks(yx[order], score[order], diameter_px=float(np.median(diameters)) if diameters else None)
+    shares = [one.masked_share for one in lists.values() if one.masked_share is not None]
+    picks = Picks(
+        yx[order], score[order], diameter_px=float(np.median(diameters)) if diameters else None,
+        masked_share=min(shares, default=None),  # what all leave out, as far as is known
+    )  # fmt: skip
     return Consensus(picks, np.count_nonzero(member >= 0, axis=1), tuple(lists), member)
 
 

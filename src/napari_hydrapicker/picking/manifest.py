@@ -38,6 +38,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from napari_hydrapicker import __version__
 from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.io.files import FolderLock
+from napari_hydrapicker.io.image_info import ListedFigures
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.safetensors import has_newer
 from napari_hydrapicker.picking.parameters import RunConfig
@@ -72,6 +73,10 @@ class MicrographResult:
         Picks from the threshold on, and their mean probability, None without picks.
     doubt
         Share of all candidates, weighed with their probability, that should be wrong (`picker.doubt`).
+    masked_share
+        Share of the micrograph that was left out; None if not known.
+    figures
+        What the list that names the micrograph states of its image.
     pixel_size_angstrom, diameter_px, shape
         What the micrograph was picked with, and its rows and columns; None if not known.
     seconds
@@ -92,6 +97,8 @@ class MicrographResult:
     n_picks: int = 0
     mean_score: float | None = None
     doubt: float | None = None
+    masked_share: float | None = None
+    figures: ListedFigures | None = None
     pixel_size_angstrom: float | None = None
     diameter_px: float | None = None
     shape: tuple[int, int] | None = None
@@ -113,7 +120,7 @@ class MicrographResult:
         size, mtime = _size_and_time(micrograph.path)
         return cls(
             _printable(name or micrograph.name), source_of(micrograph), shape=micrograph.shape,
-            size_bytes=size, mtime_ns=mtime, mask=_mask_of(micrograph), **values,
+            figures=micrograph.figures, size_bytes=size, mtime_ns=mtime, mask=_mask_of(micrograph), **values,
         )  # fmt: skip
 
     def failed(self, error: str) -> MicrographResult:
@@ -496,4 +503,7 @@ def _decoded(text: str, result: MicrographResult) -> Picks:
     if len(content) != n * 20:
         raise ValueError(f"{result.name} has not {n} picks")
     yx = np.frombuffer(content, "<f8", 2 * n).reshape(n, 2)
-    return Picks(yx, np.frombuffer(content, "<f4", n, 16 * n), diameter_px=result.diameter_px)
+    return Picks(
+        yx, np.frombuffer(content, "<f4", n, 16 * n), diameter_px=result.diameter_px,
+        masked_share=result.masked_share,
+    )  # fmt: skip

@@ -435,7 +435,10 @@ def counted(result: MicrographResult, picks: Picks) -> MicrographResult:
     """Return a result with what there is to say of its picks, from the threshold on."""
     scores = picks.score[~np.isnan(picks.score)]
     mean = float(scores.mean()) if len(scores) else None
-    return replace(result, n_picks=len(picks), diameter_px=picks.diameter_px, mean_score=mean)
+    return replace(
+        result, n_picks=len(picks), diameter_px=picks.diameter_px, mean_score=mean,
+        masked_share=picks.masked_share,
+    )  # fmt: skip
 
 
 def encoded(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,17 +16,52 @@ from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.coordinates import WriteOptions
 from napari_hydrapicker.picking.manifest import Manifest, MicrographResult
+from napari_hydrapicker.picking.worth import COLUMNS, Values, listed_values
 
 SUMMARY_COLUMNS = (
     "micrograph",
-    "picks",
-    "mean_score",
-    "doubt",
+    *COLUMNS,
     "pixel_size_angstrom",
     "rows",
     "columns",
     "error",
 )  # how long each took is in the manifest: these are the same whenever they are picked
+
+
+def worth_of(result: MicrographResult) -> Values:
+    """Return what is known of a micrograph that was picked, or could not be, by column."""
+    found = {
+        "picks": None if result.error else result.n_picks,
+        "mean_score": result.mean_score,
+        "doubt": result.doubt,
+        "masked_share": result.masked_share,
+    }
+    known = {name: math.nan if value is None else float(value) for name, value in found.items()}
+    return known | listed_values(result.figures)
+
+
+def read_worth(folder: Path) -> dict[str, Values]:
+    """Read the numbers of the summaries in a folder of picks and its sub-folders, by the micrographs' names.
+
+    Columns that a summary has not, as one of another version or of a consensus, are not known.
+
+    Raises
+    ------
+    CoordinateFileError
+        If a summary cannot be read, or a number in it is none.
+    """
+    found: dict[str, Values] = {}
+    for path in sorted(folder.rglob(formats.PICKING_SUMMARY)) if folder.is_dir() else []:
+        inner = path.relative_to(folder).parts[:-1]
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.DictReader(file) if row.get("micrograph")]
+            for row in rows:
+                numbers = {name: float(row[name]) for name in COLUMNS if row.get(name)}
+                found["/".join([*inner, str(row["micrograph"])])] = numbers
+        except (OSError, UnicodeDecodeError, ValueError, csv.Error) as error:
+            raise CoordinateFileError(f"{path}: cannot be read ({error}); delete it or pick again") from error
+    return found
 
 
 def write_tables(
@@ -96,15 +132,11 @@ def _summary(rows: Sequence[MicrographResult]) -> bytes:
 
 
 def _values(row: MicrographResult) -> tuple[str, ...]:
-    def number(value: float | None, form: str) -> str:
-        return "" if value is None else format(value, form)
-
+    values = worth_of(row)
     return (
         row.name,
-        "" if row.error else str(row.n_picks),
-        number(row.mean_score, ".4f"),
-        number(row.doubt, ".3f"),
-        number(row.pixel_size_angstrom, ".6g"),
+        *(column.text(values[name]) for name, column in COLUMNS.items()),
+        "" if row.pixel_size_angstrom is None else f"{row.pixel_size_angstrom:.6g}",
         *("" if row.shape is None or row.error else str(n) for n in row.shape or (0, 0)),
         " ".join(row.error.split()),
     )

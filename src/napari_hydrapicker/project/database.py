@@ -27,6 +27,13 @@ CREATE TABLE IF NOT EXISTS mask (
     bits TEXT NOT NULL
 )
 """
+# Numbers of micrographs besides their picks, as JSON by name; made as that of the masks is.
+FIGURES_TABLE = """
+CREATE TABLE IF NOT EXISTS figures (
+    micrograph_id INTEGER PRIMARY KEY REFERENCES micrograph (id),
+    stated TEXT NOT NULL
+)
+"""
 TABLES = """
 CREATE TABLE micrograph (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

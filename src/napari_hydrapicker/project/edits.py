@@ -23,11 +23,18 @@ class EditKind(StrEnum):
     RESTORE = "restore"
     PICK = "pick"
     IMPORT = "import"
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
 
     @property
     def undoable(self) -> bool:
         """Whether the user can undo it."""
         return self is not EditKind.PICK
+
+    @property
+    def is_of_whole_micrographs(self) -> bool:
+        """Whether it says which micrographs count, and leaves their picks alone."""
+        return self in (EditKind.EXCLUDE, EditKind.INCLUDE)
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,8 @@ class Edit:
 
     def inverse(self) -> Edit:
         """Return the edit that takes this one back."""
+        if self.kind.is_of_whole_micrographs:
+            return excluded(self.micrograph_id, self.kind is EditKind.INCLUDE)
         scoring = None if self.scoring is None else (self.scoring[1], self.scoring[0])
         return Edit(self.micrograph_id, self.kind, self.after, self.before, scoring)
 
@@ -103,8 +112,9 @@ class Replayed:
 
     @property
     def is_joint(self) -> bool:
-        """Whether it was one step for the user on several micrographs: an import, or picks of a class."""
-        return self.is_import or len(self.edits) + len(self.left) > 1
+        """Whether it was a step on whichever micrographs: an import, picks of a class, an exclusion."""
+        of_whole = bool(self.edits) and self.edits[0].kind.is_of_whole_micrographs
+        return self.is_import or of_whole or len(self.edits) + len(self.left) > 1
 
 
 def added(
@@ -151,6 +161,12 @@ def deleted(micrograph_id: int, before: Labels) -> Edit:
 def restored(micrograph_id: int, before: Labels) -> Edit:
     """Take deleted picks back."""
     return Edit(micrograph_id, EditKind.RESTORE, before, _marked(before, False))
+
+
+def excluded(micrograph_id: int, out: bool) -> Edit:
+    """Leave a micrograph out of picking, training, classes and export, or include it again."""
+    kind = EditKind.EXCLUDE if out else EditKind.INCLUDE
+    return Edit(micrograph_id, kind, Labels.empty(), Labels.empty())
 
 
 def _marked(labels: Labels, as_deleted: bool) -> Labels:

@@ -62,6 +62,8 @@ class ExportPlan:
         Names and shapes of the micrographs.
     files, existing : tuple of Path
         All files, and those that there are already.
+    excluded : int
+        How many micrographs are left out since the user has excluded them.
     """
 
     preset: Preset
@@ -70,6 +72,7 @@ class ExportPlan:
     options: WriteOptions
     files: tuple[Path, ...]
     existing: tuple[Path, ...]
+    excluded: int = 0
 
     @property
     def n_picks(self) -> int:
@@ -80,7 +83,8 @@ class ExportPlan:
         """Say in a line what would be written."""
         n = len(self.existing)
         there = f"; {n:,} {'exists' if n == 1 else 'exist'} already" if n else ""
-        return f"{_counts(self.n_picks, len(self.picks))}, {counted(len(self.files), 'file')}{there}"
+        text = f"{_counts(self.n_picks, len(self.picks))}, {counted(len(self.files), 'file')}{there}"
+        return text + _without(self.excluded)
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,12 @@ class ExportReport:
     files: tuple[Path, ...]
     n_picks: int
     n_micrographs: int
+    excluded: int = 0
 
     def outcome(self) -> str:
-        """Say in a line what was written."""
-        return f"{_counts(self.n_picks, self.n_micrographs)} written, read back and found the same"
+        """Say in a line what was written, and what was not."""
+        text = f"{_counts(self.n_picks, self.n_micrographs)} written, read back and found the same"
+        return text + _without(self.excluded)
 
     def summary(self) -> str:
         """Say it, and where that is."""
@@ -104,8 +110,16 @@ def _counts(n_picks: int, n_micrographs: int) -> str:
     return f"{counted(n_picks, 'pick')} on {counted(n_micrographs, 'micrograph')}"
 
 
-def plan(items: Sequence[ExportItem], preset: str, folder: Path, only_complete: bool = False) -> ExportPlan:
+def _without(excluded: int) -> str:
+    return f"; {counted(excluded, 'excluded micrograph')} left out" if excluded else ""
+
+
+def plan(
+    items: Sequence[ExportItem], preset: str, folder: Path, only_complete: bool = False, excluded: int = 0
+) -> ExportPlan:
     """Find out what an export would write; nothing is written.
+
+    `excluded` is the number of micrographs that are not among the items since the user has excluded them.
 
     Raises
     ------
@@ -148,7 +162,7 @@ def plan(items: Sequence[ExportItem], preset: str, folder: Path, only_complete: 
     none = {name: one.select([]) for name, one in picks.items()}
     files = tuple(folder / name for name in target.encode(none, folder, options))
     existing = tuple(file for file in files if file.exists())
-    return ExportPlan(PRESETS[preset], folder, picks, options, files, existing)
+    return ExportPlan(PRESETS[preset], folder, picks, options, files, existing, excluded)
 
 
 def run(planned: ExportPlan, overwrite: bool = False) -> ExportReport:
@@ -171,7 +185,7 @@ def run(planned: ExportPlan, overwrite: bool = False) -> ExportReport:
         micrograph_names=options.micrograph_names, project_dir=options.project_dir,
     )  # fmt: skip
     _compare(planned, written)
-    return ExportReport(tuple(written), planned.n_picks, len(planned.picks))
+    return ExportReport(tuple(written), planned.n_picks, len(planned.picks), planned.excluded)
 
 
 def _compare(planned: ExportPlan, written: Sequence[Path]) -> None:

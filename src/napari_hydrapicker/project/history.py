@@ -52,7 +52,9 @@ class History:
 
     def commit(self, *edits: Edit, joint: bool = False) -> None:
         """Make edits at one go, unless they change nothing: then there is nothing to undo later on."""
-        changing = [edit for edit in edits if not edit.before.equals(edit.after)]
+        changing = [
+            edit for edit in edits if edit.kind.is_of_whole_micrographs or not edit.before.equals(edit.after)
+        ]
         if changing:
             for _ in self.committing(changing, joint):
                 pass
@@ -119,9 +121,14 @@ class History:
         self._annotations.write(self._project, edit)
         number = edit.micrograph_id
         before = self._records[number].status
-        if before in (Status.COMPLETE, Status.EXCLUDED):
+        if edit.kind is EditKind.EXCLUDE:
+            status = Status.EXCLUDED
+        elif edit.kind is EditKind.INCLUDE and number in self._annotations.frozen:
+            status = Status.COMPLETE  # as it was before
+        elif edit.kind is not EditKind.INCLUDE and before in (Status.COMPLETE, Status.EXCLUDED):
             return before  # the user has set it
-        status = plain_status(edit.apply(self._annotations.labels(number)))
+        else:
+            status = plain_status(edit.apply(self._annotations.labels(number)))
         if status is not before:
             self._project.set_status(number, status)
         return status

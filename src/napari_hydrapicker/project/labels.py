@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,16 +156,19 @@ class ScoreTable:
         self._sorted: dict[int, NDArray[np.float32]] = {}
         # Threshold, number and mean as last asked for: windows ask for all micrographs again and again.
         self._known: dict[int, tuple[float, int, float]] = {}
+        self._doubt: dict[int, float] = {}
 
     def set(self, micrograph_id: int, labels: Labels) -> None:
         """Take in a micrograph's picks."""
         self._known.pop(micrograph_id, None)
         self._sorted[micrograph_id] = np.sort(shown_scores(labels)[~labels.deleted])
+        self._doubt[micrograph_id] = _doubt(labels)
 
     def forget(self, micrograph_id: int) -> None:
         """Leave a micrograph out."""
         self._known.pop(micrograph_id, None)
         self._sorted.pop(micrograph_id, None)
+        self._doubt.pop(micrograph_id, None)
 
     def count(self, micrograph_id: int, threshold: float) -> int:
         """Return the number of picks shown on a micrograph."""
@@ -173,6 +177,10 @@ class ScoreTable:
     def mean(self, micrograph_id: int, threshold: float) -> float:
         """Mean score of the shown picks that have one; NaN if there is none."""
         return self._figures(micrograph_id, threshold)[2]
+
+    def doubt(self, micrograph_id: int) -> float:
+        """Share of what a picker found on a micrograph that should be wrong; NaN where none has picked."""
+        return self._doubt.get(micrograph_id, math.nan)
 
     def scores(self, micrograph_id: int | None = None) -> NDArray[np.float32]:
         """Return the scores that a threshold acts on: of one micrograph, or of all."""
@@ -193,3 +201,9 @@ class ScoreTable:
         mean = float(scored.mean(dtype=np.float64)) if len(scored) else float("nan")
         self._known[micrograph_id] = threshold, len(shown), mean
         return self._known[micrograph_id]
+
+
+def _doubt(labels: Labels) -> float:
+    """As `picking.base.doubt`, of all that a picker found, whatever the user has made of it since."""
+    own = labels.score[(labels.source == Source.PICKER) & np.isfinite(labels.score)].astype(np.float64)
+    return float((own * (1 - own)).sum() / own.sum()) if own.sum() > 0 else math.nan

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
 from napari_hydrapicker.io.edited_mask import EditedMask
+from napari_hydrapicker.io.image_info import ListedFigures
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import distinct_names
 from napari_hydrapicker.project import database as schema
@@ -24,6 +27,7 @@ from napari_hydrapicker.project.labels import Labels
 from napari_hydrapicker.project.records import MicrographRecord, Status
 
 _PIXEL_SIZES = (0.1, 50.0)  # Angstrom: what a micrograph can have, binned or not
+_MASKED = "masked_share"
 _COLUMNS = "id, path, name, rows, cols, pixel_size_angstrom, frame, n_frames, status"
 
 
@@ -85,14 +89,19 @@ class Project(Database):
         """
         with self._reading():
             rows = self._db.execute(f"SELECT {_COLUMNS} FROM micrograph").fetchall()
-            masks = self._masks()
-            records = [self._record(row, masks.get(row[0])) for row in rows]
+            masks, figures = self._masks(), self._figures()
+            records = [
+                replace(self._record(row, masks.get(row[0])), **figures.get(row[0], {})) for row in rows
+            ]
             names = distinct_names([record.micrograph().full_name for record in records])
             named = [replace(record, name=name) for record, name in zip(records, names, strict=True)]
             return natsorted(named, key=lambda record: record.name, alg=ns.IGNORECASE)
 
     def add_micrographs(self, micrographs: Sequence[Micrograph]) -> int:
-        """Add those that are not in the project yet; returns how many these were."""
+        """Add those that are not in the project yet; returns how many these were.
+
+        What a list states of them is kept, also of those that are there already.
+        """
         with self._writing() as db:
             before = db.total_changes
             db.executemany(
@@ -111,7 +120,35 @@ class Project(Database):
                     for m in micrographs
                 ],
             )
-            return db.total_changes - before
+            n_added = db.total_changes - before
+            listed = {(self._stored(m.path), m.frame): m.figures for m in micrographs if m.figures}
+            if listed:
+                rows = db.execute("SELECT id, path, frame FROM micrograph").fetchall()
+                self.set_listed(
+                    {number: listed[path, frame] for number, path, frame in rows if (path, frame) in listed}
+                )
+            return n_added
+
+    def set_listed(self, figures: Mapping[int, ListedFigures]) -> None:
+        """Keep what a list states of micrographs' images, by their numbers."""
+        self._state({number: asdict(one) for number, one in figures.items()})
+
+    def set_masked_share(self, micrograph_id: int, share: float) -> None:
+        """Keep which share of a micrograph, 0..1, a picking has left out."""
+        self._state({micrograph_id: {_MASKED: share}})
+
+    def _state(self, values: Mapping[int, Mapping[str, float | None]]) -> None:
+        """Write numbers of micrographs over those of the same names; others stay."""
+        with self._writing() as db:
+            db.execute(schema.FIGURES_TABLE)
+            known = dict(db.execute("SELECT micrograph_id, stated FROM figures"))
+            db.executemany(
+                "INSERT OR REPLACE INTO figures VALUES (?, ?)",
+                [
+                    (number, json.dumps({**_numbers(known.get(number, "{}")), **own}))
+                    for number, own in values.items()
+                ],
+            )
 
     def set_status(self, micrograph_id: int, status: Status) -> None:
         """Mark a micrograph."""
@@ -225,6 +262,18 @@ class Project(Database):
             for number, block, bits in self._db.execute("SELECT micrograph_id, block_px, bits FROM mask")
         }
 
+    def _figures(self) -> dict[int, dict[str, Any]]:
+        """Return what is known of micrographs in numbers, as the fields of their records."""
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'figures'").fetchone():
+            return {}
+        found: dict[int, dict[str, Any]] = {}
+        names = [field.name for field in fields(ListedFigures)]
+        for number, text in self._db.execute("SELECT micrograph_id, stated FROM figures"):
+            stated = _numbers(text)
+            listed = ListedFigures(**{name: stated.get(name) for name in names})
+            found[number] = {"masked_share": stated.get(_MASKED), "figures": listed if listed else None}
+        return found
+
     def _record(self, row: tuple[Any, ...], mask: tuple[int, str] | None) -> MicrographRecord:
         number, path, name, rows, cols, pixel_size, frame, n_frames, status = row
         place = (self.path.parent / path).absolute()
@@ -248,3 +297,18 @@ class Project(Database):
         """Path as it is stored: relative below the project's folder, so that both can move together."""
         path, folder = Path(path).absolute(), self.path.parent.absolute()
         return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+
+
+def _numbers(text: str) -> dict[str, float]:
+    """Read numbers by their names; what is damaged is left out: they can be found anew."""
+    try:
+        stated = json.loads(text)
+    except ValueError:
+        return {}
+    if not isinstance(stated, dict):
+        return {}
+    return {
+        str(name): float(value)
+        for name, value in stated.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }

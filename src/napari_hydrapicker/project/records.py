@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from napari_hydrapicker.io.edited_mask import EditedMask
+from napari_hydrapicker.io.image_info import ListedFigures
 from napari_hydrapicker.io.micrograph import Micrograph
 
 
@@ -47,6 +48,10 @@ class MicrographRecord:
         How far the user is with it.
     mask : EditedMask or None
         What the user wants left out on it; None where that is to be found.
+    masked_share : float or None
+        Share of it, 0..1, that the last picking left out; None where that is not known.
+    figures : ListedFigures or None
+        What another program's list states of its image; None where none was opened.
     """
 
     id: int
@@ -58,13 +63,16 @@ class MicrographRecord:
     n_frames: int
     status: Status
     mask: EditedMask | None = None
+    masked_share: float | None = None
+    figures: ListedFigures | None = None
 
     def micrograph(self) -> Micrograph:
         """Return it as a micrograph to be read, of the same name."""
         folder = self.name.rpartition("/")[0]
         return Micrograph(
-            self.path, self.shape, self.pixel_size_angstrom, self.frame, self.n_frames, folder, self.mask
-        )
+            self.path, self.shape, self.pixel_size_angstrom, self.frame, self.n_frames, folder, self.mask,
+            self.figures,
+        )  # fmt: skip
 
     @property
     def missing(self) -> bool:

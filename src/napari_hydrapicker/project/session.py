@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
 from napari_hydrapicker.io.edited_mask import EditedMask
+from napari_hydrapicker.io.image_info import ListedFigures
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.annotations import Annotations
@@ -24,6 +25,7 @@ from napari_hydrapicker.project.edits import (
     Scoring,
     added,
     deleted,
+    excluded,
     far_from,
     inside,
     moved,
@@ -207,7 +209,13 @@ class Session:
         return order[place] if 0 <= place < len(order) else None
 
     def set_status(self, micrograph_id: int, status: Status) -> None:
-        """Mark a micrograph; a complete one keeps the picks that are shown now whatever the slider does."""
+        """Mark a micrograph; a complete one keeps the picks that are shown now whatever the slider does.
+
+        To exclude one is an edit: see `set_excluded`.
+        """
+        if status is Status.EXCLUDED:
+            self.set_excluded([micrograph_id], True)
+            return
         self.project.finish_parts()
         threshold = self.settings.threshold_of(self.picker_of(micrograph_id))
         frozen = {**self._annotations.frozen, micrograph_id: threshold}
@@ -221,8 +229,31 @@ class Session:
         self.labels_changed.emit(micrograph_id)
 
     def unmark(self, micrograph_id: int) -> None:
-        """Take back "complete" or "excluded": the status that the picks speak for returns."""
+        """Take back "complete" or "excluded": the status before it, or that of the picks, returns."""
+        if self.record(micrograph_id).status is Status.EXCLUDED:
+            self.set_excluded([micrograph_id], False)
+            return
         self.set_status(micrograph_id, plain_status(self.labels(micrograph_id)))
+
+    def set_excluded(self, micrograph_ids: Sequence[int], out: bool) -> int:
+        """Exclude micrographs, or include them again, as one step to undo; returns how many were changed."""
+        return self.excluding(micrograph_ids, out).result()
+
+    def excluding(self, micrograph_ids: Sequence[int], out: bool) -> Parts[int]:
+        """Do what `set_excluded` does, bit by bit."""
+        chosen = [one for one in micrograph_ids if (self.record(one).status is Status.EXCLUDED) is not out]
+
+        def steps() -> Generator[None, None, int]:
+            yield from self._edits.committing((excluded(one, out) for one in chosen), joint=True)
+            return len(chosen)
+
+        return self.project.in_parts(steps())
+
+    def set_listed(self, figures: Mapping[int, ListedFigures]) -> None:
+        """Take what another program's list states of micrographs, by their numbers."""
+        self.project.set_listed(figures)
+        for number, stated in figures.items():
+            self._change_record(number, figures=stated)
 
     def set_pixel_size(self, micrograph_ids: Sequence[int], angstrom: float) -> None:
         """Give micrographs another pixel size, Angstrom.
@@ -357,6 +388,9 @@ class Session:
         self.project.finish_parts()
         for _ in self._taking(EditKind.PICK, {micrograph_id: picks}, picker):
             pass
+        if picks.masked_share is not None:
+            self.project.set_masked_share(micrograph_id, picks.masked_share)
+            self._change_record(micrograph_id, masked_share=picks.masked_share)
 
     def import_picks(self, picks: Mapping[int, Picks], picker: str) -> None:
         """Take in picks of another program by micrograph number, all or none, as `put_picks` does.

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picking.library import HeadLibrary, user_library
 from napari_hydrapicker.picks import Source
-from napari_hydrapicker.project.records import Status
+from napari_hydrapicker.project.records import MicrographRecord, Status
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph, held_out
 
+MOST_CLASSIFIED = 12  # micrographs that a head from classes learns from: minutes, on a CPU too
 _FLOOR = 0.05  # of probability: what is less likely is no open question
 _MARKED = (Source.MANUAL, Source.MOVED)
 _DECIDED = (Status.COMPLETE, Status.EXCLUDED)
@@ -36,21 +38,68 @@ def corrected_micrographs(session: Session) -> tuple[AnnotatedMicrograph, ...]:
     out, as are those of unknown pixel size. What lies where the user has painted that it be left out is
     neither.
     """
-    found = []
-    for record in session.records:
-        complete = record.status is Status.COMPLETE
-        if record.pixel_size_angstrom is None or not (complete or record.status is Status.CORRECTED):
-            continue
-        labels = session.labels(record.id)
-        kept = session.shown(record.id) if complete else np.isin(labels.source, _MARKED) & ~labels.deleted
-        deleted = labels.deleted
-        if record.mask is not None:
-            usable = record.mask.is_usable(labels.yx)
-            kept, deleted = kept & usable, deleted & usable
-        if not (complete or kept.any() or deleted.any()):
-            continue
-        found.append(AnnotatedMicrograph(record.micrograph(), labels.yx[kept], labels.yx[deleted], complete))
-    return tuple(found)
+    known = (
+        _annotated(session, record, ())
+        for record in session.records
+        if record.status in (Status.COMPLETE, Status.CORRECTED)
+    )
+    return tuple(one for one in known if one is not None)
+
+
+def classified_micrographs(
+    session: Session, members: Mapping[int, NDArray[np.int64]], most: int = MOST_CLASSIFIED
+) -> tuple[AnnotatedMicrograph, ...]:
+    """Return what is known of micrographs by the classes that their picks are in.
+
+    Members that are left are particles; deleted ones, as those of rejected classes are, are none; what is in
+    no class counts for nothing. What the user has marked himself holds beside, and a complete micrograph says
+    more than any class: there it is as of `corrected_micrographs`.
+
+    Parameters
+    ----------
+    session
+        Excluded micrographs are left out, as are those of unknown pixel size.
+    members
+        The numbers (N,) of the picks that are in a class, by micrograph.
+    most
+        How many micrographs at most: complete ones, then those with most of what is no particle.
+
+    Raises
+    ------
+    ParameterError
+        If no class is left, or none is rejected: then there is nothing to learn.
+    """
+    known = (
+        _annotated(session, record, members.get(record.id, ()))
+        for record in session.records
+        if record.status is not Status.EXCLUDED
+    )
+    found = [one for one in known if one is not None]
+    if not any(len(one.yx) for one in found):
+        raise ParameterError("no class is left to learn particles from: undo a rejection, or classify again")
+    if not any(len(one.negative_yx) for one in found):
+        raise ParameterError(
+            "no class is rejected: a head learns from what is no particle; reject the classes of it first"
+        )
+    found.sort(key=lambda one: (not one.complete, -len(one.negative_yx), -len(one.yx)))
+    return tuple(found[:most])
+
+
+def _annotated(session: Session, record: MicrographRecord, members: ArrayLike) -> AnnotatedMicrograph | None:
+    """What is known of a micrograph, the members of classes being particles; None for nothing."""
+    complete = record.status is Status.COMPLETE
+    if record.pixel_size_angstrom is None:
+        return None
+    labels = session.labels(record.id)
+    marked = np.isin(labels.source, _MARKED) | np.isin(labels.id, members)
+    kept = session.shown(record.id) if complete else marked & ~labels.deleted
+    deleted = labels.deleted
+    if record.mask is not None:
+        usable = record.mask.is_usable(labels.yx)
+        kept, deleted = kept & usable, deleted & usable
+    if not (complete or kept.any() or deleted.any()):
+        return None
+    return AnnotatedMicrograph(record.micrograph(), labels.yx[kept], labels.yx[deleted], complete)
 
 
 def held_out_names(corrected: Sequence[AnnotatedMicrograph]) -> tuple[str, ...]:

@@ -216,6 +216,7 @@ class Picked(_Message):
     """Picks of one micrograph: centres (N, 2), pixels, and probabilities (N,), falling.
 
     They may be those that an `earlier` job of the same options has found.
+    `masked_share` is the share of it that the picker left out, where it says so.
     """
 
     job: StrictInt
@@ -224,6 +225,7 @@ class Picked(_Message):
     score: tuple[StrictFloat, ...]
     seconds: StrictFloat
     earlier: StrictBool = False
+    masked_share: StrictFloat | None = None
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,10 @@ class FolderRun:
             return Failed(job, number, result.error.removesuffix(WITH_LOG))
         picks = self.manifest.picks([result.name])[result.name]
         yx = tuple((y, x) for y, x in picks.yx.tolist())
-        return Picked(job, number, yx, tuple(picks.score.tolist()), result.seconds or 0.0, result.earlier)
+        return Picked(
+            job, number, yx, tuple(picks.score.tolist()), result.seconds or 0.0, result.earlier,
+            result.masked_share,
+        )  # fmt: skip
 
 
 def _manifest(folder: Path, known: Manifest | None) -> Manifest:

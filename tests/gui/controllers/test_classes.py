@@ -105,6 +105,29 @@ def test_the_picks_that_are_shown_are_sent(made: ClassesController, session: Ses
     assert not Path(request.folder).exists()
 
 
+def test_a_head_is_trained_on_what_is_left_and_what_was_rejected(
+    made: ClassesController, session: Session, tmp_path: Path, wait: Wait
+) -> None:
+    asked: list[Any] = []
+    made.train_requested.connect(asked.append)
+    answer(made, tmp_path, wait)
+    wait(lambda: (made.left, made.rejected) == (6, 0))
+    made.train()
+    assert asked == []
+    assert "no class is rejected" in made.problems[0]  # type: ignore[attr-defined]
+    made.reject([2])
+    wait(lambda: (made.left, made.rejected) == (4, 2))
+    made.train()
+    (micrographs,) = asked
+    assert [one.micrograph.name for one in micrographs] == ["a", "b"]
+    assert [one.yx.tolist() for one in micrographs] == [[[10.0, 20.0], [50.0, 150.0]]] * 2
+    assert [one.negative_yx.tolist() for one in micrographs] == [[[80.0, 60.0]]] * 2
+    assert not any(one.complete for one in micrographs)
+    made.reject([1])
+    made.train()
+    assert "no class is left" in made.problems[1]  # type: ignore[attr-defined]
+
+
 def test_a_class_is_rejected_and_one_undo_brings_it_back(
     made: ClassesController, session: Session, tmp_path: Path, wait: Wait
 ) -> None:

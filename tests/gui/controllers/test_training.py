@@ -20,6 +20,7 @@ from napari_hydrapicker.hydra.weights import Metadata
 from napari_hydrapicker.picking.library import HOME_VARIABLE, HeadLibrary, head_names
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.project import Project
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.worker.job_directory import JobDirectory
 from napari_hydrapicker.worker.messages import Trained
 
@@ -236,3 +237,29 @@ def test_a_library_that_cannot_be_read_is_said(
     picked.session.update(head="mine")
     assert len(told) == 2
     assert all("in-the-way" in text and "cannot be read" in text for text in told)
+
+
+def test_a_head_from_classes_has_a_name_of_its_own(picked: Any, tmp_path: Path) -> None:
+    asked: list[Any] = []
+    told: list[str] = []
+    picked.training.train = lambda name, folders, micrographs: asked.append((name, micrographs))
+    picked.training_controller.message.connect(told.append)
+    one = AnnotatedMicrograph(picked.session.records[0].micrograph(), [[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]])
+    picked._train_from_classes((one,))
+    keep(tmp_path / "home" / "heads", asked[0][0])
+    picked._train_from_classes((one,))
+    assert [name for name, _ in asked] == ["micrographs-1-classes", "micrographs-1-classes-2"]
+    assert asked[0][1] == (one,)
+    assert "1 particles and 2 picks that are none, on 1 micrographs" in told[0]
+    assert picked.train.is_open
+
+
+def test_a_new_head_is_taken_back_in_one_step(picked: Any, tmp_path: Path) -> None:
+    keep(tmp_path / "home" / "heads", "mine")
+    picked.session.update(picker="cgan")
+    picked.training_controller.take("mine")
+    assert (picked.session.settings.head, picked.session.settings.picker) == ("mine", "hydra")
+    assert not picked.train.back.isHidden()
+    picked.train.back.click()
+    assert (picked.session.settings.head, picked.session.settings.picker) == ("generic", "cgan")
+    assert picked.train.back.isHidden()

@@ -19,6 +19,7 @@ from napari_hydrapicker.gui.sections.classes import ClassesSection
 from napari_hydrapicker.gui.widgets.tasks import once_after
 from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.project.training_set import classified_micrographs
 from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.worker.messages import Broken, Classified, Classifying, ClassifyRequest, Finished
 
@@ -34,9 +35,20 @@ class ClassesController(Jobs):
     -------
     problem (str)
         What went wrong.
+    train_requested (tuple of AnnotatedMicrograph)
+        A head is to be trained on these.
+    counted ()
+        `left` or `rejected` may have changed.
+
+    Attributes
+    ----------
+    left, rejected : int
+        Picks that are in a class still, and those that were deleted since.
     """
 
     problem = Signal(str)
+    train_requested = Signal(object)
+    counted = Signal()
 
     def __init__(
         self, session: Session, section: ClassesSection, canvas: Canvas, parent: QObject | None = None
@@ -45,6 +57,7 @@ class ClassesController(Jobs):
         self._section, self._canvas = section, canvas
         self._asked: list[tuple[int, NDArray[np.int64]]] = []
         self._members: dict[int, dict[int, NDArray[np.int64]]] = {}
+        self.left = self.rejected = 0
         self._averages = np.empty((0, 1, 1), np.float32)
         self._pixel_angstrom = 1.0
         self._folder: Path | None = None
@@ -57,6 +70,7 @@ class ClassesController(Jobs):
         section.opened.connect(self.list_members)
         section.member_requested.connect(self.show_member)
         section.save_requested.connect(self._ask_and_save)
+        section.train_requested.connect(self.train)
         canvas.shown.connect(self._on_shown)
         session.labels_changed.connect(self._later)
         session.micrographs_changed.connect(self._later)
@@ -113,6 +127,15 @@ class ClassesController(Jobs):
     def keep_only(self, numbers: list[int]) -> None:
         """Delete the picks in all other classes: one step to undo."""
         self.reject([number for number in self._members if number not in numbers])
+
+    def train(self) -> None:
+        """Have a head trained on what is left in classes, and on what was rejected."""
+        of_micrograph: dict[int, list[NDArray[np.int64]]] = {}
+        for members in self._members.values():
+            for micrograph_id, own in members.items():
+                of_micrograph.setdefault(micrograph_id, []).append(own)
+        members = {number: np.concatenate(own) for number, own in of_micrograph.items()}
+        self._attempt(lambda: self.train_requested.emit(classified_micrographs(self._session, members)))
 
     def list_members(self, number: int) -> None:
         """List the picks of a class that are left."""
@@ -206,13 +229,15 @@ class ClassesController(Jobs):
         """Show what is left of the classes, and whether there is anything to classify."""
         s = self._session
         self._section.show_possible(s.is_open and s.total() > 0)
-        if not self._members:
-            return
-        left = {}
+        left, rejected = {}, 0
         for number, members in self._members.items():
-            rows = (s.labels(micrograph_id).rows(ids) for micrograph_id, ids in members.items())
+            rows = [s.labels(micrograph_id).rows(ids) for micrograph_id, ids in members.items()]
             left[number] = sum(int((~own.deleted).sum()) for own in rows)
-        self._section.show_left(left)
+            rejected += sum(int(own.deleted.sum()) for own in rows)
+        if self._members:
+            self._section.show_left(left)
+        self.left, self.rejected = sum(left.values()), rejected
+        self.counted.emit()
 
     def _attempt(self, change: Callable[[], object]) -> None:
         try:

@@ -22,6 +22,7 @@ from napari_hydrapicker.project.edits import Replayed
 from napari_hydrapicker.project.importing import replayed_import
 from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.project.worth import exclusion_message, replayed_exclusion
 from napari_hydrapicker.worker.messages import Estimated
 
 _ROUND_ANGSTROM = 5.0  # an estimate is not finer
@@ -60,7 +61,11 @@ class Commands(QObject):
         if which == "all":
             chosen = [r.id for r in self._session.records if r.status not in done]
         elif which == "selected":
-            chosen = self._table.selected_ids()
+            selected = self._table.selected_ids()
+            chosen = [n for n in selected if self._session.record(n).status is not Status.EXCLUDED]
+            if selected and not chosen:
+                warn("The selected micrographs are excluded: include them again first (Exclude)")
+                return
         else:
             chosen = [] if self._session.current is None else [self._session.current]
         if not chosen and not self._session.is_open and self._open_layer():
@@ -126,8 +131,19 @@ class Commands(QObject):
         """Exclude the selected micrographs, or take them back if all are excluded."""
         chosen = self._table.selected_ids()
         back = all(self._session.record(n).status is Status.EXCLUDED for n in chosen)
-        for number in chosen:
-            self.attempt(partial(self._session.unmark if back else self._exclude, number))
+        self.set_excluded(chosen, not back)
+
+    def set_excluded(self, numbers: Sequence[int], out: bool, unknown: int = 0) -> None:
+        """Exclude micrographs, or include them again, as one step; says how many, and of how many more a
+        number was not known."""
+        if not self._session.is_open:
+            return
+        done = partial(self._report_exclusion, out, unknown)
+        self.attempt(lambda: work_in_parts(self._session.excluding(numbers, out), done, warn, self))
+
+    @staticmethod
+    def _report_exclusion(out: bool, unknown: int, n: int) -> None:
+        inform(exclusion_message(n, out, unknown))
 
     def measured(self, diameter_px: float) -> None:
         """Take the diameter that was measured on the canvas, in pixels."""
@@ -156,6 +172,8 @@ class Commands(QObject):
                 text = replayed_import(done, self._session.records, undone)
                 if text:
                     self.import_replayed.emit(text)
+                if said := replayed_exclusion(done, undone):
+                    inform(said)
 
         work_in_parts(step(self._canvas.micrograph_id), report, warn, self)
 
@@ -169,6 +187,3 @@ class Commands(QObject):
             self._session.unmark(number)
         else:
             self._session.set_status(number, Status.COMPLETE)
-
-    def _exclude(self, number: int) -> None:
-        self._session.set_status(number, Status.EXCLUDED)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QAbstractButton, QWidget
 
+from napari_hydrapicker.gui.controllers.classes import ClassesController
 from napari_hydrapicker.gui.controllers.lasting_jobs import LastingJobs
 from napari_hydrapicker.gui.controllers.making import MakeController
 from napari_hydrapicker.gui.controllers.picking import PickJobs
@@ -35,12 +36,12 @@ class GuideController(QObject):
     def __init__(
         self, viewer: Viewer, session: Session, images: Callable[[], list[str]], bar: GuideBar,
         column: SectionColumn, export: ExportSection, training: TrainingController, making: MakeController,
-        jobs: tuple[PickJobs, LastingJobs, LastingJobs], parent: QObject,
+        classes: ClassesController, jobs: tuple[PickJobs, LastingJobs, LastingJobs], parent: QObject,
     ) -> None:  # fmt: skip
         super().__init__(parent)
         self._viewer, self._session, self._images = viewer, session, images
         self._bar, self._column, self._export = bar, column, export
-        self._training, self._making = training, making
+        self._training, self._making, self._classes = training, making, classes
         self._under_way = dict.fromkeys(("picking", "training", "making"), False)
         self._exported = False
         self._failed: Step | None = None
@@ -55,6 +56,7 @@ class GuideController(QObject):
         session.settings_changed.connect(self._on_change)
         training.counted.connect(self.refresh)
         making.counted.connect(self.refresh)
+        classes.counted.connect(self._soon)
         export.changed.connect(self.refresh)
         export.done.connect(self._on_exported)
         bar.followed.connect(self.follow)
@@ -155,6 +157,8 @@ class GuideController(QObject):
             ),
             corrected=len(self._training.corrected),
             particles=sum(len(one.yx) for one in self._training.corrected),
+            classified=self._classes.left,
+            rejected=self._classes.rejected,
             picks=any(session.count(record.id) for record in counted),  # at the first one it is known
             heads=self._training.own_heads,
             head=settings.head if settings.picker == "hydra" and settings.head != GENERIC else "",

@@ -11,6 +11,7 @@ from napari_hydrapicker.gui.controllers.jobs import Jobs
 from napari_hydrapicker.hydra.head_record import check_head_name
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.training_set import corrected_micrographs
+from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.worker.job_directory import DetachedJob, JobDirectory
 from napari_hydrapicker.worker.messages import (
     Broken,
@@ -178,10 +179,17 @@ class TrainJobs(LastingJobs):
 
     kind = "training"
 
-    def train(self, name: str, libraries: list[Path], replace: bool = False) -> None:
-        """Train a head on the session's corrections and save it in these libraries.
+    def train(
+        self,
+        name: str,
+        libraries: list[Path],
+        replace: bool = False,
+        micrographs: tuple[AnnotatedMicrograph, ...] | None = None,
+    ) -> None:
+        """Train a head and save it in these libraries.
 
-        The corrections are those of now: the user goes on meanwhile.
+        It learns from these micrographs, or else from the session's corrections as they are now: the user
+        goes on meanwhile.
 
         Raises
         ------
@@ -195,7 +203,8 @@ class TrainJobs(LastingJobs):
         self._job += 1
         s = self._session.settings
         request = TrainRequest(
-            job=self._job, name=name, micrographs=corrected_micrographs(self._session),
+            job=self._job, name=name,
+            micrographs=corrected_micrographs(self._session) if micrographs is None else micrographs,
             diameter_angstrom=s.diameter_angstrom, weights=s.weights, device=s.device,
             libraries=tuple(map(str, libraries)), replace=replace, folder=self._directory(name).folder,
         )  # fmt: skip

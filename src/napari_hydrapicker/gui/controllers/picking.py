@@ -157,7 +157,10 @@ class PickJobs(Jobs):
             self._end(message.cancelled)
 
     def _put(self, message: Picked) -> None:
-        picks = Picks(np.array(message.yx).reshape(-1, 2), np.array(message.score, np.float32))
+        picks = Picks(
+            np.array(message.yx).reshape(-1, 2), np.array(message.score, np.float32),
+            masked_share=message.masked_share,
+        )  # fmt: skip
         try:
             self._session.record(message.micrograph_id)
         except KeyError:  # it was removed from the project meanwhile

@@ -17,7 +17,9 @@ from napari_hydrapicker.gui.sections.micrographs import MicrographsSection
 from napari_hydrapicker.gui.sections.pick import PickSection
 from napari_hydrapicker.gui.sections.train import TrainSection, verdict
 from napari_hydrapicker.gui.widgets.tasks import once_after
+from napari_hydrapicker.hydra.head_record import free_name
 from napari_hydrapicker.picking.library import find, head_names
+from napari_hydrapicker.picking.parameters import PickerKind
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.training_set import (
     corrected_micrographs,
@@ -66,10 +68,12 @@ class TrainingController(QObject):
         self._project: Path | None = None
         self.corrected: tuple[AnnotatedMicrograph, ...] = ()
         self.own_heads: tuple[str, ...] = ()
+        self._previous: tuple[str, PickerKind] | None = None
         self._count = once_after(_COUNT_MS, self._show_corrections, self)
         section.train_requested.connect(self.train)
         section.head_chosen.connect(self.take)
         section.next_requested.connect(self.go_on)
+        section.back_requested.connect(self.take_back)
         section.problem.connect(self.problem)
         jobs.trained.connect(lambda _: self.refresh_heads())
         jobs.found.connect(self._on_found)
@@ -101,10 +105,44 @@ class TrainingController(QObject):
             )
         self._jobs.train(name, [one.folder for one in libraries])
 
+    def train_from_classes(self, micrographs: tuple[AnnotatedMicrograph, ...]) -> None:
+        """Train a head on the members of classes; it is called after the project."""
+        try:
+            if self._session.read_only:
+                raise ProjectError(READ_ONLY)
+            libraries = head_libraries(self._session)
+            taken = {name for library in libraries for name in library.names()}
+            name = free_name(f"{self._section.proposed_name}-classes", taken)
+            self._jobs.train(name, [one.folder for one in libraries], micrographs=micrographs)
+        except HydraPickerError as error:
+            self._section.show_problem(f"No head was trained from the classes: {error}")
+            return
+        particles, none = (sum(map(len, places)) for places in (
+            [one.yx for one in micrographs], [one.negative_yx for one in micrographs]
+        ))  # fmt: skip
+        self.message.emit(
+            f"Head {name!r} is being trained from the classes: {particles:,} particles and {none:,} picks "
+            f"that are none, on {len(micrographs)} micrographs; Train shows how far it is"
+        )
+
+    def take_back(self) -> None:
+        """Pick with what was in use before the new head was taken."""
+        if self._previous is None:
+            return
+        head, picker = self._previous
+        if self._attempt(lambda: self._session.update(head=head, picker=picker)):
+            self._previous = None
+            self._section.show_previous("")
+            self.message.emit(f"Head {head!r} is in use again: what the other one has picked stays")
+
     def take(self, name: str) -> None:
-        """Pick with another head from now on."""
+        """Pick with another head from now on; one step back goes to the one that is in use now."""
         self.refresh_heads()
+        settings = self._session.settings
+        before = settings.head, settings.picker
         if self._attempt(lambda: self._session.update(head=name, picker="hydra")):
+            self._previous = before
+            self._section.show_previous(before[0])
             self.message.emit(
                 f"Head {name!r} is in use now: pick this micrograph, or all, again to see what changes"
             )
@@ -156,7 +194,7 @@ class TrainingController(QObject):
         self.refresh_heads()
         project = self._session.project.path if self._session.is_open else None
         if project != self._project:  # and not only more micrographs
-            self._project, self.corrected = project, ()
+            self._project, self.corrected, self._previous = project, (), None
             self._section.forget()
         if project is not None:
             self._section.suggest_name(f"{project.stem}-1")

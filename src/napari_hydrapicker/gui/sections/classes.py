@@ -10,6 +10,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QListView, QListWidget, QListWidgetItem, QSpinBox
 
+from napari_hydrapicker.gui.guide import Action
 from napari_hydrapicker.gui.sections.section import Section
 from napari_hydrapicker.gui.widgets.parts import WrappedLabel, button, row
 from napari_hydrapicker.worker.messages import ClassFigures
@@ -32,6 +33,8 @@ class ClassesSection(Section):
         End what is under way.
     reject_requested, keep_requested (list of int)
         Delete the picks in these classes, or in all others.
+    train_requested ()
+        Train a head: what is left in classes are particles, what was rejected is none.
     save_requested (int)
         Write the average of this class into a file.
     opened (int)
@@ -44,6 +47,7 @@ class ClassesSection(Section):
     cancel_requested = Signal()
     reject_requested = Signal(list)
     keep_requested = Signal(list)
+    train_requested = Signal()
     save_requested = Signal(int)
     opened = Signal(int)
     member_requested = Signal(int, int)
@@ -85,6 +89,12 @@ class ClassesSection(Section):
             self._select_doubtful,
         )
         self.add(row((self.reject, self.keep, self.doubtful)))
+        self.train = button(
+            "Train from classes", "Train a head: what is left in classes are particles, what was rejected is "
+            "none, the rest counts for nothing", self.train_requested.emit,
+        )  # fmt: skip
+        self.add(self.train)
+        self.actions = {Action.TRAIN_FROM_CLASSES: self.train}
         self.open_one = button(
             "Members", "List the picks in the selected class; a double click on it does the same",
             lambda: self.opened.emit(self.selected[0]),

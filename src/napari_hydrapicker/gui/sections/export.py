@@ -15,6 +15,7 @@ from napari_hydrapicker.gui.widgets.parts import WrappedLabel, button, choice, i
 from napari_hydrapicker.gui.widgets.tasks import Tasks
 from napari_hydrapicker.project.export import PRESETS, ExportItem, ExportPlan, ExportReport, plan, run
 from napari_hydrapicker.project.recent import Recent
+from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
 
 _SETTING = "export"
@@ -118,7 +119,10 @@ class ExportSection(Section):
 
     def _plan(self) -> ExportPlan:
         folder = Path(self.folder.text().strip() or ".").expanduser()
-        return plan(self._items(), self.preset.currentData(), folder, self.only_complete.isChecked())
+        excluded = sum(record.status is Status.EXCLUDED for record in self._session.records)
+        return plan(
+            self._items(), self.preset.currentData(), folder, self.only_complete.isChecked(), excluded
+        )
 
     def _confirm(self, planned: ExportPlan) -> bool:
         first, n = planned.existing[0], len(planned.existing)

@@ -17,6 +17,7 @@ from napari_hydrapicker.gui.widgets.tasks import AFTER_FRAME_MS, once_after
 from napari_hydrapicker.imaging.rescale import is_doubtful_pixel_size
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.project.worth import worth_of
 
 _NO_PROJECT = "Open a folder of micrographs, or drop one here"
 _EMPTY = "No micrographs in this project yet: open their folder"
@@ -39,6 +40,8 @@ class MicrographsSection(Section):
         The diameter is to be found by the network.
     exclude_requested ()
         The selected micrographs are to be left out, or taken back.
+    worth_requested ()
+        The micrographs are to be compared by their numbers.
     step_requested (int)
         The user wants to go so many micrographs on.
     problem (str)
@@ -51,6 +54,7 @@ class MicrographsSection(Section):
     measure_requested = Signal()
     estimate_requested = Signal()
     exclude_requested = Signal()
+    worth_requested = Signal()
     step_requested = Signal(int)
     problem = Signal(str)
     step = Step.OPEN
@@ -79,9 +83,12 @@ class MicrographsSection(Section):
         self.add(self.table)
         previous = button("◀ Previous", "Key ,", partial(self.step_requested.emit, -1))
         following = button("Next ▶", "Key .", partial(self.step_requested.emit, 1))
-        exclude = button("Exclude", "Leave the selected micrographs out of picking and export, or include "
-                         "them again", self.exclude_requested.emit)  # fmt: skip
-        self.add(row([previous, following, exclude]))
+        exclude = button("Exclude", "Leave the selected micrographs out of picking, training, classes and "
+                         "export, or include them again", self.exclude_requested.emit)  # fmt: skip
+        worth = button("Sort by worth…", "Compare micrographs by picks, doubt, defocus and more, and exclude "
+                       "the bad ones (key W)", self.worth_requested.emit)  # fmt: skip
+        self.add(row([previous, following]))
+        self.add(row([exclude, worth]))
         self.diameter = length(1, 5000, 5, 0, "The particle's longest diameter")
         # "5000 Å" between the buttons of napari's style, which sets a width of its own.
         self.diameter.setStyleSheet("QDoubleSpinBox { min-width: 76px; }")
@@ -93,7 +100,8 @@ class MicrographsSection(Section):
         self.form().addRow("Diameter", row([self.diameter, measure, self.estimate], widest=0))
         self.actions = {
             Action.OPEN_FOLDER: openers[0], Action.PREVIOUS: previous, Action.NEXT: following,
-            Action.EXCLUDE: exclude, Action.MEASURE: measure, Action.ESTIMATE: self.estimate,
+            Action.EXCLUDE: exclude, Action.COMPARE: worth, Action.MEASURE: measure,
+            Action.ESTIMATE: self.estimate,
         }  # fmt: skip
         self.diameter.valueChanged.connect(self._set_diameter)
         self.table.pixel_size_edited.connect(self._set_pixel_size)
@@ -137,6 +145,7 @@ class MicrographsSection(Section):
             id=number, name=record.name, picks=self._session.count(number),
             mean_score=self._session.mean_score(number), status=record.status.value,
             pixel_size_angstrom=record.pixel_size_angstrom, use=self._uses.get(record.name, ""),
+            worth=worth_of(self._session, number),
         )  # fmt: skip
 
     def _fill(self) -> None:

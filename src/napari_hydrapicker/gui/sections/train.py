@@ -103,6 +103,8 @@ class TrainSection(Section):
         Train a head of this name.
     head_chosen (str)
         The user takes the new head.
+    back_requested ()
+        Pick with what was in use before the new head.
     next_requested ()
         Show the micrograph on which a correction would teach most.
     problem (str)
@@ -111,6 +113,7 @@ class TrainSection(Section):
 
     train_requested = Signal(str)
     head_chosen = Signal(str)
+    back_requested = Signal()
     next_requested = Signal()
     problem = Signal(str)
     step = Step.TRAIN
@@ -138,8 +141,14 @@ class TrainSection(Section):
         self.result = self._text()
         self.use = button("Use it", "Pick with the new head", self._take)
         self.add(self.use)
+        self.back = button(
+            "Back", "Take the new head back: the one before picks again", self.back_requested.emit
+        )
+        self.add(self.back)
         self.comparison = self._text()
-        unneeded = (self.suggestion, self.progress, self.curves, self.result, self.use, self.comparison)
+        unneeded = (
+            self.suggestion, self.progress, self.curves, self.result, self.use, self.back, self.comparison,
+        )  # fmt: skip
         for widget in unneeded:  # at first
             widget.setVisible(False)
         self._made: Trained | None = None
@@ -177,11 +186,16 @@ class TrainSection(Section):
             self.result.setText(verdict(self._made, used))
             self.use.setVisible(not used)
 
+    def show_previous(self, name: str) -> None:
+        """Offer the way back to the head that was in use before; "" where there is none."""
+        self.back.setText(f"Back to {name}")
+        self.back.setVisible(bool(name))
+
     def forget(self) -> None:
         """Show nothing of the last training: another one begins, or it was of another project."""
         self._made = None
         self.curves.clear()
-        for widget in (self.curves, self.result, self.use, self.suggestion):
+        for widget in (self.curves, self.result, self.use, self.back, self.suggestion):
             widget.setVisible(False)
 
     def show_problem(self, text: str) -> None:
@@ -196,6 +210,16 @@ class TrainSection(Section):
         """Propose a name made of some text, such as the project's, unless the user has typed one."""
         if not self.name.isModified():
             self.name.setText(re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:60] or "my-head")
+
+    @property
+    def proposed_name(self) -> str:
+        """What a head that the user does not name is called after; "my-head" where he has typed no name."""
+        name: str = self.name.text().strip()
+        try:
+            check_head_name(name)
+        except HydraPickerError:
+            return "my-head"
+        return name
 
     def _text(self) -> WrappedLabel:
         label = WrappedLabel()

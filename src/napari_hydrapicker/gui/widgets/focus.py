@@ -41,6 +41,24 @@ QPushButton:focus, QCheckBox:focus, QToolButton:focus {{ outline: none; border: 
 """
 
 
+class WheelGuard(QObject):
+    """Keeps the wheel from fields below a widget, those that are there now, unless they have the focus."""
+
+    def __init__(self, top: QWidget) -> None:
+        super().__init__(top)
+        for widget in top.findChildren(QWidget):
+            if isinstance(widget, _FIELDS):
+                widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # not the wheel
+                widget.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Leave the wheel to what lies below."""
+        if event.type() == QEvent.Type.Wheel and not _has_focus(watched):
+            event.ignore()
+            return True
+        return bool(super().eventFilter(watched, event))
+
+
 class Focus(QObject):
     """Looks after all widgets below one, those that are there now.
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # Free in napari for the viewer, for points and for images.
 PREVIOUS, NEXT, PICK, ERASE, COMPLETE, ORIGINAL, MASK = ",", ".", "G", "E", "Q", "H", "M"
+COMPARE = "W"
 UNDO, REDO, HELP = "Control-Z", "Control-Shift-Z", "F1"
 ADD, MOVE, BROWSE = "2", "3", "4"  # as napari has them for points
 
@@ -21,6 +22,7 @@ MEANING = {
     ERASE: "erase picks", "Delete": "delete the selected picks", UNDO: "undo", REDO: "redo",
     COMPLETE: "mark as complete, or unmark", ORIGINAL: "show the original or the filtered micrograph",
     MASK: "edit the mask, or finish; meanwhile 2 paints, E erases, [ and ] change the brush",
+    COMPARE: "sort micrographs by worth, and exclude some",
     HELP: "this help", "Escape": "leave a field, back to the micrograph",
 }  # fmt: skip
 

@@ -5,19 +5,26 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
 
-COLUMNS = ("Name", "Picks", "Score", "Status", "Head", "Å/px")
+from napari_hydrapicker.picking.worth import COLUMNS as WORTH
+from napari_hydrapicker.picking.worth import Column, ColumnRange, Values
+
+# Columns of numbers that are shown where the user wants them; picks and score have places of their own.
+MORE: tuple[Column, ...] = tuple(one for name, one in WORTH.items() if name not in ("picks", "mean_score"))
+COLUMNS = ("Name", "Picks", "Score", "Status", "Head", "Å/px", *(one.title for one in MORE))
 _TIPS = {
+    **{one.title: one.meaning for one in MORE},
     "Picks": "Picks shown at the threshold",
     "Score": "Mean score of these picks",
     "Head": "Whether the head in use was trained or validated on it",
     "Å/px": "Pixel size: double-click to edit; it applies to all selected rows",
 }
 NAME, PICKS, SCORE, STATUS, USE, PIXEL = range(6)
+FIRST_MORE = PIXEL + 1
 ID_ROLE = Qt.ItemDataRole.UserRole
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 STATE_ROLE = Qt.ItemDataRole.UserRole + 2  # what a cell is coloured by
@@ -36,6 +43,7 @@ class TableRow:
     status: str
     pixel_size_angstrom: float | None
     use: str = ""  # "training" or "validation" of the head in use
+    worth: Values = field(default_factory=dict)  # numbers by the names of their columns
 
 
 class MicrographModel(QAbstractTableModel):
@@ -120,7 +128,11 @@ class MicrographModel(QAbstractTableModel):
             return f"{row.name}: {row.use} of the head in use" if row.use else row.name
         if role == STATE_ROLE:
             return MISSING if column == PIXEL and row.pixel_size_angstrom is None else row.status
-        if role == Qt.ItemDataRole.TextAlignmentRole and column in (PICKS, SCORE, PIXEL):
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in (
+            PICKS,
+            SCORE,
+            *range(PIXEL, len(COLUMNS)),
+        ):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
 
@@ -150,10 +162,16 @@ class MicrographFilter(QSortFilterProxyModel):
         self.setSourceModel(model)
         self.setSortRole(SORT_ROLE)
         self._text, self._status = "", ""
+        self._range: ColumnRange | None = None
 
     def set_filter(self, text: str, status: str) -> None:
         """Show only names that hold a text, of one status; empty for all."""
         self._text, self._status = text.lower(), status
+        self.invalidate()
+
+    def set_range(self, kept: ColumnRange | None) -> None:
+        """Leave out what lies outside a range; None for all."""
+        self._range = kept
         self.invalidate()
 
     def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
@@ -161,6 +179,8 @@ class MicrographFilter(QSortFilterProxyModel):
         model = self.sourceModel()
         name = str(model.data(model.index(row, NAME)))
         status = model.data(model.index(row, STATUS))
+        if self._range is not None and self._range.excludes(model.rows[row].worth):
+            return False
         return self._text in name.lower() and self._status in ("", status)
 
 
@@ -185,11 +205,20 @@ def _text(row: TableRow) -> tuple[str, ...]:
     score = "" if math.isnan(row.mean_score) else f"{row.mean_score:.2f}"
     pixel = "?" if row.pixel_size_angstrom is None else f"{row.pixel_size_angstrom:.4g}"
     picks = "" if row.status == "new" else f"{row.picks}"
-    return row.name, picks, score, row.status, row.use[:5], pixel
+    more = (_short(one, row.worth.get(one.name, math.nan)) for one in MORE)
+    return row.name, picks, score, row.status, row.use[:5], pixel, *more
+
+
+def _short(column: Column, value: float) -> str:
+    """A number as it is shown: no more digits than say something."""
+    return "" if math.isnan(value) else f"{value:.{min(column.decimals, 2)}f}"
 
 
 def _sort_key(row: TableRow, column: int) -> Any:
     if column == NAME:  # digits padded: 2 comes before 10
         return re.sub(r"\d+", lambda m: m.group().zfill(12), row.name.lower())
+    if column >= FIRST_MORE:
+        value = row.worth.get(MORE[column - FIRST_MORE].name, math.nan)
+        return -math.inf if math.isnan(value) else value
     score = -1.0 if math.isnan(row.mean_score) else row.mean_score
     return (None, row.picks, score, row.status, row.use, row.pixel_size_angstrom or 0.0)[column]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
+    QMenu,
     QStyledItemDelegate,
     QTableView,
     QVBoxLayout,
@@ -20,8 +22,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hydrapicker.gui.widgets.micrograph_model import (
+    COLUMNS,
+    FIRST_MORE,
     ID_ROLE,
     MISSING,
+    MORE,
     NAME,
     PICKS,
     PIXEL,
@@ -38,6 +43,7 @@ from napari_hydrapicker.gui.widgets.parts import is_dark, show_hint
 __all__ = ["MicrographTable", "TableRow"]
 # The name has what is left of the dock's 320 pixels.
 _WIDTHS = {PICKS: 42, SCORE: 42, STATUS: 66, USE: 40, PIXEL: 42}
+_WIDTH_OF_MORE = 58
 _MARGIN = 8  # of a cell's text, pixels
 _NO_MATCH = "No micrograph has this name and this status: clear the filter"
 # Legible on dark and on light.
@@ -76,7 +82,7 @@ class MicrographTable(QWidget):
         self._hint = ""
         # Before the view is there, and with it the selection, which hears of lost rows in its turn.
         self.proxy.rowsAboutToBeRemoved.connect(self._before_loss)
-        self.view = _View(self.proxy)
+        self.view = MicrographView(self.proxy)
         self.text = QLineEdit()
         self.text.setPlaceholderText("filter by name")
         self.text.setClearButtonEnabled(True)
@@ -196,7 +202,7 @@ class _NamePainter(_CellPainter):
             option.text = f"{'…' if start else ''}{core}{'…' if end else ''}"
 
 
-class _View(QTableView):
+class MicrographView(QTableView):
     """The rows; the name has the room that the other columns leave, until the user widens one himself."""
 
     def __init__(self, proxy: MicrographFilter) -> None:
@@ -220,6 +226,14 @@ class _View(QTableView):
         for column, width in _WIDTHS.items():
             self.setColumnWidth(column, width)
         self._fitting = False
+        for column in range(FIRST_MORE, len(COLUMNS)):
+            self.setColumnWidth(column, _WIDTH_OF_MORE)
+            self.setColumnHidden(column, True)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(
+            lambda place: self.columns_menu().popup(header.mapToGlobal(place))
+        )
+        header.setToolTip("A right click chooses columns")
         header.sectionResized.connect(self._on_resized)
         self.sortByColumn(NAME, Qt.SortOrder.AscendingOrder)
 
@@ -241,11 +255,31 @@ class _View(QTableView):
             self._fitting = False
             self.fit()
 
+    def columns_menu(self) -> QMenu:
+        """Return a menu of the columns that may be shown besides."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for place, column in enumerate(MORE, FIRST_MORE):
+            entry = menu.addAction(column.title)
+            entry.setToolTip(column.meaning)
+            entry.setCheckable(True)
+            entry.setChecked(not self.isColumnHidden(place))
+            entry.toggled.connect(partial(self.show_column, place))
+        return menu
+
+    def show_column(self, column: int, shown: bool) -> None:
+        """Show or hide a column of numbers."""
+        self._fitting = True
+        self.setColumnHidden(column, not shown)
+        self._fitting = False
+        self.fit()
+
     def fit(self) -> None:
         """Give the name what is left, unless the user has chosen widths himself."""
         if not self._by_user:
             self._fitting = True
-            rest = self.viewport().width() - sum(map(self.columnWidth, _WIDTHS))
+            others = [column for column in range(len(COLUMNS)) if column != NAME]
+            rest = self.viewport().width() - sum(map(self.columnWidth, others))
             self.setColumnWidth(NAME, max(80, rest))
             self._fitting = False
 
