@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.contenders import Contender
 from benchmarks.results import Figures, Results
-from benchmarks.sets import SWEEPS
+from benchmarks.sets import STATED_LABEL, SWEEPS
 
 _DPI = 110
 _COLOURS = {
@@ -103,7 +103,7 @@ def sweeps(path: Path, results: Results, contenders: Sequence[Contender]) -> Non
     """Draw AP against what changes."""
     names = [*SWEEPS, "stated"]
     figure, axes = _figure(len(names), 3)
-    labels = {name: label for name, (label, _) in SWEEPS.items()} | {"stated": "stated / true diameter"}
+    labels = {name: label for name, (label, _) in SWEEPS.items()} | {"stated": STATED_LABEL}
     for one, name in zip(axes, names, strict=True):
         for contender in contenders:
             found = swept(results, contender.name, name)

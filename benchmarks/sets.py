@@ -62,6 +62,7 @@ SWEEPS: dict[str, tuple[str, list[tuple[float | str, dict[str, float]]]]] = {
 """What changes from group to group, what it is called, and its values."""
 SIZES, DIAMETERS, HEAD_COUNTS = (1024, 2048, 4096, 8192), (90, 180, 360), (1, 8, 32)
 """For the cost: sides in pixels, diameters in Angstrom, heads in the network's file."""
+STATED_LABEL = "stated / true diameter"
 STATED = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 SWEPT = ("1aon", "1wcm", "6utj")
 SWEPT_CONDITIONS = Conditions(
