@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from napari_hydrapicker.imaging.prepare import network_input
 from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.picking.hydra import predict
 from napari_hydrapicker.simulation.conditions import Conditions
-from napari_hydrapicker.simulation.micrograph import simulate
+from napari_hydrapicker.simulation.micrograph import Simulated, simulate
 from napari_hydrapicker.simulation.projection import make_species
 from napari_hydrapicker.simulation.structures import load_structure
 from napari_hydrapicker.training.features import Window, windows
@@ -65,6 +66,19 @@ def data_set(structure: Path, seed: int, whiten: float, test: int, first: int = 
 
     More micrographs for testing do not change the first ones; from another number `first` on they are others.
     """
+    made = []
+    for i, (one, _) in enumerate(simulated(structure, seed, TRAINING + test, first)):
+        image = network_input(normalise(flatten(one.image.numpy())), None, whiten)
+        marks = Marks(one.yx, np.empty((0, 2)), one.ignore_yx)
+        made.append(LabelledImage(f"{structure.stem}-{i}", image, marks))
+    return made
+
+
+def simulated(structure: Path, seed: int, count: int, first: int = 0) -> Iterator[tuple[Simulated, float]]:
+    """Simulate the micrographs of a target, of which only the defocus varies; yields each and its pixel size.
+
+    A working pixel is a pixel, and the diameter that is stated 21 of them: 0.8 to 1.25 of the true one.
+    """
     species = make_species(load_structure(structure), 150, seed)
     rng = np.random.default_rng(seed)
     usual = Conditions(
@@ -74,15 +88,9 @@ def data_set(structure: Path, seed: int, whiten: float, test: int, first: int = 
         signal=float(rng.uniform(0.4, 0.8)), blobs=0.004, crystals=0.004, fragments=0.1,
     )  # fmt: skip
     pixel = species.diameter_angstrom * float(np.exp(rng.uniform(*np.log((0.8, 1.25))))) / DIAMETER_WPX
-    made = []
-    for i in range(TRAINING + test):
+    for i in range(count):
         taken = replace(usual, defocus_um=usual.defocus_um * float(rng.uniform(0.7, 1.4)))
-        one = simulate(species, SHAPE_WPX, pixel, taken, 1000 * seed + first + i)
-        image = network_input(normalise(flatten(one.image.numpy())), None, whiten)
-        made.append(
-            LabelledImage(f"{species.name}-{i}", image, Marks(one.yx, np.empty((0, 2)), one.ignore_yx))
-        )
-    return made
+        yield simulate(species, SHAPE_WPX, pixel, taken, 1000 * seed + first + i), pixel
 
 
 def in_part(model: HydraPicker, micrograph: LabelledImage, number: int, seed: int) -> LabelledImage:
