@@ -34,7 +34,7 @@ def killed(window: FailingWindow) -> None:
     with window.nothing_lost():
         window.train_until_steps("killed")
         signal_worker(window.dock.training, signal.SIGKILL)
-        window.wait_for_end(5)
+        window.wait_for_end()
     window.is_told("'killed' was not trained", "SIGKILL")
     check("the dock goes on saying so", "SIGKILL" in window.dock.train.result.text())
     window.driver.shot("f1-killed")
@@ -47,13 +47,13 @@ def crashed(window: FailingWindow) -> None:
     training = window.dock.training
     with window.nothing_lost(), changed(training, crash_of(*TRAINER, good=8)):
         window.train_until_steps("crashed")
-        window.wait_for_end(60)
+        window.wait_for_end()
     window.is_told("'crashed' was not trained", "made to fail")
     window.driver.shot("f3-crashed")
     with window.nothing_lost():
         window.train_until_steps("fault")
         signal_worker(training, signal.SIGSEGV)
-        window.wait_for_end(60)
+        window.wait_for_end()
     window.is_told("'fault' was not trained", "SIGSEGV")
 
 
@@ -67,7 +67,7 @@ def memory(window: FailingWindow) -> None:
         with window.nothing_lost(), shrinking(window.dock.training) as shrunk:
             window.train_until(name, "features")
             squeeze(window.dock.training, spare)
-            window.wait_for_end(600)
+            window.wait_for_end()
         if name in user_library().names():
             high, smaller = spare, smaller or bool(shrunk)
             print(f"  {spare:.0f} MB more are enough; smaller batches or crops: {shrunk}", flush=True)
@@ -84,7 +84,7 @@ def picking(window: FailingWindow) -> None:
     with window.nothing_lost():
         window.begin_picking()
         signal_worker(jobs, signal.SIGKILL)
-        wait(lambda: not jobs.running, 5)
+        wait(lambda: not jobs.running)
         window.is_told("Not picked", "SIGKILL")
         window.driver.shot("f5-picking-killed")
         window.pick_all()

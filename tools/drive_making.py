@@ -2,9 +2,10 @@
 
     xvfb-run -s "-screen 0 1920x1080x24" python tools/drive_making.py MICROGRAPHS DIAMETER --out FOLDER
 
-Like `drive_training.py`, with mouse and key events only, but for the length of the training: --steps adds one
-to those offered. The training is cancelled once and gone on with; the dock is closed during another, to be
-found when the folder is opened again. Generators and heads go into libraries of the script's own.
+Like `drive_training.py`, with mouse and key events only, but for the length of the trainings: --steps adds
+one to those offered, and the head is trained for a few steps. The training is cancelled once and gone on
+with; the dock is closed during another, to be found when the folder is opened again. Generators and heads go
+into libraries of the script's own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from drive_training import correct_by_clicks, own_copy, step, tour_parser, train
 from drive_window import export_all
 from heartbeat import Heartbeat
 from qtpy.QtCore import Qt
+from trouble import changed, undisturbed
 from window_driver import Driver, button, choose, pause, press, wait
 
 
@@ -28,7 +30,7 @@ def make(driver: Driver, name: str) -> None:
     wait(section.make.isEnabled)
     driver.click(section.make)
     wait(lambda: driver.dock.making.running)
-    wait(lambda: "step" in section.progress.bar.text(), 300)
+    wait(lambda: "step" in section.progress.bar.text())
 
 
 def make_a_picker(driver: Driver) -> None:
@@ -39,7 +41,7 @@ def make_a_picker(driver: Driver) -> None:
     choose(section.length, "trial")
     driver.shot("m1-offered")
     make(driver, "mine")
-    wait(lambda: len(section.curve.loss) > 0, 600)
+    wait(lambda: len(section.curve.loss) > 0)
     driver.shot("m2-under-way")
     start = time.monotonic()
     driver.click(section.progress.cancel)
@@ -71,7 +73,7 @@ def pick_this(driver: Driver, shot: str) -> None:
     """Pick the micrograph on the canvas."""
     dock = driver.dock
     driver.click(dock.pick.buttons[0])
-    wait(lambda: not dock.jobs.running, 300)
+    wait(lambda: not dock.jobs.running)
     driver.shot(shot)
     print(f"{shot}: {dock.pick.count.text()} from {dock.session.slider_threshold:.2f} on")
 
@@ -81,14 +83,15 @@ def from_cgan_to_a_head(driver: Driver) -> None:
     dock, session = driver.dock, driver.dock.session
     choose(dock.pick.choices.generator, "bundled")
     driver.click(dock.pick.buttons[2])
-    wait(lambda: not dock.jobs.running, 600)
+    wait(lambda: not dock.jobs.running)
     driver.shot("m6-cgan")
     correct_by_clicks(driver)
     step(driver, Qt.Key.Key_Period)
     correct_by_clicks(driver)
     driver.click(dock.train.header)
-    train(driver, "from-cgan")
-    wait(lambda: not dock.training.running, 900)
+    with changed(dock.training):
+        train(driver, "from-cgan")
+        wait(lambda: not dock.training.running)
     print(dock.train.result.text())
     driver.shot("m7-head")
     if not dock.train.use.isHidden():
@@ -139,7 +142,7 @@ def close_and_reopen(driver: Driver, folder: Path) -> None:
     wait(lambda: dock.making.running)
     driver.click(dock.make.header)
     driver.shot("m12-reopened")
-    wait(lambda: not dock.making.running, 900)
+    wait(lambda: not dock.making.running)
     driver.shot("m13-found")
     print(f"found on reopening: {dock.make.result.text()}")
 
@@ -148,6 +151,8 @@ def run(folder: Path, diameter: str, steps: int, out: Path) -> None:
     """Do the whole tour; without the trainings, which take most of the time, if there are 0 steps."""
     driver = Driver(out)
     dock = driver.dock
+    for jobs in (dock.jobs, dock.making):
+        undisturbed(jobs)
     if steps:
         dock.make.length.addItem(f"trial: {steps} steps", steps)
     driver.choose_in_dialog(button(dock.micrographs, "Folder…"), folder)

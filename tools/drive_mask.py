@@ -134,7 +134,7 @@ def run(folder: Path, diameter: float, out: Path) -> None:
     check("no pick was erased or added", len(session.labels(session.current)) == 0)
     print("picking", flush=True)
     driver.click(dock.pick.buttons[0])
-    wait(lambda: not dock.jobs.running, 600)
+    wait(lambda: not dock.jobs.running)
     pause(0.5)
     driver.shot("3-picked")
     picks = session.labels(session.current)
@@ -182,7 +182,7 @@ def run(folder: Path, diameter: float, out: Path) -> None:
     check("M ends", not dock.mask_controller.editing)
     check("the picks are worked on", viewer.layers.selection.active is viewer.layers["HydraPicker picks"])
     driver.click(dock.pick.buttons[2])
-    wait(lambda: not dock.jobs.running, 600)
+    wait(lambda: not dock.jobs.running)
     pause(0.5)
     driver.shot("5-all")
     for record, own in zip(session.records, (mask, other), strict=True):

@@ -119,7 +119,7 @@ def pick_again(window: PartialWindow) -> None:
     for _ in range(4):
         step(driver, Qt.Key.Key_Comma)
     driver.click(dock.pick.buttons[0])
-    wait(lambda: not dock.jobs.running, 300)
+    wait(lambda: not dock.jobs.running)
     window.check_marks("picked again")
     check("before and after are compared", dock.train.comparison.text().startswith("Picks here"))
     print(f"  {dock.train.comparison.text()}")

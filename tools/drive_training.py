@@ -92,7 +92,7 @@ def close_and_reopen(driver: Driver, folder: Path) -> None:
     wait(lambda: dock.training.running)
     driver.click(dock.train.header)
     driver.shot("t5-reopened")
-    wait(lambda: not dock.training.running, 900)
+    wait(lambda: not dock.training.running)
     if [one.name for one in found] != ["left"] or dock.session.settings.head == "left":
         sys.exit("the head was not found, or it is in use unasked")
     driver.shot("t6-found")
@@ -165,11 +165,11 @@ def run(folder: Path, diameter: str, out: Path, close: bool) -> None:
     driver.click(dock.train.next)
     wait(lambda: dock.canvas.micrograph_id == session.current)
     driver.click(dock.pick.buttons[0])
-    wait(lambda: not dock.jobs.running, 300)
+    wait(lambda: not dock.jobs.running)
     driver.shot("t4-picked-again")
     print(dock.train.comparison.text())
     driver.click(dock.pick.buttons[2])
-    wait(lambda: not dock.jobs.running, 600)
+    wait(lambda: not dock.jobs.running)
     export = folder.parent / "export"
     export_all(driver, export)
     print(f"picked all again with the new head and exported {session.total()} picks")

@@ -4,7 +4,8 @@
 
 Picks, corrects two micrographs, starts a training, and while it runs steps, corrects, slides, pans, folds and
 chooses rows, with mouse and key events only. Of each act the longest pause of Qt's event loop is printed:
-median and worst over its repetitions. Ends with an error where one reaches --limit.
+median and worst over its repetitions, beside those before the training, which are the machine's and its other
+programs'. Ends with an error where one during the training reaches --limit.
 """
 
 from __future__ import annotations
@@ -95,6 +96,20 @@ def longest_pauses(act: Callable[[int], None], times: int) -> list[float]:
     return longest
 
 
+def go_through(driver: Driver, times: int) -> dict[str, list[float]]:
+    """Do all acts; returns the longest pause, ms, of each repetition by the name of the act."""
+    acts, found = Acts(driver), {}
+    tools = {acts.add: "Add", acts.erase: "Erase", acts.swipe: "Erase", acts.pan: "Browse"}
+    for act in (
+        acts.step, acts.add, acts.erase, acts.swipe, acts.undo, acts.complete, acts.slide, acts.pan,
+        acts.fold, acts.choose_row,
+    ):  # fmt: skip
+        if act in tools:
+            driver.click(button(driver.dock.correct, tools[act]))
+        found[act.__name__] = longest_pauses(act, times)
+    return found
+
+
 def run(folder: Path, diameter: str, out: Path, times: int, limit_ms: float) -> None:
     """Do everything, and say how long it took."""
     driver = Driver(out)
@@ -102,21 +117,19 @@ def run(folder: Path, diameter: str, out: Path, times: int, limit_ms: float) -> 
     pick_all(driver, folder, diameter)
     correct_two(driver)
     step(driver, Qt.Key.Key_Period)
+    before = go_through(driver, times)  # what the machine and its other programs do to any window
+    step(driver, Qt.Key.Key_Period)
     driver.click(dock.train.header)
     train(driver, "meanwhile")
     wait(lambda: dock.train.progress.bar.value() > 0)
-    acts, worst = Acts(driver), 0.0
-    tools = {acts.add: "Add", acts.erase: "Erase", acts.swipe: "Erase", acts.pan: "Browse"}
-    for act in (
-        acts.step, acts.add, acts.erase, acts.swipe, acts.undo, acts.complete, acts.slide, acts.pan,
-        acts.fold, acts.choose_row,
-    ):  # fmt: skip
-        if act in tools:
-            driver.click(button(dock.correct, tools[act]))
-        longest = longest_pauses(act, times)
-        worst = max(worst, *longest)
-        state = "while a head is trained" if dock.training.running else "the training has ended"
-        print(f"{act.__name__:12s} median {np.median(longest):4.0f}, worst {max(longest):4.0f} ms ({state})")
+    during = go_through(driver, times)
+    print("while a head is trained" if dock.training.running else "WRONG: the training has ended too soon")
+    for name, longest in during.items():
+        figures = (
+            f"median {np.median(one):4.0f}, worst {max(one):4.0f} ms" for one in (longest, before[name])
+        )
+        print(f"{name:12s} {'; without a training '.join(figures)}")
+    worst = max(map(max, during.values()))
     driver.shot("u1-usable")
     if dock.training.running:  # else it goes on without the window
         driver.click(dock.train.progress.cancel)

@@ -26,7 +26,7 @@ def rights(window: FailingWindow) -> None:
     with changed(dock.training):
         window.train_until_steps("one-place")
         with window.nothing_lost(), read_only(heads), read_only(folder):
-            window.wait_for_end(600)
+            window.wait_for_end()
             window.check_kept("one-place")
             check("the dock says where it is not", str(heads) in dock.train.result.text())
             window.driver.shot("f12-read-only")
@@ -45,7 +45,7 @@ def full_disk(window: FailingWindow) -> None:
     with window.nothing_lost(), changed(dock.training):
         window.train_until_steps("in-project")
         with full(small):
-            window.wait_for_end(600)
+            window.wait_for_end()
             window.check_kept("in-project")
         check("the dock says where it is not", str(small) in dock.train.result.text())
         window.driver.shot("f13-full-library")

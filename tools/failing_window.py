@@ -11,7 +11,7 @@ import numpy as np
 from drive_training import correct_by_clicks, step, train
 from drive_window import expected
 from qtpy.QtCore import Qt
-from trouble import Told
+from trouble import Told, undisturbed
 from window_driver import Driver, button, check, wait
 
 from napari_hydrapicker.project.project import Project
@@ -40,6 +40,8 @@ class FailingWindow:
 
     def open(self, folder: Path) -> None:
         """Open a folder through the dialog."""
+        for jobs in (self.dock.jobs, self.dock.training):
+            undisturbed(jobs)
         self.driver.choose_in_dialog(button(self.dock.micrographs, "Folder…"), folder)
         session, canvas = self.dock.session, self.dock.canvas
         wait(lambda: session.is_open and session.project.path.parent == folder)
@@ -59,7 +61,7 @@ class FailingWindow:
     def pick_all(self) -> None:
         """Press the button for all micrographs, and wait for the end."""
         self.driver.click(self.dock.pick.buttons[2])
-        wait(lambda: not self.dock.jobs.running, 600)
+        wait(lambda: not self.dock.jobs.running)
         check("the buttons for picking are back", all(one.isEnabled() for one in self.dock.pick.buttons))
 
     def ask_for_training(self, name: str) -> None:
@@ -70,22 +72,22 @@ class FailingWindow:
     def train_until(self, name: str, words: str) -> None:
         """Start a training and wait until its progress says something."""
         train(self.driver, name)
-        wait(lambda: words in self.dock.train.progress.bar.format(), 300)
+        wait(lambda: words in self.dock.train.progress.bar.format())
 
     def train_until_steps(self, name: str) -> None:
         """Start a training and wait until it is in the midst of its steps."""
         train(self.driver, name)
-        wait(lambda: bool(self.dock.train.curves.loss), 300)
+        wait(lambda: bool(self.dock.train.curves.loss))
 
-    def wait_for_end(self, seconds: float) -> None:
+    def wait_for_end(self) -> None:
         """Wait for the end of a training, after which another one can be started."""
-        wait(lambda: not self.dock.training.running, seconds)
+        wait(lambda: not self.dock.training.running)
         check("another training can be started", self.dock.train.train.isEnabled())
 
     def train_to_end(self, name: str) -> None:
         """Train a head, which is there then."""
         train(self.driver, name)
-        self.wait_for_end(900)
+        self.wait_for_end()
         self.check_kept(name)
 
     def check_kept(self, name: str) -> None:

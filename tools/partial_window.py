@@ -103,7 +103,7 @@ class PartialWindow:
         train(self.driver, name)
         for one in self.requests[-1].micrographs:
             self._check_sent(one)
-        wait(lambda: not self.dock.training.running, 1800)
+        wait(lambda: not self.dock.training.running)
         self.driver.shot(shot)
         print(f"  {self.dock.train.result.text()}", flush=True)
         record = user_library().record(name)

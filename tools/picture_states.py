@@ -59,7 +59,7 @@ class States:
     def picked(self) -> None:
         """Pick all of it."""
         self.dock.commands.pick("all")
-        wait(lambda: not self.dock.jobs.running, 300)
+        wait(lambda: not self.dock.jobs.running)
 
     def corrected(self) -> None:
         """Correct two micrographs, and mark one of them complete."""
@@ -88,7 +88,7 @@ class States:
         for file in self.folder.glob("*.mrc"):
             file.unlink()
         self.dock.commands.pick("all")
-        wait(lambda: not self.dock.jobs.running, 300)
+        wait(lambda: not self.dock.jobs.running)
         jobs = self.dock.training
         jobs.started.emit()
         jobs.finished.emit(False, "Head 'grid1-1' was not trained: memory ran out; close other programs")

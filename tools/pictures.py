@@ -73,7 +73,7 @@ def pick(driver: Driver, folder: Path) -> None:
         driver.type(dock.micrographs.diameter.lineEdit(), diameter)
     driver.shot("2-diameter")
     driver.click(dock.pick.buttons[2])
-    wait(lambda: not dock.jobs.running, 300)
+    wait(lambda: not dock.jobs.running)
     pause(1)
     driver.shot("3-picked")
     slider = dock.pick.slider.histogram
@@ -138,7 +138,7 @@ def train_head(driver: Driver) -> None:
     if session.settings.head != "my-protein":
         sys.exit("the new head is not in use")
     driver.click(dock.pick.buttons[2])
-    wait(lambda: not dock.jobs.running, 300)
+    wait(lambda: not dock.jobs.running)
     pause(1)
     driver.shot("7-trained")
     for section in (dock.train, dock.correct, dock.micrographs):

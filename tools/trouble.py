@@ -43,7 +43,8 @@ head_trainer._smaller = noting
 """
 _WORK = """
 from napari_hydrapicker.worker import server
-server.give_way = server.weigh_session = lambda by: None  # the tour is not to wait for other programs
+# The tour is not to wait for other programs.
+server.give_way = server.stand_back = server.weigh_session = lambda by: None
 server.main()
 """
 
@@ -63,7 +64,7 @@ class Told:
                 sys.exit(f"WRONG: the user is shown an error: {one.as_text()}")
         return [str(one.message) for one in records]
 
-    def wait_for(self, *words: str, seconds: float = 60) -> str:
+    def wait_for(self, *words: str) -> str:
         """Wait until something is told that has all the words; return and print it."""
         heard: list[str] = []
 
@@ -72,7 +73,7 @@ class Told:
             return any(all(word in text for word in words) for text in heard)
 
         try:
-            wait(come, seconds)
+            wait(come)
         except SystemExit:
             sys.exit(f"WRONG: nothing was told with the words {words}, only {heard}")
         text = next(text for text in heard if all(word in text for word in words))
@@ -99,15 +100,21 @@ def crash_of(module: str, place: str, good: int) -> str:
     return _CRASH.format(module=module, place=place, good=good)
 
 
+def undisturbed(jobs: Jobs, change: str = "") -> None:
+    """Let the process that is started from now on give way to no other program, so that the tour ends."""
+    jobs._child.close()
+    jobs._child._command = (sys.executable, "-P", "-c", change + _WORK)
+
+
 @contextmanager
 def changed(jobs: Jobs, change: str = _SHORT.format(20, 4)) -> Iterator[None]:
     """Change the process that is started from now on: by default a training has few steps."""
-    jobs._child.close()
-    jobs._child._command = (sys.executable, "-P", "-c", change + _WORK)
+    before = jobs._child._command
+    undisturbed(jobs, change)
     try:
         yield
     finally:
-        jobs._child._command = None
+        jobs._child._command = before
 
 
 @contextmanager

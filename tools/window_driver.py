@@ -15,12 +15,20 @@ from qtpy.QtWidgets import QApplication, QComboBox, QDialogButtonBox, QFileDialo
 LEFT = Qt.MouseButton.LeftButton
 
 
-def wait(condition: Callable[[], bool], seconds: float = 120) -> float:
-    """Let Qt work until something is the case; return how long that took."""
+PATIENCE_SECONDS = 1200.0  # what takes longer does not come, however busy the machine is
+
+
+def wait(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> float:
+    """Let Qt work until something is the case; return how long that took.
+
+    Ends the tour where it does not come, and says which line waited for it.
+    """
     start = time.monotonic()
     while not condition():
         if time.monotonic() - start > seconds:
-            sys.exit("the window did not do what it should")
+            caller = sys._getframe(1)
+            where = f"{Path(caller.f_code.co_filename).name}, line {caller.f_lineno}"
+            sys.exit(f"WRONG: the window did not do what it should within {seconds:g} s ({where})")
         QApplication.processEvents()
         time.sleep(0.005)
     return time.monotonic() - start
@@ -170,4 +178,4 @@ def pick_all(driver: Driver, folder: Path, diameter: str) -> None:
     wait(lambda: dock.canvas.micrograph_id is not None)
     driver.type(dock.micrographs.diameter.lineEdit(), diameter)
     driver.click(dock.pick.buttons[2])
-    wait(lambda: not dock.jobs.running, 600)
+    wait(lambda: not dock.jobs.running)

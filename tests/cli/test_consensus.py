@@ -139,6 +139,10 @@ def test_scores_that_are_no_probabilities_are_left_out(
         (["--distance", "5", "--threshold", "2"], ("first", "second"), "--threshold 2"),
         (["--distance", "5", "--weight", "1"], ("first", "second"), "--weight"),
         (["--distance", "5", "--weight", "1", "--weight", "0"], ("first", "second"), "--weight 0"),
+        (["--distance", "5", "--weight", "1e308", "--weight", "1"], ("first", "second"), "up to 1,000,000"),
+        (["--distance", "1e300"], ("first", "second"), "1e+300 pixels apart would be one"),
+        (["--diameter", "1e300"], ("first", "second"), "check --diameter and --pixel-size"),
+        (["--diameter", "48", "--pixel-size", "1e-300"], ("first", "second"), "check --diameter and"),
         (["--distance", "5", "--format", "mrc"], ("first", "second"), "--format mrc"),
         (
             ["--distance", "5", "--format", "box"],

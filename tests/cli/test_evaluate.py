@@ -111,6 +111,13 @@ def test_named_sets(folders: Path) -> None:
     assert [s["set"] for s in json.loads((folders / "o.json").read_text())["sets"]] == ["first", "second"]
 
 
+def test_a_set_that_is_no_micrographs_is_said(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(arguments(folders, "--pixel-size", "4", "--set", "first=a", "--set", "x=B*")) == 0
+    shown = capsys.readouterr().out
+    assert "Note: --set x=B*: no micrograph is called so" in shown
+    assert "--set first" not in shown
+
+
 def test_border(folders: Path) -> None:
     more = ["--micrographs", str(folders / "images"), "--border", "100", "--json", str(folders / "o.json")]
     assert cli.run(arguments(folders, *more)) == 0
@@ -131,6 +138,8 @@ def test_border(folders: Path) -> None:
         (["--pixel-size", "4", "--json", "missing/folder/out.json"], "out.json: cannot be written"),
         (["--pixel-size", "4", "--plot", "missing/folder/out.png"], "out.png: the plot cannot be written"),
         (["--pixel-size", "4", "--truth", "missing"], "missing: no such file or folder"),
+        (["--pixel-size", "1e-300"], "cannot be on a micrograph: check the diameter"),
+        (["--pixel-size", "1e300"], "only 8.4e-299 pixels across"),
         (["--picks", "missing"], "missing: no such file or folder"),
     ],
 )

@@ -90,6 +90,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
         (["pick", "a.mrc", "--diameter", "wide", "--out", "o"], "Invalid value for '--diameter': "),
         (["pick", "a.mrc", "--diameter"], "'--diameter' requires an argument"),
         (["convert", "a.box"], "Missing argument 'OUT'"),
+        (["diameter", "a.mrc", "--contrast", "pale"], "Invalid value for '--contrast': 'pale' is not one of"),
         (["heads", "shwo"], "No such command 'shwo'"),
     ],
 )

@@ -102,6 +102,13 @@ def test_diameter_must_be_positive(diameter: float) -> None:
         match([[1.0, 2.0]], [1.0], [[1.0, 2.0]], diameter, Criterion.IOU)
 
 
+@pytest.mark.parametrize("diameter", [1e-298, 0.05, 2e6, 1e300])
+@pytest.mark.parametrize("criterion", Criterion)
+def test_no_micrograph_has_such_a_particle(diameter: float, criterion: Criterion) -> None:
+    with pytest.raises(ParameterError, match="check the diameter and the pixel size"):
+        match([[1.0, 2.0]], [1.0], [[1.0, 2.0]], diameter, criterion)
+
+
 def test_wrong_arrays_are_refused() -> None:
     with pytest.raises(ParameterError, match="2 picks, but 1 scores"):
         match([[1.0, 2.0], [3.0, 4.0]], [1.0], [[1.0, 2.0]], DIAMETER, Criterion.IOU)

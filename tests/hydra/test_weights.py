@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -151,6 +152,14 @@ def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
         weights.load(tmp_path / "none.safetensors")
     with pytest.raises(WeightsError, match="Check the path"):
         weights.load(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.safetensors"
+    os.mkfifo(pipe)
+    with pytest.raises(WeightsError, match="not a regular file"):
+        weights.load(pipe)
 
 
 def test_truncated_files(copied: Path) -> None:

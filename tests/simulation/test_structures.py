@@ -137,6 +137,8 @@ def test_mrc_map(tmp_path: Path, ending: str) -> None:
         ("a.mrc", bytes(2048)),
         ("a.mrc.gz", b"\x1f\x8b\x08 not really"),
         ("a.txt", b"x"),
+        ("a.cif", b""),
+        ("a.cif", b"# no block follows\n"),
     ],
 )
 def test_files_that_are_damaged_or_something_else(tmp_path: Path, name: str, content: bytes) -> None:
@@ -176,6 +178,11 @@ def test_npz_with_the_wrong_content(tmp_path: Path, arrays: dict[str, np.ndarray
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(StructureError, match="a"):
         load_structure(tmp_path / "a.npz")
+
+
+def test_a_folder_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(StructureError, match="not a regular file"):
+        load_structure(tmp_path)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

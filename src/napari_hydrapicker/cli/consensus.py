@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 _LISTED = 50
+_MOST_WEIGHT = 1_000_000
 
 
 def consensus(
@@ -123,8 +124,8 @@ def _check_kept(picks: Sequence[Path], votes: int, threshold: float, weight: lis
     if weight and len(weight) != len(picks):
         raise ParameterError(f"--weight: {len(weight)} given for {len(picks)} lists; give one for each")
     for value in weight or []:
-        if not (math.isfinite(value) and value > 0):
-            raise ParameterError(f"--weight {value:g}: give a positive number")
+        if not 0 < value <= _MOST_WEIGHT:
+            raise ParameterError(f"--weight {value:g}: give a positive number up to {_MOST_WEIGHT:,}")
 
 
 def _join_one(shared: Shared, reach: Reach, weights: Mapping[str, float]) -> Consensus:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json as json_writer
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -96,6 +96,7 @@ def evaluate(
     _doubt(scales, pairs, picked, known, picks, truth)
     evaluation = evaluate_sets(samples)
     notes = [f"no micrograph for {_names([key for key, _ in lacking])}: skipped"] if lacking else []
+    notes += _unused(set_ or [], {one.set_name for one in samples})
     notes += pairing.skipped("picks", "true particles") + frame_notes(samples, scales.knows_shapes)
     _print(evaluation, by_micrograph, notes + _notes(scales))
     if plot is not None:
@@ -120,6 +121,12 @@ def _set_namer(options: Sequence[str]) -> Callable[[str, str], str]:
         return folder or ("others" if patterns else "all")
 
     return set_of
+
+
+def _unused(options: Sequence[str], found: Collection[str]) -> list[str]:
+    """Say which sets hold no micrograph: their patterns are probably mistyped."""
+    unused = [option for option in options if option.partition("=")[0] not in found]
+    return [f"--set {option}: no micrograph is called so" for option in unused]
 
 
 def _doubt(

@@ -157,7 +157,7 @@ def _wrong_usage(error: Any) -> int:
         return 2
     command = error.ctx.command_path if error.ctx is not None else PROGRAM
     # Its messages are sentences in some versions and none in others.
-    message = error.format_message().strip().rstrip(".")
+    message = error.format_message().strip().rstrip(".").replace("Value error, ", "")
     logger.error("%s; see %s --help", message, command)
     return 2
 

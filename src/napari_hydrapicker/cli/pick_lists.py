@@ -13,6 +13,7 @@ import numpy as np
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.evaluation.micrograph_sizes import Scale, read_summaries
 from napari_hydrapicker.io.coordinates import ShapeOf
+from napari_hydrapicker.io.coordinates.base import MAX_COORDINATE_PX
 from napari_hydrapicker.io.coordinates.folder import Key, ShapeIndex, read_folder
 from napari_hydrapicker.io.names import match_names
 from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, are_probabilities
@@ -179,5 +180,17 @@ class Reach:
         return float(np.median(known)) if known else None
 
     def distance(self, shared: Shared) -> float:
-        """Return the greatest distance of two picks of one particle, pixels; raises as `diameter_px`."""
-        return self.distance_px or JOIN_DIAMETERS * (self.diameter_px(shared) or math.nan)
+        """Return the greatest distance of two picks of one particle, pixels.
+
+        Raises
+        ------
+        ParameterError
+            As `diameter_px`, and if it is that of no particle on a micrograph.
+        """
+        found = self.distance_px or JOIN_DIAMETERS * (self.diameter_px(shared) or math.nan)
+        if found > MAX_COORDINATE_PX:
+            asked = "--distance" if self.distance_px else "--diameter and --pixel-size"
+            raise ParameterError(
+                f"{shared.key.name}: picks {found:.3g} pixels apart would be one particle: check {asked}"
+            )
+        return found

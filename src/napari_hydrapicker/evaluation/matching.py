@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.io.coordinates.base import MAX_COORDINATE_PX
 
 MIN_IOU = 0.6
 QUARTER_DIAMETER = 0.25
@@ -19,6 +20,7 @@ QUARTER_DIAMETER = 0.25
 # with their centres farther apart than d/4. So one radius serves both criteria.
 _SEARCH_RADIUS = 0.25
 _ROUNDING = 1e-9
+_DIAMETERS_PX = (0.1, MAX_COORDINATE_PX)
 
 
 class Criterion(StrEnum):
@@ -100,6 +102,12 @@ def match(
     """
     if not (math.isfinite(diameter_px) and diameter_px > 0):
         raise ParameterError(f"the diameter must be a positive number of pixels, not {diameter_px}")
+    low, high = _DIAMETERS_PX
+    if not low <= diameter_px <= high:
+        raise ParameterError(
+            f"a particle of {diameter_px:.3g} pixels cannot be on a micrograph: check the diameter and the "
+            "pixel size (both in Angstrom)"
+        )
     picks, truth = _centres(pick_yx, "picks"), _centres(truth_yx, "true particles")
     key = rank_key(score)
     if len(key) != len(picks):

@@ -100,7 +100,7 @@ def _check_room(shape: tuple[int, int], pixel_size_angstrom: float, diameter_ang
     diameter_px = diameter_angstrom / pixel_size_angstrom
     if diameter_px > max(shape):
         raise ParameterError(
-            f"a particle of {diameter_angstrom:g} A is {diameter_px:.0f} pixels across at "
+            f"a particle of {diameter_angstrom:g} A is {diameter_px:.6g} pixels across at "
             f"{pixel_size_angstrom:g} A per pixel, more than the whole micrograph: check both (in Angstrom)"
         )
 

@@ -144,6 +144,8 @@ def read(path: Path, file_format: str) -> tuple[dict[str, str], dict[str, Tensor
 
 @contextlib.contextmanager
 def _opened(path: Path, framework: str) -> Iterator[Any]:
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for, for ever
+        raise WeightsError(f"{path}: cannot be read (not a regular file). Check the path.")
     try:
         with safe_open(path, framework=framework) as file:
             yield file

@@ -148,7 +148,10 @@ def load_structure(path: Path | str) -> PointCloud:
     path = Path(path)
     name = path.name.lower()
     if not path.is_file():
-        raise StructureError(f"{path}: no such file; give a PDB, mmCIF, MRC or npz file")
+        what = "not a regular file" if path.exists() else "no such file"
+        raise StructureError(f"{path}: {what}; give a PDB, mmCIF, MRC or npz file")
+    if path.stat().st_size == 0:
+        raise StructureError(f"{path}: is empty; get the file again")
     if name.endswith(".npz"):
         return _from_npz(path)
     if name.endswith(MODEL_SUFFIXES):
@@ -190,7 +193,7 @@ def _from_model(path: Path) -> PointCloud:
             structure.transform_to_assembly(
                 structure.assemblies[0].name, gemmi.HowToNameCopiedChain.AddNumber
             )
-    except (RuntimeError, *_DAMAGED) as error:
+    except (RuntimeError, IndexError, *_DAMAGED) as error:  # of a file without any block for one
         raise StructureError(f"{path}: gemmi cannot read it ({error}); check the file") from error
     if len(structure) == 0:
         raise StructureError(f"{path}: holds no model; check the file")
