@@ -76,8 +76,6 @@ def pick(
     Writes coordinates for each micrograph, and summary.csv, into the folder --out. Positions are centres in
     pixels of the micrograph; the figure of merit is the probability of a particle.
     """
-    from napari_hydrapicker.cli.inputs import doubt_scale, open_named
-
     if quiet or verbose:
         logging.getLogger("napari_hydrapicker").setLevel(logging.WARNING if quiet else logging.DEBUG)
     spread = Spread.of_options(workers, threads, device, scheduler, cluster, shard)
@@ -93,6 +91,8 @@ def pick(
         raise ParameterError("give micrographs, --diameter and --out, or --project")
     check(pixel_size, threshold)
     chosen = parse_formats(format)
+    from napari_hydrapicker.cli.inputs import doubt_scale, open_named  # with scipy: not for a wrong option
+
     opened, unopened = open_named(micrographs)
     doubt_scale(opened, parameters.diameter_angstrom, pixel_size)
 

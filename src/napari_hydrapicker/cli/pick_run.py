@@ -13,7 +13,6 @@ import typer
 
 from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.errors import ClusterError, MicrographError
-from napari_hydrapicker.picking.base import DOUBTFUL
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.micrograph import Micrograph
@@ -207,6 +206,8 @@ def report(
 
     Nothing is said of the files where not all of them could be `written`.
     """
+    from napari_hydrapicker.picking.base import DOUBTFUL  # with scipy, which `--help` need not wait for
+
     for result in results:
         if result.error:
             logger.warning("not picked: %s", result.error)

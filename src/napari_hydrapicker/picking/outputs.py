@@ -20,7 +20,6 @@ from tempfile import TemporaryFile
 import numpy as np
 
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError, MicrographError, ParameterError
-from napari_hydrapicker.evaluation.overlay import draw_overlay
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.coordinates import WriteOptions
 from napari_hydrapicker.io.files import write_files
@@ -457,6 +456,8 @@ def encoded(
         if formats.FORMATS[name].main is None:
             files |= formats.FORMATS[name].encode({result.name: picks}, settings.out, options)
     if settings.overlay and result.pixel_size_angstrom is not None:
+        from napari_hydrapicker.evaluation.overlay import draw_overlay  # with Pillow and scipy's KDTree
+
         picture = io.BytesIO()
         diameter_px = settings.parameters.diameter_angstrom / result.pixel_size_angstrom
         draw_overlay(micrograph.pixels(), picks, diameter_px, picture)
