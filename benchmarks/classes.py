@@ -28,7 +28,8 @@ from napari_hydrapicker.classes.classify import Classes, classify
 from napari_hydrapicker.classes.files import write_classes
 from napari_hydrapicker.cli.simulate import write_mrc
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
-from napari_hydrapicker.picking.pick import Network, load_network, pick
+from napari_hydrapicker.picking.base import Picker
+from napari_hydrapicker.picking.pick import load_network, pick
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.simulation import micrograph as simulation
 from napari_hydrapicker.simulation.conditions import Conditions
@@ -90,7 +91,7 @@ def planted(truth: simulation.Simulated, rng: np.random.Generator) -> Picks:
     return Picks(yx[((yx > 0) & (yx < np.array(SHAPE) - 1)).all(axis=1)])
 
 
-def picked(micrograph: Micrograph, diameter: float, network: Network) -> Picks:
+def picked(micrograph: Micrograph, diameter: float, network: Picker) -> Picks:
     """What the bundled network picks if it is asked for much."""
     return pick(micrograph, diameter, network=network, threshold=0.1, use_mask=False, contrast="dark")
 

@@ -122,6 +122,12 @@ def test_rows_are_excluded_by_key_and_included(window: WorthWindow) -> None:
     assert back == [[5]]
 
 
+def test_the_name_has_the_room_that_is_left(window: WorthWindow) -> None:
+    view = window.view
+    taken = sum(view.columnWidth(column) for column in range(window.model.columnCount()))
+    assert abs(taken - view.viewport().width()) < 3
+
+
 def test_sorting_puts_what_is_not_known_first(window: WorthWindow) -> None:
     window.view.sortByColumn(FIRST_MORE, Qt.SortOrder.AscendingOrder)
     assert _names(window) == ["m4", "m1", "m2", "m5", "m3"]

@@ -119,7 +119,7 @@ class MicrographModel(QAbstractTableModel):
         """Return what a cell shows, sorts by, or is coloured with."""
         row, column = self._rows[index.row()], index.column()
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            return _text(row)[column]
+            return _text(row, column)
         if role == SORT_ROLE:
             return _sort_key(row, column)
         if role == ID_ROLE:
@@ -148,7 +148,7 @@ class MicrographModel(QAbstractTableModel):
         if not math.isfinite(angstrom):
             self.problem.emit(f"{text!r} is not a pixel size: enter a number, in Å")
             return False
-        if text == _text(self._rows[index.row()])[PIXEL]:
+        if text == _text(self._rows[index.row()], PIXEL):
             return False  # what was shown is rounded: it must not become the pixel size
         self.pixel_size_edited.emit(self._rows[index.row()].id, angstrom)
         return True
@@ -171,17 +171,16 @@ class MicrographFilter(QSortFilterProxyModel):
 
     def set_range(self, kept: ColumnRange | None) -> None:
         """Leave out what lies outside a range; None for all."""
-        self._range = kept
-        self.invalidate()
+        if kept != self._range:
+            self._range = kept
+            self.invalidate()
 
     def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
         """Whether a row is shown."""
-        model = self.sourceModel()
-        name = str(model.data(model.index(row, NAME)))
-        status = model.data(model.index(row, STATUS))
-        if self._range is not None and self._range.excludes(model.rows[row].worth):
+        one: TableRow = self.sourceModel().rows[row]
+        if self._range is not None and self._range.excludes(one.worth):
             return False
-        return self._text in name.lower() and self._status in ("", status)
+        return self._text in one.name.lower() and self._status in ("", one.status)
 
 
 def _shared(names: Sequence[str]) -> tuple[int, int]:
@@ -201,12 +200,18 @@ def _common_start(texts: Sequence[str]) -> str:
     return first[:same]
 
 
-def _text(row: TableRow) -> tuple[str, ...]:
-    score = "" if math.isnan(row.mean_score) else f"{row.mean_score:.2f}"
-    pixel = "?" if row.pixel_size_angstrom is None else f"{row.pixel_size_angstrom:.4g}"
-    picks = "" if row.status == "new" else f"{row.picks}"
-    more = (_short(one, row.worth.get(one.name, math.nan)) for one in MORE)
-    return row.name, picks, score, row.status, row.use[:5], pixel, *more
+def _text(row: TableRow, column: int) -> str:
+    """What a cell shows: one alone, since tables ask for thousands."""
+    if column >= FIRST_MORE:
+        more = MORE[column - FIRST_MORE]
+        return _short(more, row.worth.get(more.name, math.nan))
+    if column == SCORE:
+        return "" if math.isnan(row.mean_score) else f"{row.mean_score:.2f}"
+    if column == PIXEL:
+        return "?" if row.pixel_size_angstrom is None else f"{row.pixel_size_angstrom:.4g}"
+    if column == PICKS:
+        return "" if row.status == "new" else f"{row.picks}"
+    return {NAME: row.name, STATUS: row.status, USE: row.use[:5]}[column]
 
 
 def _short(column: Column, value: float) -> str:

@@ -268,7 +268,7 @@ class MicrographView(QTableView):
         return menu
 
     def show_column(self, column: int, shown: bool) -> None:
-        """Show or hide a column of numbers."""
+        """Show or hide a column; the name has what that leaves."""
         self._fitting = True
         self.setColumnHidden(column, not shown)
         self._fitting = False
@@ -283,5 +283,6 @@ class MicrographView(QTableView):
             self.setColumnWidth(NAME, max(80, rest))
             self._fitting = False
 
-    def _on_resized(self, *_: object) -> None:
-        self._by_user = self._by_user or not self._fitting
+    def _on_resized(self, _column: int, before: int, now: int) -> None:
+        # From or to nothing: after each filter Qt shows what is hidden, and hides it again.
+        self._by_user = self._by_user or (not self._fitting and before > 0 and now > 0)

@@ -72,14 +72,13 @@ class WorthWindow(QDialog):
         self.view = MicrographView(self.proxy)
         self.view.hint = "No micrograph lies in this range"
         for column in (USE, PIXEL):
-            self.view.setColumnHidden(column, True)
+            self.view.show_column(column, False)
         self.scatter = Scatter()
         left, right = self._table_side(), self._plot_side()
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(left)
         splitter.addWidget(right)
-        splitter.setStretchFactor(0, 3)
-        splitter.setStretchFactor(1, 2)
+        splitter.setSizes([_SIZE[0] // 2, _SIZE[0] // 2])
         outer = QVBoxLayout(self)
         outer.addWidget(splitter, 1)
         self.state = WrappedLabel()
