@@ -133,7 +133,7 @@ class Contender:
             "micrographs": [[str(m.path), m.pixel_size_angstrom] for m in one.micrographs()],
             "diameter": one.stated_angstrom,
             "border": one.border * one.diameter_angstrom,
-            "heads": int(one.note.get("heads", 1)),
+            "heads": int(one.note["heads"]) if one.group.startswith("heads@") else 0,
         }
         if self.is_head:
             wanted["training"] = self._training(one)

@@ -138,7 +138,7 @@ def answer(job: Json) -> Json:
         return pick_by_log(job)
     if job["kind"] == "head":
         return pick_with_head(job)
-    if job["heads"] > 1:
+    if job["heads"]:
         return pick_among_heads(job)
     return pick(job, specification(job))
 

@@ -228,7 +228,7 @@ class Report:
         return "\n".join(lines).rstrip()
 
     def beaten(self) -> str:
-        """Where AP of something is above that of our generic head, or less than a margin below."""
+        """Where AP or F1 of something is above that of our generic head, or less than a margin below."""
         lines = []
         for group in self.groups:
             ours = self.results.get("hydra", group)
@@ -236,9 +236,10 @@ class Report:
                 continue
             for one in self.contenders:
                 row = self.results.get(one.name, group)
-                if row and not one.is_ours and row.ap > ours.ap - _MARGIN:
+                if row and not one.is_ours and (row.ap > ours.ap - _MARGIN or row.f1 > ours.f1 - _MARGIN):
                     where = f"{self.title(group)} ({row.particles} particles)"
-                    lines.append(f"- {where}: {one.title} {row.ap:.3f}, HydraPicker {ours.ap:.3f}")
+                    scores = f"AP {row.ap:.3f} (HydraPicker {ours.ap:.3f}), F1 {row.f1:.3f} ({ours.f1:.3f})"
+                    lines.append(f"- {where}: {one.title} {scores}")
         return "\n".join(lines) or "- Nowhere in these tables."
 
     def title(self, group: str) -> str:
