@@ -38,7 +38,8 @@ def killed(window: FailingWindow) -> None:
     window.is_told("'killed' was not trained", "SIGKILL")
     check("the dock goes on saying so", "SIGKILL" in window.dock.train.result.text())
     window.driver.shot("f1-killed")
-    window.train_to_end("after-killed")
+    with changed(window.dock.training):
+        window.train_to_end("after-killed")
     window.driver.shot("f2-after-killed")
 
 

@@ -5,7 +5,8 @@
 Picks, corrects two micrographs, starts a training, and while it runs steps, corrects, slides, pans, folds and
 chooses rows, with mouse and key events only. Of each act the longest pause of Qt's event loop is printed:
 median and worst over its repetitions, beside those before the training, which are the machine's and its other
-programs'. Ends with an error where one during the training reaches --limit.
+programs'. Ends with an error where one during the training reaches --limit, and is longer than all of
+the same act before it.
 """
 
 from __future__ import annotations
@@ -129,7 +130,9 @@ def run(folder: Path, diameter: str, out: Path, times: int, limit_ms: float) -> 
             f"median {np.median(one):4.0f}, worst {max(one):4.0f} ms" for one in (longest, before[name])
         )
         print(f"{name:12s} {'; without a training '.join(figures)}")
-    worst = max(map(max, during.values()))
+    # A window on a machine that draws that slowly by itself is none of the training's doing.
+    slower = [max(longest) for name, longest in during.items() if max(longest) > max(before[name])]
+    worst = max(slower, default=0.0)
     driver.shot("u1-usable")
     if dock.training.running:  # else it goes on without the window
         driver.click(dock.train.progress.cancel)

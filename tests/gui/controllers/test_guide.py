@@ -134,6 +134,13 @@ def test_unknown_pixel_sizes_are_asked_for(picked: Any, wait: Wait) -> None:
     wait(picked.pick.buttons[0].isEnabled)
 
 
+def test_a_head_counts_as_in_use_in_a_consensus_too(picked: Any, wait: Wait) -> None:
+    picked.session.update(picker="consensus", head="mine", joined=("hydra", "cgan"))
+    wait(lambda: picked.train.header.text() == "Train  ✓")
+    picked.session.update(joined=("cgan",))
+    wait(lambda: "✓" not in picked.train.header.text())
+
+
 def test_closing_the_project_starts_anew(picked: Any) -> None:
     picked.session.close()
     assert marked(picked) == [Step.OPEN]

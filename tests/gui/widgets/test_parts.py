@@ -7,7 +7,15 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel, QPushButton
 
-from napari_hydrapicker.gui.widgets.parts import button, choice, enable, length, row, show_value
+from napari_hydrapicker.gui.widgets.parts import (
+    WrappedLabel,
+    button,
+    choice,
+    enable,
+    length,
+    row,
+    show_value,
+)
 
 pytestmark = pytest.mark.usefixtures("qapp_exists")
 
@@ -101,3 +109,9 @@ def test_a_long_name_in_a_text_does_not_widen_the_dock(dock: Any) -> None:
     dock.grab()
     assert dock.pick.width() == before
     assert dock.pick.trouble.height() > 3 * dock.pick.trouble.fontMetrics().height(), "it is read in full"
+
+
+def test_lines_may_end_within_a_path_but_not_within_a_number(qapp: Any) -> None:
+    label = WrappedLabel("AP 0.967 on a-b_c/d.mrc")
+    assert label.text() == "AP 0.967 on a-b_c/d.mrc"
+    assert QLabel.text(label) == "AP 0.967 on a-\u200bb_\u200bc/\u200bd.\u200bmrc"

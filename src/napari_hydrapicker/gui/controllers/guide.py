@@ -22,6 +22,7 @@ from napari_hydrapicker.gui.widgets.tasks import AFTER_FRAME_MS, once_after
 from napari_hydrapicker.hydra.head_record import GENERIC
 from napari_hydrapicker.project.records import MicrographRecord, Status
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.project.settings import CONSENSUS
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -137,6 +138,7 @@ class GuideController(QObject):
         undecided = [record for record in counted if record.status is not Status.COMPLETE]
         here = None if session.current is None else session.record(session.current)
         settings = session.settings
+        pickers = settings.joined if settings.picker == CONSENSUS else (settings.picker,)
         return Situation(
             is_open=True,
             read_only=session.read_only,
@@ -161,7 +163,7 @@ class GuideController(QObject):
             rejected=self._classes.rejected,
             picks=any(session.count(record.id) for record in counted),  # at the first one it is known
             heads=self._training.own_heads,
-            head=settings.head if settings.picker == "hydra" and settings.head != GENERIC else "",
+            head=settings.head if "hydra" in pickers and settings.head != GENERIC else "",
             backgrounds=self._making.backgrounds,
             failed=self._failed,
             exporting=self._export.writing,

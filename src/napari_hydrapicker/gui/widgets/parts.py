@@ -24,7 +24,7 @@ from napari_hydrapicker.errors import with_parameters
 
 MARK_COLOUR = "#61afef"  # of what has the focus, and of the next step
 _TIP = "tip"  # of an enabled widget
-_BREAKS = re.compile(r"([_/\\.-])")
+_BREAKS = re.compile(r"([_/\\-]|\.(?!\d))")  # not within 0.967
 
 # Parameters of the core that are fields here.
 _LABELS = {
