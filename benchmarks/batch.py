@@ -1,9 +1,9 @@
 """How `hydrapicker pick` does on many micrographs: speed, memory, kills, a dask cluster and shards.
 
-Run as ``python benchmarks/batch.py [PART ...] [--number N] [--side PX]``; the parts are the functions of `PARTS`,
-all by default.
-Micrographs are links to six simulated ones, so that what is measured is the picking, not the disk. Each line
-that is printed is a result; exits with 1 if files differ from those of one run that nobody interrupted.
+Run as ``python benchmarks/batch.py [PART ...] [--number N] [--side PX]``; the parts are the functions of
+`PARTS`, all by default. Micrographs are links to six
+simulated ones, so that what is measured is the picking, not the disk. Each line that is printed is a result;
+exits with 1 if files differ from those of one run that nobody interrupted.
 """
 
 from __future__ import annotations
