@@ -88,6 +88,12 @@ def test_only_complete_micrographs_if_wanted(tmp_path: Path) -> None:
         plan(items[1:], "csv", tmp_path, only_complete=True)
 
 
+def test_what_the_user_has_excluded_is_said(tmp_path: Path) -> None:
+    planned = plan([_item(tmp_path, "m1")], "csv", tmp_path / "out", excluded=2)
+    assert planned.summary() == "2 picks on 1 micrograph, 1 file; 2 excluded micrographs left out"
+    assert run(planned).outcome().endswith("found the same; 2 excluded micrographs left out")
+
+
 def test_files_are_not_replaced_unasked(tmp_path: Path) -> None:
     items = [_item(tmp_path, "m1")]
     run(plan(items, "eman", tmp_path / "out"))

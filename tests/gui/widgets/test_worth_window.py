@@ -187,3 +187,23 @@ def test_the_wheel_changes_no_field_without_focus(window: WorthWindow) -> None:
     QApplication.sendEvent(window.x, event)
     assert window.x.currentIndex() == before
     assert not event.isAccepted()
+
+
+def _drawn(window: WorthWindow, marker: str) -> set[tuple[float, float]]:
+    lines = window.scatter.canvas.figure.axes[0].lines
+    return {
+        tuple(place) for one in lines if one.get_marker() == marker for place in one.get_xydata().tolist()
+    }
+
+
+def test_the_plot_follows_the_table(window: WorthWindow, wait: Wait) -> None:
+    wait(lambda: _drawn(window, "x") == {(0.6, 0.35)})
+    window.model.update_rows([_row(1, 0.1, 0.9, "excluded")])
+    wait(lambda: _drawn(window, "x") == {(0.1, 0.9), (0.6, 0.35)})
+    window.model.update_rows([_row(1, 0.1, 0.9, "picked")])
+    _type(window.high, "0.5")
+    wait(lambda: _drawn(window, "x") == {(0.6, 0.35)})
+    assert (0.1, 0.9) in _drawn(window, "o")
+    drawn = np.asarray(window.scatter.canvas.buffer_rgba())
+    window.scatter.canvas.draw()
+    np.testing.assert_array_equal(np.asarray(window.scatter.canvas.buffer_rgba()), drawn)
