@@ -78,8 +78,8 @@ class Report:
         shown = [one for one in self.contenders if not one.name.startswith("head-") or one.name == "head-3"]
         titles = [group for group in TITLES if group in self.groups]
         if titles:
-            plots.precision_recall(out / "images" / "report-pr.png", self.results, shown, titles)
-            plots.calibration(out / "images" / "report-calibration.png", self.results, shown, titles)
+            plots.precision_recall(out / "images" / "report-pr.png", self.complete, shown, titles)
+            plots.calibration(out / "images" / "report-calibration.png", self.complete, shown, titles)
         swept = [
             one for one in shown if any(plots.swept(self.results, one.name, p) for p in (*SWEEPS, "stated"))
         ]
