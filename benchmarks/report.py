@@ -161,13 +161,18 @@ class Report:
                 cells = [_gain([row.each[name]], [ap]) if row and name in row.each else "" for row in rows]
                 if any(cells):
                     lines.append(f"| {name.removeprefix('targets-')} | {ap:.3f} | {' | '.join(cells)} |")
-            if len(before.each) > 1:
+            if any(row and row.sets > 1 for row in rows):
                 pairs = [
                     row and (list(row.each.values()), [before.each[name] for name in row.each])
                     for row in rows
                 ]
-                cells = [f"{_gain(*pair)}, {len(pair[0])} sets" if pair else "" for pair in pairs]
-                lines.append(f"| mean | {before.mean_ap:.3f} | {' | '.join(cells)} |")
+                cells = [
+                    f"{_gain(*pair)}, {len(pair[0])} sets" if pair and len(pair[0]) > 1 else ""
+                    for pair in pairs
+                ]
+                whole = all(row is None or row.sets == before.sets for row in rows)
+                mean = f"{before.mean_ap:.3f}" if whole else ""
+                lines.append(f"| mean | {mean} | {' | '.join(cells)} |")
             spent = [f"{row.training_seconds:.0f}" if row else "" for row in rows]
             lines.append(f"| CPU seconds of a training | | {' | '.join(spent)} |")
         return "\n".join(lines)
