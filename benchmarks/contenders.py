@@ -205,7 +205,7 @@ def _hydra(weights: Path | None) -> list[Contender]:
     found = [
         Contender("hydra", "HydraPicker, generic head", made_with, body, _OURS, job, is_ours=True),
         Contender(
-            "hydra-best", "the same, `--quality best`", made_with, {**body, "quality": "best"}, _OURS,
+            "hydra-best", "HydraPicker, `--quality best`", made_with, {**body, "quality": "best"}, _OURS,
             {**job, "quality": "best"}, is_ours=True,
         ),
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ _SHORT = {
     "empiar10017": "EMPIAR-10017", "empiar10028": "EMPIAR-10028", "published": "10017, with published picks",
     "molecules": "eight molecules", "wide": "eight molecules, wide", "targets": "seven molecules",
 }  # fmt: skip
+Known = Callable[[Contender, str], Figures | None]
+"""Gives the figures of a contender on a group."""
 _FEWEST = 5  # picks from which on a share is drawn
 
 
@@ -58,7 +60,7 @@ def _finish(figure: Figure, axes: Sequence[Axes], path: Path) -> None:
 
 
 def precision_recall(
-    path: Path, results: Results, contenders: Sequence[Contender], groups: Sequence[str]
+    path: Path, known: Known, contenders: Sequence[Contender], groups: Sequence[str]
 ) -> None:
     """Draw the curves of each group."""
     figure, axes = _figure(len(groups), 3)
@@ -67,7 +69,7 @@ def precision_recall(
             xlim=(0, 1), ylim=(0, 1.02), title=_SHORT.get(group, group), xlabel="recall", ylabel="precision"
         )
         for contender in contenders:
-            found = results.get(contender.name, group)
+            found = known(contender, group)
             if found and len(found.curve) == 1:
                 look = {name: style(contender)[name] for name in ("color", "label")}
                 one.plot(*found.curve[0], marker="o", linestyle="none", **look)
@@ -77,7 +79,7 @@ def precision_recall(
     _finish(figure, axes, path)
 
 
-def calibration(path: Path, results: Results, contenders: Sequence[Contender], groups: Sequence[str]) -> None:
+def calibration(path: Path, known: Known, contenders: Sequence[Contender], groups: Sequence[str]) -> None:
     """Draw how many of the picks of a score are right in each group; points grow with the number of picks."""
     figure, axes = _figure(len(groups), 3)
     for one, group in zip(axes, groups, strict=True):
@@ -90,7 +92,7 @@ def calibration(path: Path, results: Results, contenders: Sequence[Contender], g
         )
         one.plot([0, 1], [0, 1], color="black", linewidth=0.8)
         for contender in contenders:
-            found = results.get(contender.name, group)
+            found = known(contender, group)
             if found and sum(count >= _FEWEST for _, _, count in found.calibration) > 1:
                 score, right, count = np.array([row for row in found.calibration if row[2] >= _FEWEST]).T
                 one.plot(score, right, **style(contender))

@@ -78,8 +78,8 @@ class Report:
         shown = [one for one in self.contenders if not one.name.startswith("head-") or one.name == "head-3"]
         titles = [group for group in TITLES if group in self.groups]
         if titles:
-            plots.precision_recall(out / "images" / "report-pr.png", self.results, shown, titles)
-            plots.calibration(out / "images" / "report-calibration.png", self.results, shown, titles)
+            plots.precision_recall(out / "images" / "report-pr.png", self.complete, shown, titles)
+            plots.calibration(out / "images" / "report-calibration.png", self.complete, shown, titles)
         swept = [
             one for one in shown if any(plots.swept(self.results, one.name, p) for p in (*SWEEPS, "stated"))
         ]
@@ -161,13 +161,18 @@ class Report:
                 cells = [_gain([row.each[name]], [ap]) if row and name in row.each else "" for row in rows]
                 if any(cells):
                     lines.append(f"| {name.removeprefix('targets-')} | {ap:.3f} | {' | '.join(cells)} |")
-            if len(before.each) > 1:
+            if any(row and row.sets > 1 for row in rows):
                 pairs = [
                     row and (list(row.each.values()), [before.each[name] for name in row.each])
                     for row in rows
                 ]
-                cells = [f"{_gain(*pair)}, {len(pair[0])} sets" if pair else "" for pair in pairs]
-                lines.append(f"| mean | {before.mean_ap:.3f} | {' | '.join(cells)} |")
+                cells = [
+                    f"{_gain(*pair)}, {len(pair[0])} sets" if pair and len(pair[0]) > 1 else ""
+                    for pair in pairs
+                ]
+                whole = all(row is None or row.sets == before.sets for row in rows)
+                mean = f"{before.mean_ap:.3f}" if whole else ""
+                lines.append(f"| mean | {mean} | {' | '.join(cells)} |")
             spent = [f"{row.training_seconds:.0f}" if row else "" for row in rows]
             lines.append(f"| CPU seconds of a training | | {' | '.join(spent)} |")
         return "\n".join(lines)
