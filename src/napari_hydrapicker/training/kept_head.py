@@ -113,8 +113,8 @@ def finetune(
     library : path, optional
         Folder to keep the head in, by default your library.
     frozen_body : bool
-        Train the head alone, as in the thesis. Otherwise a copy of the network's body is trained with it and kept in
-        its file: that gains more, and takes longer.
+        Train the head alone, as in the thesis. Otherwise a copy of the network's body is trained with it and
+        kept in its file: that gains more, and takes longer.
     steps : int, optional
         Most optimisation steps.
     seed : int
