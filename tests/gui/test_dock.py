@@ -90,7 +90,9 @@ def test_what_is_exported_is_what_is_shown(picked: Any, tmp_path: Path, wait: Wa
     picked.session.set_status(picked.session.records[2].id, Status.EXCLUDED)
     picked.export.set_open(True)
     picked.export.folder.setText(str(tmp_path / "out"))
-    assert picked.export.preview.text() == "3 picks on 2 micrographs, 3 files"
+    assert picked.export.preview.text() == (
+        "3 picks on 2 micrographs, 3 files; 1 excluded micrograph left out"
+    )
     picked.export.write.click()
     wait(lambda: bool(told))
     assert "found the same" in told[-1]
