@@ -122,7 +122,8 @@ def test_what_is_broken_off_is_gone_on_with(
     answers = _answers(_worker(), request_of(2, paths))
     assert computed == ["m0", "m1", "m3"]
     assert {number: one.earlier for number, one in _of(answers).items()} == {0: True, 1: False, 3: False}
-    assert replace(_of(answers)[0], job=1, earlier=False) == _of(first)[0]
+    # Whether it was sent before the cancelling, or read back after it, is a matter of the moment.
+    assert replace(_of(answers)[0], job=1) == replace(_of(first)[0], earlier=True)
 
 
 def test_what_changes_the_picks_has_them_picked_anew(
