@@ -44,7 +44,7 @@ def test_micrographs_within_all_ranges_are_kept_and_lists_follow(
     assert (tmp_path / "kept" / "ctf.star").read_text() == CTF + "M/a.mrc 1e4 1e4 4.0\n"
     said = capsys.readouterr().out
     assert "3 of 6 picks kept in" in said
-    assert "1 micrographs with picks kept, 2 left out: 1 not doubt up to 0.5; 1 not ctf_resolution" in said
+    assert "1 micrograph with picks kept, 2 left out: 1 not doubt up to 0.5; 1 not ctf_resolution" in said
 
 
 @pytest.mark.parametrize(

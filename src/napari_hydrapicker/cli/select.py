@@ -12,6 +12,7 @@ import typer
 from napari_hydrapicker.cli.pick import parse_formats
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 from napari_hydrapicker.picking.worth import ColumnRange
+from napari_hydrapicker.project.records import counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.coordinates.conversion import NamedPicks
@@ -167,9 +168,9 @@ def _lists(selection: Selection, lists: Sequence[Path], out: Path) -> dict[Path,
 def _report(selection: Selection, lists: dict[Path, bytes]) -> None:
     n, kept = len(selection.excluded), len(selection.kept)
     why = "; ".join(f"{count} not {one}" for one, count in selection.reasons)
-    typer.echo(f"{kept} micrographs with picks kept, {n} left out: {why}")
+    typer.echo(f"{counted(kept, 'micrograph')} with picks kept, {n} left out: {why}")
     if selection.unknown:
-        typer.echo(f"{selection.unknown} were kept though a number is not known of them")
+        typer.echo(f"Kept though a number is not known of them: {selection.unknown}")
     for path in lists:
         typer.echo(f"{path}: the list without the micrographs that are left out")
 
