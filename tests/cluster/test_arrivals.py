@@ -137,6 +137,21 @@ def test_relions_list_is_followed_as_it_grows(folder: Path, whole: bytes) -> Non
     assert list(arrivals.unfinished) == [Path("c.mrc")]
 
 
+def test_what_a_list_states_of_a_micrograph_comes_with_it(folder: Path, whole: bytes) -> None:
+    listing = folder / "micrographs_ctf.star"
+    columns = "_rlnMicrographName #1\n_rlnDefocusU #2\n_rlnDefocusV #3\n_rlnCtfMaxResolution #4\n"
+    arrivals = Arrivals([listing])
+    for rows in (["a.mrc 21000 19000 4.5\n"], ["a.mrc 21000 19000 4.5\n", "b.mrc 8000 8000 3.5\n"]):
+        listing.write_text("data_micrographs\n\nloop_\n" + columns + "".join(rows))
+        (folder / rows[-1][:5]).write_bytes(whole)
+        arrivals.look()
+        [found] = arrivals.look()
+        assert found.figures is not None
+        defocus, resolution = (2.0, 4.5) if found.name == "a" else (0.8, 3.5)
+        assert found.figures.defocus_um == pytest.approx(defocus)
+        assert found.figures.ctf_resolution_angstrom == pytest.approx(resolution)
+
+
 def test_cryosparcs_list_is_followed_as_it_grows(folder: Path, whole: bytes) -> None:
     listing, dtype = (
         folder / "exposures.cs",

@@ -12,13 +12,14 @@ import glob
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_hydrapicker.errors import HydraPickerError, MicrographError
 from napari_hydrapicker.io import mrc
 from napari_hydrapicker.io.find import PICTURES, SCIENTIFIC, without_side_products
-from napari_hydrapicker.io.lists import Listed, find_listed, is_list, listed_names
+from napari_hydrapicker.io.image_info import ListedFigures
+from napari_hydrapicker.io.lists import find_listed, is_list, listed_micrographs
 from napari_hydrapicker.io.micrograph import Micrograph, open_with_problems
 
 _GROWING = "it was still growing"
@@ -40,7 +41,7 @@ class _List:
     """A list of another program as it was read last."""
 
     state: _State
-    names: tuple[Listed, ...]
+    micrographs: list[tuple[str, float | None, ListedFigures | None]]
 
 
 class Arrivals:
@@ -76,39 +77,41 @@ class Arrivals:
         named = dict(self._named())
         self._waiting = {path: one for path, one in self._waiting.items() if path in named}
         found: list[Micrograph] = []
-        for path, pixel_size in named.items():
+        for path, (pixel_size, figures) in named.items():
             opened = self._if_whole(path)
             if opened:
                 self._taken.add(os.path.abspath(path))
                 self._waiting.pop(path, None)
-                found += opened if pixel_size is None else [one.with_pixel_size(pixel_size) for one in opened]
+                if pixel_size is not None:
+                    opened = [one.with_pixel_size(pixel_size) for one in opened]
+                found += [replace(one, figures=figures) for one in opened] if figures else opened
         return found
 
-    def _named(self) -> Iterator[tuple[Path, float | None]]:
-        """Files that are not taken yet, with the pixel size that a list states."""
+    def _named(self) -> Iterator[tuple[Path, tuple[float | None, ListedFigures | None]]]:
+        """Files that are not taken yet, with the pixel size and the figures that a list states."""
         for source in self._sources:
             if is_list(source):
                 yield from self._listed(source)
             else:
-                yield from ((file, None) for file in _files(source) if not self._is_taken(file))
+                yield from ((file, (None, None)) for file in _files(source) if not self._is_taken(file))
 
-    def _listed(self, source: Path) -> Iterator[tuple[Path, float | None]]:
+    def _listed(self, source: Path) -> Iterator[tuple[Path, tuple[float | None, ListedFigures | None]]]:
         try:
             state = _state(source)
             known = self._lists.get(source)
             if known is None or known.state != state:
-                known = self._lists[source] = _List(state, tuple(listed_names(source)))
+                known = self._lists[source] = _List(state, listed_micrographs(source))
         except (OSError, HydraPickerError) as error:  # while it is being written it may be anything
             self._problems[source] = str(error)
             known = self._lists.get(source)
-        for name, pixel_size in known.names if known else ():
+        for name, pixel_size, figures in known.micrographs if known else ():
             try:
                 path = find_listed(source, name)
             except MicrographError:
                 self._problems[Path(name)] = f"{source} lists it, but it is not there"
                 continue
             if not self._is_taken(path):
-                yield path, pixel_size
+                yield path, (pixel_size, figures)
 
     def _is_taken(self, path: Path) -> bool:
         return os.path.abspath(path) in self._taken

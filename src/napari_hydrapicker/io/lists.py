@@ -112,10 +112,8 @@ def open_any(paths: Sequence[str | Path]) -> tuple[list[Micrograph], list[str]]:
 def _named(path: Path) -> Iterator[tuple[Path | None, Path, float | None, ListedFigures | None]]:
     """Lists that name files, or None for files named directly; the files, and what a list states of them."""
     if is_list(path):
-        names = listed_names(path)
-        figures = read_figures(path)
-        for name, pixel_size in names:
-            yield path, Path(name), pixel_size, figures.get(micrograph_path(name))
+        for name, pixel_size, figures in listed_micrographs(path):
+            yield path, Path(name), pixel_size, figures
     else:
         for file in find_micrographs([path]):
             yield None, file, None, None
@@ -133,6 +131,16 @@ def warn_once(doubts: Mapping[str, Sequence[Path]]) -> None:
     for doubt, paths in doubts.items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         warnings.warn(f"{paths[0]}{more}: {doubt}", MicrographWarning, stacklevel=3)
+
+
+def listed_micrographs(path: Path) -> list[tuple[str, float | None, ListedFigures | None]]:
+    """Micrographs' names in another program's list, their pixel sizes, Angstrom, and what else it states.
+
+    Raises as `listed_names`.
+    """
+    names = listed_names(path)
+    figures = read_figures(path)
+    return [(name, pixel_size, figures.get(micrograph_path(name))) for name, pixel_size in names]
 
 
 def listed_names(path: Path) -> Iterable[Listed]:
