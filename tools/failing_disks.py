@@ -15,9 +15,9 @@ from window_driver import check
 def rights(window: FailingWindow) -> None:
     """The right to write into the project's folder is taken away: before a training, and in its midst."""
     folder, dock = window.folder, window.dock
-    heads = folder / f"{dock.session.project.path.name}-heads"
+    heads, jobs = (folder / f"{dock.session.project.path.name}-{kind}" for kind in ("heads", "jobs"))
     heads.mkdir(exist_ok=True)
-    with read_only(heads), read_only(folder):
+    with read_only(heads), read_only(jobs), read_only(folder):  # picking has made the folder of jobs
         window.ask_for_training("refused")
         window.is_told("cannot be written")
         check("the dock goes on saying so", "cannot be written" in dock.train.result.text())

@@ -72,12 +72,15 @@ class FailingWindow:
     def train_until(self, name: str, words: str) -> None:
         """Start a training and wait until its progress says something."""
         train(self.driver, name)
-        wait(lambda: words in self.dock.train.progress.bar.format())
+        bar = self.dock.train.progress.bar
+        wait(lambda: words in bar.format() or not self.dock.training.running)
+        check(f"the progress says {bar.format()!r}", words in bar.format())
 
     def train_until_steps(self, name: str) -> None:
         """Start a training and wait until it is in the midst of its steps."""
         train(self.driver, name)
-        wait(lambda: bool(self.dock.train.curves.loss))
+        wait(lambda: bool(self.dock.train.curves.loss) or not self.dock.training.running)
+        check("the training is in the midst of its steps", self.dock.training.running)
 
     def wait_for_end(self) -> None:
         """Wait for the end of a training, after which another one can be started."""

@@ -11,6 +11,14 @@ import math
 import re
 from collections.abc import Callable
 
+_PLACE = re.compile(r"^\[enforce fail at [^]]*\][^.]*\. ")  # in torch's own source
+_NO_MEMORY = (
+    "out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory",
+    "could not create a primitive",  # what oneDNN says then
+    "can't start new thread", "resource temporarily unavailable",  # there is no room for its stack
+    "failed to map segment from shared object",  # nor for a library that is imported only now
+)  # fmt: skip
+_NOT_PERMITTED = "not permitted"  # the same of a library on a disk that nothing may be run from
 _PARAMETER = re.compile(r"`([a-z][a-z_]*)`")
 
 
@@ -60,6 +68,23 @@ class ProjectError(HydraPickerError):
 
 class ClusterError(HydraPickerError):
     """A cluster cannot be reached, or is gone."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out; many libraries, torch on the CPU too, do so in its text."""
+    said = str(error).lower()
+    if isinstance(error, ImportError) and _NOT_PERMITTED in said:
+        return False
+    return isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY)
+
+
+def out_of_memory_message(error: BaseException) -> str:
+    """Say that memory ran out, and what to do, if that is what an error means; else ""."""
+    kinds = MemoryError | RuntimeError | OSError | ImportError
+    if not (isinstance(error, kinds) and is_out_of_memory(error)):
+        return ""
+    detail = _PLACE.sub("", str(error)) or "no memory left"
+    return f"memory ran out: close other programs, then try again ({detail})"
 
 
 def check_positive(**values: float | None) -> None:

@@ -204,12 +204,19 @@ def test_internal_error_with_traceback(
     assert "Traceback" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("alloc: can't allocate memory: 9 bytes")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("alloc: can't allocate memory: 9 bytes"),
+        OSError(12, "Cannot allocate memory"),
+        OSError(12, "Cannot allocate memory", "a.mrc"),
+        ImportError("_a.so: failed to map segment from shared object"),
+    ],
+)
 def test_memory_that_runs_out_is_no_fault_of_the_program(
     as_demo: Replace, error: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import torch  # noqa: F401  # only where it is loaded is its way to say so known
-
     def full() -> None:
         raise error
 

@@ -21,6 +21,13 @@ from napari_hydrapicker.worker.errors import in_words, reports_no_memory
         ),
         (RuntimeError("can't start new thread"), "memory ran out"),
         (RuntimeError("CUDA out of memory. Tried"), "memory ran out: close other programs"),
+        (OSError(12, "Cannot allocate memory"), "memory ran out: close other programs"),
+        (ImportError("/lib/_a.so: failed to map segment from shared object"), "memory ran out: close other"),
+        (ImportError("/lib/_a.so: undefined symbol: b"), "ImportError: /lib/_a.so: undefined symbol: b"),
+        (
+            ImportError("/lib/_a.so: failed to map segment from shared object: Operation not permitted"),
+            "ImportError: /lib/_a.so: failed to map",
+        ),
         (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
         (ZeroDivisionError("deep inside"), "ZeroDivisionError: deep inside"),
     ],

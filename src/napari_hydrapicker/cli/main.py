@@ -25,7 +25,7 @@ import typer
 from napari_hydrapicker import __version__
 from napari_hydrapicker.cli.interruption import EXIT_CODE, signals_interrupt
 from napari_hydrapicker.cli.options import in_option_words
-from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.errors import HydraPickerError, out_of_memory_message
 
 logger = logging.getLogger(__name__)
 
@@ -79,16 +79,14 @@ def run(arguments: Sequence[str]) -> int:
         except HydraPickerError as error:
             logger.error("%s", error)
             return 2
-        except OSError as error:
-            if error.filename is None:
-                return _internal_error(error, _wants_traceback(arguments))
-            logger.error("%s: %s", error.filename, error.strerror)  # a folder that may not be read, say
-            return 2
         except Exception as error:
             if _is_usage_error(error):
                 return _wrong_usage(error)
-            if _is_out_of_memory(error):
+            if out_of_memory_message(error):
                 logger.error("memory ran out: close other programs, or give less to do at a time")
+                return 2
+            if isinstance(error, OSError) and error.filename is not None:
+                logger.error("%s: %s", error.filename, error.strerror)  # a folder that may not be read, say
                 return 2
             return _internal_error(error, _wants_traceback(arguments))
         if code == EXIT_CODE:  # typer's, too; while torch loads, say, when nothing is begun
@@ -140,16 +138,6 @@ def _closed_pipe() -> int:
 def _is_usage_error(error: Exception) -> bool:
     """Whether it is typer's: the classes' home differs between its versions."""
     return any(kind.__name__ == "UsageError" for kind in type(error).__mro__)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError):
-        return True
-    if not isinstance(error, RuntimeError) or "torch" not in sys.modules:
-        return False
-    from napari_hydrapicker.hydra.device import is_out_of_memory
-
-    return is_out_of_memory(error)
 
 
 def _wrong_usage(error: Any) -> int:

@@ -1,20 +1,13 @@
-"""Where and how precisely networks compute: device, precision, and recognising a lack of memory."""
+"""Where and how precisely networks compute."""
 
 from __future__ import annotations
 
-import re
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
 from napari_hydrapicker.errors import ParameterError
-
-_PLACE = re.compile(r"^\[enforce fail at [^]]*\][^.]*\. ")  # in torch's own source
-_NO_MEMORY = (
-    "out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory",
-    "could not create a primitive",  # what oneDNN says then
-    "can't start new thread", "resource temporarily unavailable",  # there is no room for its stack
-)  # fmt: skip
+from napari_hydrapicker.errors import is_out_of_memory as is_out_of_memory
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -57,16 +50,3 @@ def cpu_has_bfloat16() -> bool:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     except (AttributeError, RuntimeError):
         return False
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; torch says so on the CPU in the text only."""
-    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY)
-
-
-def out_of_memory_message(error: BaseException) -> str:
-    """Say that memory ran out, and what to do, if that is what an error means; else ""."""
-    if not (isinstance(error, MemoryError | RuntimeError | OSError) and is_out_of_memory(error)):
-        return ""
-    detail = _PLACE.sub("", str(error)) or "no memory left"
-    return f"memory ran out: close other programs, then try again ({detail})"

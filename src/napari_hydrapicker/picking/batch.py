@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 
-from napari_hydrapicker.errors import HydraPickerError, MicrographError
+from napari_hydrapicker.errors import HydraPickerError, MicrographError, out_of_memory_message
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrographs, with_distinct_names
 from napari_hydrapicker.picking.base import MIN_SCORE, Picker, doubt
 from napari_hydrapicker.picking.manifest import MicrographResult, OutputFolderError
@@ -299,8 +299,6 @@ def failure_of(micrograph: Micrograph, begun: MicrographResult, error: Exception
         return MicrographResult.failure(micrograph.path, str(error))
     if isinstance(error, HydraPickerError):
         return begun.failed(str(error))
-    from napari_hydrapicker.hydra.device import out_of_memory_message  # needs torch
-
     if short := out_of_memory_message(error):
         return begun.failed(f"{micrograph.path}: {short}")
     # The trace is for a bug report.

@@ -15,8 +15,8 @@ from napari_hydrapicker.cgan.networks import Generator
 from napari_hydrapicker.cgan.predict import DARKENED, ONCE, contrast, predict_masks, probability
 from napari_hydrapicker.cgan.preprocess import Canvas, to_canvas
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
-from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, ParameterError
-from napari_hydrapicker.hydra.device import choose_device, is_out_of_memory
+from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, ParameterError, is_out_of_memory
+from napari_hydrapicker.hydra.device import choose_device
 from napari_hydrapicker.imaging.rescale import diameter_on, pixel_angstrom
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.base import MIN_SCORE, Candidates, kept

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_hydrapicker.errors import OutOfMemoryError, ParameterError
+from napari_hydrapicker.errors import OutOfMemoryError, ParameterError, is_out_of_memory
 from napari_hydrapicker.hydra.anchors import CELL_WPX
-from napari_hydrapicker.hydra.device import is_out_of_memory, precision
+from napari_hydrapicker.hydra.device import precision
 from napari_hydrapicker.hydra.network import HydraPicker
 from napari_hydrapicker.imaging.augment import BALANCED, TURNS
 from napari_hydrapicker.imaging.normalise import pad_with_noise

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_hydrapicker.errors import OutOfMemoryError
+from napari_hydrapicker.errors import OutOfMemoryError, is_out_of_memory
 from napari_hydrapicker.hydra.anchors import REACH_WPX, Assignment, decode
-from napari_hydrapicker.hydra.device import is_out_of_memory, precision
+from napari_hydrapicker.hydra.device import precision
 from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.losses import bias_loss, detection_loss
 from napari_hydrapicker.training.features import Window, batch

@@ -11,8 +11,7 @@ from typing import Any
 
 import torch
 
-from napari_hydrapicker.errors import OutOfMemoryError, ParameterError
-from napari_hydrapicker.hydra.device import is_out_of_memory
+from napari_hydrapicker.errors import OutOfMemoryError, ParameterError, is_out_of_memory
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
 from napari_hydrapicker.training.assembly import TrainingData
 from napari_hydrapicker.training.multi_head import MultiHeadParameters, MultiHeadProgress, train_multi_head

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from napari_hydrapicker.errors import HydraPickerError
+from napari_hydrapicker.errors import HydraPickerError, out_of_memory_message
 
 LOG_MARK = "log: "  # before what the worker process logs: no last words
 # What libraries write that end the process themselves, OpenBLAS for one.
@@ -17,12 +17,8 @@ def in_words(error: Exception) -> str:
     """Say what went wrong, and what to do if that is known."""
     if isinstance(error, HydraPickerError):
         return str(error)
-    if isinstance(error, MemoryError | RuntimeError | OSError):
-        # Only now: the error of another kind may be that torch cannot be imported.
-        from napari_hydrapicker.hydra.device import out_of_memory_message
-
-        if message := out_of_memory_message(error):
-            return message
+    if message := out_of_memory_message(error):
+        return message
     return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
 
 

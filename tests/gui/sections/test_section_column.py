@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel
 
 from napari_hydrapicker.gui.sections.section import Section, SectionColumn
@@ -100,3 +104,46 @@ def test_a_long_text_is_seen_whole_and_leaves_no_gaps(sections: list[Section], h
     for i in (0, 2, 3):
         assert sections[i].height() == sections[i].header.height()
     column.close()
+
+
+class _Drawn(QLabel):
+    """A row that counts how often it is drawn."""
+
+    def __init__(self, height: int) -> None:
+        super().__init__("row")
+        self.setFixedHeight(height)
+        self.times = 0
+
+    def paintEvent(self, event: Any) -> None:
+        self.times += 1
+        super().paintEvent(event)
+
+
+@pytest.mark.usefixtures("qapp_exists")
+def test_a_fold_is_drawn_once_with_all_in_place() -> None:
+    sections = [Section("Above"), Section("Folds"), Section("Below", open=False)]
+    rows = [section.add(_Drawn(height)) for section, height in zip(sections, (90, 100, 60), strict=True)]
+    column = SectionColumn(sections)
+    column.resize(300, 240)
+    column.show()
+    _let_qt_work()
+    width, places = rows[0].width(), []
+    sections[1].header.clicked.connect(lambda: places.append(sections[2].y()))
+    for folds in (True, False, True):
+        QTest.mousePress(sections[1].header, Qt.MouseButton.LeftButton)
+        _let_qt_work()
+        before = [row.times for row in rows]
+        QTest.mouseRelease(sections[1].header, Qt.MouseButton.LeftButton)
+        _let_qt_work()
+        assert places[-1] == sections[2].y(), "it was out of place when it could be drawn"
+        assert rows[0].width() == width, "a scroll bar takes the room of the rows"
+        times = [row.times - one for row, one in zip(rows, before, strict=True)]
+        assert max(times) <= 1
+        assert (times[1] == 0) is folds
+    column.close()
+
+
+def _let_qt_work() -> None:
+    for _ in range(5):
+        QApplication.processEvents()
+        time.sleep(0.01)

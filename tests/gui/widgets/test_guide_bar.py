@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from qtpy.QtWidgets import QCheckBox, QPushButton
+from qtpy.QtWidgets import QApplication, QCheckBox, QLabel, QPushButton
 
 from napari_hydrapicker.gui.widgets.guide_bar import GuideBar
 
@@ -39,3 +39,20 @@ def test_nothing_moves_with_the_length_of_the_text(bar: GuideBar) -> None:
         heights.add(bar.heightForWidth(bar.width()))
         assert bar.text.minimumHeight() >= 2 * bar.text.fontMetrics().lineSpacing()
     assert len(heights) == 1
+
+
+@pytest.mark.parametrize("style", ["QLabel { padding: 3px; }", "QLabel { font-size: 23px; }"])
+def test_two_lines_are_seen_whole_in_the_style_of_the_window(bar: GuideBar, style: str) -> None:
+    bar.show_advice("Not everything was picked: the section Pick says why, in words", None, False)
+    bar.show()
+    QApplication.processEvents()
+    bar.setStyleSheet(style)  # as napari's comes, after the bar was made
+    QApplication.processEvents()
+    wanted = QLabel("one\ntwo", bar)
+    wanted.show()
+    assert bar.text.height() >= wanted.sizeHint().height()
+    longer = "Read-only, open in another napari: look at the picks, or export them"
+    before = bar.text.height()
+    bar.show_advice(longer, None, False)
+    assert bar.text.height() == before
+    bar.hide()

@@ -11,6 +11,8 @@ from napari_hydrapicker.gui.widgets.parts import in_window_words, inform, warn
     [
         ("/data/a long folder/m.mrc: truncated; copy it", "truncated; copy it\n/data/a long folder/m.mrc"),
         ("Not opened: /d/m.mrc: truncated (and 3 more)", "Not opened: truncated (and 3 more)\n/d/m.mrc"),
+        ("Head 'a b' was not trained: /d/r: not written", "Head 'a b' was not trained: not written\n/d/r"),
+        ("Head '2' not trained: C:\\d\\r: not written", "Head '2' not trained: not written\nC:\\d\\r"),
         ("C:\\data\\m.mrc: truncated", "truncated\nC:\\data\\m.mrc"),
         ("12 micrographs are missing, e.g. /data/m.mrc: open their new folder",) * 2,
         ("m.mrc: no pixel size", "m.mrc: no pixel size"),

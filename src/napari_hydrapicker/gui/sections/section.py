@@ -7,7 +7,7 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QCoreApplication, QEvent, Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_hydrapicker.gui.guide import Action, Step
@@ -18,6 +18,7 @@ _HEADER_STYLE = f"""
 QToolButton {{ font-weight: bold; text-align: left; padding: 3px; }}
 QToolButton[next="true"] {{ border-left: 3px solid {MARK_COLOUR}; }}
 """
+_LAYOUT_PASSES = 3  # the rows in their sections, these in the column, and again beside its scroll bar
 
 
 class Mark(Enum):
@@ -26,6 +27,20 @@ class Mark(Enum):
     NONE = ""
     DONE = "  ✓"
     NEXT = "  (next)"
+
+
+class _Header(QToolButton):
+    """A button that is drawn once when it is released, with all that follows from it.
+
+    By itself it draws at once, which takes along what was folded, and leaves the event loop another round
+    with nothing to draw in it; that one costs as much.
+    """
+
+    def mouseReleaseEvent(self, event: Any) -> None:
+        """Do what the button does, and leave the drawing to the event loop."""
+        self.setUpdatesEnabled(False)
+        super().mouseReleaseEvent(event)
+        self.setUpdatesEnabled(True)
 
 
 class Section(QWidget):
@@ -54,7 +69,7 @@ class Section(QWidget):
         super().__init__()
         self.actions: dict[Action, QWidget] = {}
         self._title, self._mark = title, Mark.NONE
-        self.header = QToolButton()
+        self.header = _Header()
         self.header.setText(title)
         self.header.setCheckable(True)
         self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -120,7 +135,20 @@ class Section(QWidget):
     def _fold(self, open: bool) -> None:
         self.header.setArrowType(Qt.ArrowType.DownArrow if open else Qt.ArrowType.RightArrow)
         self._body.setVisible(open)
+        if self.isVisible():
+            lay_out_now()
         self.toggled.emit(open)
+
+
+def lay_out_now() -> None:
+    """Give all that changed its place before anything is drawn.
+
+    By itself Qt draws the window with the rows out of place, with them in place, and once more what was
+    hidden before; every time it puts the whole window together with the canvas' OpenGL picture, which is
+    what costs most where no graphics card does it.
+    """
+    for kind in (*(QEvent.Type.LayoutRequest,) * _LAYOUT_PASSES, QEvent.Type.UpdateLater):
+        QCoreApplication.sendPostedEvents(None, kind.value)
 
 
 class SectionColumn(QScrollArea):
@@ -133,6 +161,7 @@ class SectionColumn(QScrollArea):
     def __init__(self, sections: Sequence[Section]) -> None:
         super().__init__()
         inner = QWidget()
+        inner.setAttribute(Qt.WidgetAttribute.WA_StaticContents)  # what is above a fold is not drawn anew
         column = QVBoxLayout(inner)
         column.setContentsMargins(2, 2, 2, 2)
         column.setSpacing(2)
@@ -143,6 +172,8 @@ class SectionColumn(QScrollArea):
         column.addStretch(1)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # Coming and going it would change the width of all rows, which are laid out and drawn anew for that.
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setWidget(inner)
         self.sections = tuple(sections)
         self._wanted: Section | None = None
@@ -166,6 +197,7 @@ class SectionColumn(QScrollArea):
 
     def _on_toggled(self, section: Section, open: bool) -> None:
         self._wanted = section if open else None
+        self._show_wanted()
         self._later.start(0)
 
     def _show_wanted(self) -> None:

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
+from typing import Any
+
+from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from napari_hydrapicker.gui.widgets.parts import MARK_COLOUR, WrappedLabel, button
 
 _SHOW = "Show"
 _LINES = 2  # that the bar is high, whatever it says: the sections below it do not move
+
+
+class _Advice(WrappedLabel):
+    """A text that has room for so many lines in the font that it is drawn with."""
+
+    def event(self, event: Any) -> bool:
+        """Have another height with another font: the window's style comes after the making."""
+        done = bool(super().event(event))
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange, QEvent.Type.Show):
+            self._fit()
+        return done
+
+    def setText(self, text: str | None) -> None:
+        """Show another text; the first one tells the height."""
+        first = not self.text()
+        super().setText(text)
+        if first:
+            self._fit()
+
+    def _fit(self) -> None:
+        self.setMinimumHeight(0)  # Qt never takes less for what a text needs
+        one = self.heightForWidth(10_000)  # with what the style puts around a text
+        self.setFixedHeight(one + (_LINES - 1) * (self.fontMetrics().lineSpacing() + 1))
 
 
 class GuideBar(QFrame):
@@ -29,8 +54,7 @@ class GuideBar(QFrame):
         super().__init__()
         self.setObjectName("guide")
         self.setStyleSheet(f"QFrame#guide {{ border-left: 3px solid {MARK_COLOUR}; }}")
-        self.text = WrappedLabel()
-        self.text.setFixedHeight(_LINES * self.text.fontMetrics().lineSpacing() + 2)
+        self.text = _Advice()
         self.follow: QPushButton = button("", "", self.followed.emit)
         self.help = button("?", "Help, and the list of keys (F1)", self.help_requested.emit)
         self.help.setFixedWidth(26)

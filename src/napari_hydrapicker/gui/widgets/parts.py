@@ -40,7 +40,7 @@ _LABELS = {
     "threshold": "Confidence",
 }
 _PATH_FIRST = re.compile(
-    r"(?P<lead>(?:[A-Z][a-z ]+: )?)(?P<path>(?:/|[A-Za-z]:\\)[^:\n]*): (?P<reason>.+)", re.DOTALL
+    r"(?P<lead>(?:[A-Z][^:/\\\n]*: )?)(?P<path>(?:/|[A-Za-z]:\\)[^:\n]*): (?P<reason>.+)", re.DOTALL
 )
 
 
