@@ -12,6 +12,7 @@ from scipy import ndimage
 from napari_hydrapicker.cgan.preprocess import FLOOR
 from napari_hydrapicker.cgan.synthesis_parameters import LEAST_SHAPE_CPX, SynthesisParameters
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.wording import counted
 
 _NEIGHBOURS = np.array([(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)])
 _MAX_STEPS = 1_000_000
@@ -44,7 +45,7 @@ def random_walk_shape(steps: int, rng: np.random.Generator) -> NDArray[np.bool_]
         If the number of steps is not from 1 to a million.
     """
     if not 1 <= steps <= _MAX_STEPS:
-        raise ParameterError(f"a random walk of {steps} steps: give 1 to {_MAX_STEPS}")
+        raise ParameterError(f"a random walk of {counted(steps, 'step')}: give 1 to {_MAX_STEPS}")
     places = np.cumsum(_NEIGHBOURS[rng.integers(8, size=steps)], axis=0)  # (steps, 2), row and column
     places -= places.min(axis=0)
     shape = np.zeros(places.max(axis=0) + 1, np.bool_)

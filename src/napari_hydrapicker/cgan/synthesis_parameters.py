@@ -104,7 +104,7 @@ class SynthesisParameters:
             share = number * middle**2 / (shape_cpx[0] * shape_cpx[1])
             if not 0 < share <= 1:
                 raise ParameterError(
-                    f"{number:g} particles of {diameter_cpx:g} canvas pixels do not fit on "
+                    f"particles of {diameter_cpx:g} canvas pixels, {number:g} of them, do not fit on "
                     f"{shape_cpx[0]} x {shape_cpx[1]}: check number and diameter"
                 )
             coverage = (_COUNT_RANGE[0] * share, min(1.0, _COUNT_RANGE[1] * share))

@@ -11,6 +11,7 @@ import typer
 
 from napari_hydrapicker.cli.interruption import training_in
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.cgan.weights import GeneratorMetadata
@@ -80,8 +81,9 @@ def train(
     p = CGanParameters(loss=loss.value, seed=seed, **chosen)
     target = choose_device(device)
     maker = _pair_maker(micrographs or [], diameter, pixel_size, number, simulated, size)
-    background = f"{len(maker.patches)} micrographs" if maker.patches else "simulated noise"
-    say(f"backgrounds: {background}; {pairs or 'ever new'} pairs of {size} x {size}")
+    background = counted(len(maker.patches), "micrograph") if maker.patches else "simulated noise"
+    number_of_pairs = counted(pairs, "pair") if pairs else "ever new pairs"
+    say(f"backgrounds: {background}; {number_of_pairs} of {size} x {size}")
     with training_in(out):
         meta = make_picker(maker, out, p, pairs, width, target, lambda now: say(_line(now)), minutes=minutes)
     if meta is not None:

@@ -12,6 +12,7 @@ import typer
 
 from napari_hydrapicker.cli.simulate import check_seed, parse_shape, write_mrc
 from napari_hydrapicker.errors import HydraPickerError, ParameterError
+from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.cgan.background import Patch
@@ -127,7 +128,7 @@ def free_patches_of(
 
     opened = [one for path in find_micrographs(paths) for one in open_micrographs(path)] if paths else []
     if len(opened) > _MOST_MICROGRAPHS:
-        typer.echo(f"{_MOST_MICROGRAPHS} of {len(opened)} micrographs are used, spread evenly")
+        typer.echo(f"{_MOST_MICROGRAPHS} of {counted(len(opened), 'micrograph')} are used, spread evenly")
         step = len(opened) / _MOST_MICROGRAPHS
         opened = [opened[int(i * step)] for i in range(_MOST_MICROGRAPHS)]
     patches: list[Patch] = []
@@ -232,7 +233,7 @@ def synthesise(
         _write(pair, name, out, scale.canvas_pixel_angstrom, overwrite)
         shown += [pair] if len(shown) < _ON_SHEET else []
     draw_sheet(shown, out / _SHEET)
-    typer.echo(f"{out / _SHEET}: {len(shown)} of {count} pairs, to look at")
+    typer.echo(f"{out / _SHEET}: {len(shown)} of {counted(count, 'pair')}, to look at")
 
 
 def _range(name: str, text: str) -> tuple[float, float]:
@@ -283,4 +284,4 @@ def _write(pair: Pair, name: str, out: Path, pixel_angstrom: float, overwrite: b
     write_mrc(out / f"{name}.mrc", pair.image, pixel_angstrom)
     write_mrc(out / "truth" / f"{name}.mrc", pair.truth, pixel_angstrom)
     formats.write({name: centres}, out, "star", overwrite=overwrite)
-    typer.echo(f"{out / name}.mrc: {len(centres)} shapes")
+    typer.echo(f"{out / name}.mrc: {counted(len(centres), 'shape')}")

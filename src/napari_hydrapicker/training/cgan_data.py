@@ -21,6 +21,7 @@ from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.imaging.augment import TURNS, turn
 from napari_hydrapicker.imaging.rescale import diameter_on
 from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.wording import counted
 
 MIN_PAIR = max(MIN_SIZE, 2 * MULTIPLE)  # normalisation needs more than one value at the coarsest layer
 
@@ -160,7 +161,8 @@ def particle_free(
             found.append(patches)
     if not found:
         raise ParameterError(
-            f"none of {len(micrographs)} micrographs has an area free of particles: give emptier ones, or "
+            f"none of {counted(len(micrographs), 'micrograph')} has an area free of particles: give "
+            "emptier ones, or "
             "none, for simulated backgrounds"
         )
     return found

@@ -27,6 +27,7 @@ from napari_hydrapicker.training.cgan_validation import (
     known_micrograph,
     known_pair,
 )
+from napari_hydrapicker.wording import counted
 
 HELD_OUT_PAIRS = 12
 _MICROGRAPHS = 2  # simulated for each held-out pair
@@ -156,7 +157,7 @@ def make_picker(
     """
     p = parameters or CGanParameters()
     if pairs < 0:
-        raise ParameterError(f"{pairs} pairs: give 1 or more, or 0 for ever new ones")
+        raise ParameterError(f"{counted(pairs, 'pair')}: give 1 or more, or 0 for ever new ones")
     torch.manual_seed(p.seed)
     generator, discriminator = Generator(width).to(device), Discriminator().to(device)
     source = _fixed(maker, pairs, p.seed) if pairs else maker
