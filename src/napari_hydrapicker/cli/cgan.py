@@ -51,7 +51,7 @@ def train(
         float | None, typer.Option(help="With micrographs: share of simulated backgrounds; 0.5.")
     ] = None,
     pairs: Annotated[int, typer.Option(help="Pairs to train on (the paper: 100); 0: ever new ones.")] = 0,
-    size: Annotated[int, typer.Option(help="Side of a pair, canvas pixels (20 a particle).")] = 192,
+    size: Annotated[int, typer.Option(help="Side of a pair, working pixels (20 a particle).")] = 192,
     loss: Annotated[Loss, typer.Option(help="Adversarial loss.")] = Loss.MEAN_SQUARED,
     steps: Annotated[int | None, typer.Option(help="Optimisation steps.")] = None,
     batch: Annotated[int | None, typer.Option(help="Pairs in a batch.")] = None,
@@ -126,14 +126,14 @@ def _pair_maker(
     from napari_hydrapicker.cli.inputs import doubt_pixel_size
     from napari_hydrapicker.io.find import find_micrographs
     from napari_hydrapicker.io.micrograph import open_micrographs
-    from napari_hydrapicker.training.cgan_data import PairMaker, particle_free, typical_canvas, varied
+    from napari_hydrapicker.training.cgan_data import PairMaker, particle_free, typical_shape, varied
 
     if not patterns or diameter is None:
         return PairMaker(varied(SynthesisParameters.for_particles()), size)
     opened = [one for path in find_micrographs(patterns) for one in open_micrographs(path)]
     doubt_pixel_size(opened, pixel_size)
-    shape = typical_canvas(opened, diameter, pixel_size)
-    ranges = SynthesisParameters.for_particles(number=number, shape_cpx=shape)
+    shape = typical_shape(opened, diameter, pixel_size)
+    ranges = SynthesisParameters.for_particles(number=number, shape_wpx=shape)
     patches = particle_free(opened, diameter, pixel_size)
     return PairMaker(varied(ranges), size, patches, 0.5 if simulated is None else simulated)
 
