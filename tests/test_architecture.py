@@ -13,8 +13,8 @@ PACKAGE = Path(napari_hydrapicker.__file__).parent
 NAME = PACKAGE.name
 # Every room imports from itself and from those before it.
 ORDER = (
-    "errors", "picks", "io", "imaging", "simulation", "evaluation", "hydra", "cgan", "picking", "training",
-    "classes", "project", "worker", "cluster", "cli", "gui",
+    "wording", "errors", "picks", "io", "imaging", "simulation", "evaluation", "hydra", "cgan", "picking",
+    "training", "classes", "project", "worker", "cluster", "cli", "gui",
 )  # fmt: skip
 WINDOW = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "superqt", "magicgui"}
 

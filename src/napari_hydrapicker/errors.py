@@ -1,15 +1,14 @@
 """Errors whose text is shown to the user as it stands.
 
 Each message names the file or the parameter, what is wrong and what to do; a parameter stands in backticks
-(`with_parameters`). The command line prints it as one line and exits with 2; the napari side shows it as a
-notification.
+(`with_parameters` of `wording.py`). The command line prints it as one line and exits with 2; the napari side
+shows it as a notification.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 
 _PLACE = re.compile(r"^\[enforce fail at [^]]*\][^.]*\. ")  # in torch's own source
 _NO_MEMORY = (
@@ -19,15 +18,6 @@ _NO_MEMORY = (
     "failed to map segment from shared object",  # nor for a library that is imported only now
 )  # fmt: skip
 _NOT_PERMITTED = "not permitted"  # the same of a library on a disk that nothing may be run from
-_PARAMETER = re.compile(r"`([a-z][a-z_]*)`")
-
-
-def with_parameters(text: str, called: Callable[[str], str]) -> str:
-    """Return a message with its parameters, which stand in `backticks`, as a reader calls them.
-
-    The command line knows them as options, the window by the labels of its fields.
-    """
-    return _PARAMETER.sub(lambda found: called(found[1]), text)
 
 
 class HydraPickerError(Exception):

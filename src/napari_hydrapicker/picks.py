@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.wording import counted
 
 
 class Source(IntEnum):
@@ -102,7 +103,9 @@ class Picks:
         """Make picks from columns of centre x (= column) and y (= row), in pixels."""
         xs, ys = np.atleast_1d(np.asarray(x, np.float64)), np.atleast_1d(np.asarray(y, np.float64))
         if xs.shape != ys.shape:
-            raise ParameterError(f"{xs.size} x coordinates, but {ys.size} y coordinates")
+            raise ParameterError(
+                f"{counted(xs.size, 'x coordinate')}, but {counted(ys.size, 'y coordinate')}"
+            )
         yx = np.stack([ys, xs], axis=1)
         return cls(yx, score, np.full(len(yx), source), diameter_px)  # type: ignore[arg-type]
 

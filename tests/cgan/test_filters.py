@@ -55,7 +55,7 @@ def test_a_band_pass_takes_away_the_fine_and_the_coarse() -> None:
     assert without == pytest.approx(noise())
 
 
-def test_a_filtered_background_has_the_grey_levels_of_a_canvas() -> None:
+def test_a_filtered_background_has_the_grey_levels_of_a_working() -> None:
     filtered = filtered_background(noise(), BandPass(1.5, 0.8, 5.0))
     assert filtered.shape == SHAPE
     assert filtered.mean() == pytest.approx(0.6, abs=0.01)

@@ -77,7 +77,7 @@ def test_two_touching_marks_are_lost_without_splitting(pair: Marks) -> None:
 def test_two_touching_marks_are_two_picks_with_splitting(pair: Marks, marker: int | None) -> None:
     image = noise()
     output = marked(image, APART + pair)
-    picks = found(output, image, split=True, marker_cpx=marker)
+    picks = found(output, image, split=True, marker_wpx=marker)
     assert len(picks) == 6
     np.testing.assert_allclose(picks, sorted(APART + pair), atol=1.0)
 
@@ -93,14 +93,14 @@ def test_alone_two_touching_marks_are_one_pick_unless_their_size_is_known() -> N
     output = marked(image, [(40, 60), (40, 71)])
     for split in (False, True):
         np.testing.assert_allclose(found(output, image, split=split), [(40, 65.5)], atol=1e-6)
-    picks = found(output, image, split=True, marker_cpx=SIDE)
+    picks = found(output, image, split=True, marker_wpx=SIDE)
     np.testing.assert_allclose(picks, [(40, 60), (40, 71)], atol=0.6)
 
 
 def test_a_chain_of_marks_is_split_into_as_many() -> None:
     image = noise()
     chain = [(40, 20), (40, 31), (40, 42), (51, 42), (62, 42)]
-    picks = found(marked(image, chain), image, split=True, marker_cpx=SIDE)
+    picks = found(marked(image, chain), image, split=True, marker_wpx=SIDE)
     np.testing.assert_allclose(picks, chain, atol=1.5)
 
 
@@ -111,7 +111,7 @@ def test_marks_joined_by_a_thin_bridge_are_parted_by_the_erosion() -> None:
     picks = found(output, image)
     assert len(picks) == 2
     np.testing.assert_allclose(picks, [(40, 40), (40, 60)], atol=1.5)
-    assert len(found(output, image, erosion_cpx=1)) == 1
+    assert len(found(output, image, erosion_wpx=1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_region_of_many_marks_is_contamination_and_not_divided() -> None:
     image = noise((200, 260))
     output = marked(image, APART)
     output[60:190, 40:240] = 0
-    picks = found(output, image, split=True, marker_cpx=SIDE)
+    picks = found(output, image, split=True, marker_wpx=SIDE)
     assert ((picks[:, 0] < 60) | (picks[:, 0] > 190) | (picks[:, 1] < 40)).all()
 
 
@@ -196,7 +196,7 @@ def test_a_region_of_many_marks_is_contamination_and_not_divided() -> None:
 def test_the_truth_of_a_pair_gives_its_centres(rows: int, cols: int, seed: int, split: bool) -> None:
     parameters = SynthesisParameters(coverage=(0.3, 0.6))
     pair = synthesise_pair(noise((rows, cols), seed), np.random.default_rng(seed), parameters)
-    yx, scores = find_blobs(pair.image, pair.truth, LocaliseParameters(split=split, marker_cpx=SIDE))
+    yx, scores = find_blobs(pair.image, pair.truth, LocaliseParameters(split=split, marker_wpx=SIDE))
     inside = pair.yx[((pair.yx >= 5) & (pair.yx <= np.array([rows, cols]) - 6)).all(1)]
     for centre in inside:
         assert np.abs(yx - centre).max(1).min() < 1e-4
@@ -215,9 +215,9 @@ def test_images_that_do_not_fit_are_refused(shapes: tuple[tuple[int, ...], tuple
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("threshold", 0.0), ("threshold", 1.5), ("erosion_cpx", 4), ("erosion_cpx", 0), ("tolerance", -0.1),
-     ("tolerance", float("nan")), ("marker_cpx", 0.0), ("marker_cpx", float("inf"))],
+    [("threshold", 0.0), ("threshold", 1.5), ("erosion_wpx", 4), ("erosion_wpx", 0), ("tolerance", -0.1),
+     ("tolerance", float("nan")), ("marker_wpx", 0.0), ("marker_wpx", float("inf"))],
 )  # fmt: skip
 def test_parameters_out_of_bounds_are_refused(name: str, value: float) -> None:
-    with pytest.raises(ParameterError, match=name.removesuffix("_cpx")):
+    with pytest.raises(ParameterError, match=name.removesuffix("_wpx")):
         LocaliseParameters(**{name: value})  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Canvases marked once, and on darkened copies."""
+"""Working images marked once, and on darkened copies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Below(nn.Module):
         return torch.where(images < self.level, torch.zeros(()), images)
 
 
-def canvas() -> np.ndarray:
+def working() -> np.ndarray:
     """Grey at 0.6, with a column at 0.5, one at 0.4 and one at the floor."""
     image = np.full(SHAPE, 0.6, np.float32)
     image[:, 10], image[:, 30], image[:, 50] = 0.5, 0.4, FLOOR
@@ -48,7 +48,7 @@ def test_once_is_the_generator_s_output() -> None:
 
 
 def test_what_only_the_darker_copy_shows_is_half_as_strong() -> None:
-    image = canvas()
+    image = working()
     done = predict_masks(Below(0.45), image, (0.0, 0.1))  # type: ignore[arg-type]
     left = done / image
     assert left[5, [10, 20, 30, 50]] == pytest.approx([0.5, 1, 0, 0])
@@ -56,15 +56,15 @@ def test_what_only_the_darker_copy_shows_is_half_as_strong() -> None:
     assert done.shape == SHAPE
 
 
-def test_no_copy_is_darker_than_a_canvas_can_be() -> None:
+def test_no_copy_is_darker_than_a_working_can_be() -> None:
     rule = Below(0.0)
-    predict_masks(rule, canvas())  # type: ignore[arg-type]
+    predict_masks(rule, working())  # type: ignore[arg-type]
     assert [float(copy.min()) for copy in rule.seen] == pytest.approx([FLOOR] * len(DARKENED))
     assert [float(copy.max()) for copy in rule.seen] == pytest.approx([0.6 - less for less in DARKENED])
 
 
-def test_pixels_darker_than_a_canvas_are_left_alone() -> None:
-    image = canvas()
+def test_pixels_darker_than_a_working_are_left_alone() -> None:
+    image = working()
     image[:, 50] = 0.0
     done = predict_masks(Below(0.1), image)  # type: ignore[arg-type]
     assert np.isfinite(done).all()

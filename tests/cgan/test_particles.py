@@ -41,7 +41,7 @@ def test_a_shape_has_its_centre_of_mass_in_the_marker_and_is_as_deep_as_its_fade
         one = draw_particle(np.random.default_rng(seed), RANGES, square, 15.0, smoothing)
         rows, cols = np.indices(one.patch.shape)
         centre = [(grid * one.patch).sum() / one.patch.sum() for grid in (rows, cols)] + one.low
-        assert centre == pytest.approx(square + (RANGES.marker_cpx - 1) / 2, abs=1e-3)
+        assert centre == pytest.approx(square + (RANGES.marker_wpx - 1) / 2, abs=1e-3)
         assert one.patch.max() == pytest.approx(0.3)
         assert 0.7 * 15 - 0.5 <= one.side <= 1.2 * 15 + 0.5
 

@@ -10,7 +10,7 @@ from napari_hydrapicker.cgan.preprocess import FLOOR
 from napari_hydrapicker.errors import ParameterError
 
 
-def test_simulated_backgrounds_are_canvases_and_all_different() -> None:
+def test_simulated_backgrounds_are_working_images_and_all_different() -> None:
     made = [simulated_background((100, 140), np.random.default_rng(seed)) for seed in (1, 2, 1)]
     for image in made:
         assert image.shape == (100, 140)

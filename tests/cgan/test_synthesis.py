@@ -37,7 +37,7 @@ def test_the_truth_is_the_image_with_black_squares_at_the_centres(
     rows: int, cols: int, marker: int, seed: int
 ) -> None:
     background = np.random.default_rng(seed).uniform(0.5, 1, (rows, cols)).astype(np.float32)
-    pair = make(background, SynthesisParameters(marker_cpx=marker), seed)
+    pair = make(background, SynthesisParameters(marker_wpx=marker), seed)
     row, col = np.ogrid[:rows, :cols]
     black = np.zeros((rows, cols), bool)
     for y, x in pair.yx:
@@ -49,7 +49,7 @@ def test_the_truth_is_the_image_with_black_squares_at_the_centres(
 
 
 def test_shapes_have_their_centre_of_mass_at_the_marks() -> None:
-    pair = make(bright(300, 420), replace(FAINT, coverage=(0.1, 0.1), diameter_cpx=(14, 14)), 4)
+    pair = make(bright(300, 420), replace(FAINT, coverage=(0.1, 0.1), diameter_wpx=(14, 14)), 4)
     depth = 0.9 - pair.image.astype(np.float64)
     checked = 0
     for y, x in pair.yx[away_from_border(pair, 20)]:
@@ -67,7 +67,7 @@ def test_shapes_have_their_centre_of_mass_at_the_marks() -> None:
 @pytest.mark.parametrize("marker", [4, 11])
 def test_shapes_and_marks_never_overlap(marker: int) -> None:
     for seed in range(5):
-        pair = make(bright(200, 310), replace(FAINT, coverage=(1, 1), marker_cpx=marker), seed)
+        pair = make(bright(200, 310), replace(FAINT, coverage=(1, 1), marker_wpx=marker), seed)
         assert len(pair.yx) > 60
         # Every shape alone is 0.2 deep; two that overlapped would be deeper somewhere.
         assert 0.9 - pair.image.min() == pytest.approx(0.2, abs=1e-5)
@@ -141,7 +141,7 @@ def test_nothing_is_placed_where_it_could_not_be_seen() -> None:
 
 def test_smoothing_blurs_the_shapes_and_keeps_their_depth_and_place() -> None:
     sharp, blurred = (
-        make(bright(120, 170), replace(FAINT, coverage=(0.2, 0.2), smoothing_cpx=(s, s)), 2)
+        make(bright(120, 170), replace(FAINT, coverage=(0.2, 0.2), smoothing_wpx=(s, s)), 2)
         for s in (0.0, 2.0)
     )
     for pair in (sharp, blurred):

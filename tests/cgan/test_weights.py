@@ -19,7 +19,7 @@ from napari_hydrapicker.errors import WeightsError
 from napari_hydrapicker.io import safetensors as container
 
 META = GeneratorMetadata(
-    calibration=(8.0, 0.5, -4.5), threshold=0.25, loss="cross-entropy", marker_cpx=9, training={"steps": 3}
+    calibration=(8.0, 0.5, -4.5), threshold=0.25, loss="cross-entropy", marker_wpx=9, training={"steps": 3}
 )
 
 
@@ -151,6 +151,16 @@ def test_calibration_must_rise() -> None:
 
 
 def test_marks_are_found_as_large_as_they_were_trained() -> None:
-    assert META.localisation().marker_cpx == 9
+    assert META.localisation().marker_wpx == 9
     assert META.localisation().split
     assert META.localisation(split=False) == LocaliseParameters(), "the paper's"
+
+
+def test_the_names_in_files_stay_when_fields_are_renamed() -> None:
+    """Files of before are read, and older programs read new ones."""
+    old = '{"diameter_cpx": 24.0, "marker_cpx": 9}'
+    meta = GeneratorMetadata.model_validate_json(old)
+    assert (meta.diameter_wpx, meta.marker_wpx) == (24.0, 9)
+    written = meta.model_dump_json(by_alias=True)
+    assert '"diameter_cpx":24.0,"marker_cpx":9' in written
+    assert GeneratorMetadata.model_validate_json(written) == meta

@@ -119,7 +119,7 @@ def test_parameters_are_checked(scene: Scene, change: dict[str, int], message: s
 def test_picks_of_other_micrographs_are_no_picks(scene: Scene) -> None:
     with pytest.raises(ParameterError, match="none has picks; they are a, b, and picks are of c"):
         classify({"c": scene[0]["a"]}, scene[1], 80.0)
-    with pytest.raises(ParameterError, match="3 picks on 1 micrographs: classes need 20"):
+    with pytest.raises(ParameterError, match="3 picks on 1 micrograph: classes need 20"):
         classify({"a": scene[0]["a"].select([0, 1, 2])}, scene[1], 80.0)
 
 

@@ -61,7 +61,7 @@ def test_backgrounds_and_number_of_ones_own_micrographs(
     training = weights.read_metadata(tmp_path / "out" / "cgan.safetensors").training
     assert (training["background_micrographs"], training["simulated_share"]) == (2, 0.25)
     assert training["pairs"] == 2
-    # 80 Angstrom are 40 pixels: the canvas has 150 x 240. Thirty shapes of 14 x 14 cover a sixth of it.
+    # 80 Angstrom are 40 pixels: the working image has 150 x 240. Thirty shapes of 14 x 14 cover a sixth.
     synthesis = training["synthesis"]
     assert isinstance(synthesis, dict)
     assert synthesis["coverage"] == pytest.approx([0.5 / 5, 1.5 / 5], rel=0.15)

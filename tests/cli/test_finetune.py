@@ -159,7 +159,7 @@ def test_a_micrograph_without_picks_is_skipped_and_named(
     told = capsys.readouterr()
     assert "no picks for m3: skipped" in told.err
     assert "m1_DW  =  m1  (without prefixes and suffixes)" in told.out
-    assert "1 micrographs, 12 particles" in told.out
+    assert "1 micrograph, 12 particles" in told.out
     assert finetune(folder, micrographs=("m3.mrc",)) == 2
     assert "no picks for m3; are these the right micrographs?" in capsys.readouterr().err
 
@@ -194,7 +194,7 @@ def test_a_micrograph_is_not_trained_on_and_held_out(
     (folder / "link").mkdir()
     (folder / "link" / "m1.mrc").symlink_to(folder / "m1.mrc")
     assert finetune(folder, micrographs=("m1.mrc", "link/m1.mrc")) == 0
-    assert capsys.readouterr().out.startswith("1 micrographs, 12 particles")
+    assert capsys.readouterr().out.startswith("1 micrograph, 12 particles")
 
 
 def test_picks_of_one_name_are_not_mixed_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

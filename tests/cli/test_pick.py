@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from napari_hydrapicker.cli.main import run
+from napari_hydrapicker.cli.pick_run import done_of
 from napari_hydrapicker.hydra.head_record import HeadRecord
 from napari_hydrapicker.hydra.layers import ThesisHead
 from napari_hydrapicker.hydra.network import Architecture
@@ -416,7 +417,7 @@ def test_a_signal_keeps_what_is_done(number: int, tmp_path: Path, out: Path, wei
     how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
     done = len(summary(out))
     assert 0 < done < 40
-    assert f"hydrapicker: warning: {how}: {done} of 40 micrographs are done; the same command with" in told
+    assert f"hydrapicker: warning: {how}: {done_of(done, 40)}; the same command with" in told
     assert formats.read(out / "picks.csv").keys() == {row["micrograph"] for row in summary(out)}
 
 

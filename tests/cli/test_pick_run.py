@@ -83,7 +83,7 @@ def test_an_interrupted_run_goes_on(
 ) -> None:
     with pytest.raises(SystemExit):
         pick(Fixed(stop="b"), settings)
-    assert "interrupted: 1 of 3 micrographs are done; the same command with --resume does" in caplog.text
+    assert "interrupted: 1 of 3 micrographs is done; the same command with --resume does" in caplog.text
     assert summary(settings) == ["a"]
     picker = Fixed()
     pick(picker, replace(settings, resume=True))
@@ -99,9 +99,7 @@ def test_what_overwrites_goes_on_with_resume(settings: Settings, caplog: pytest.
     pick(Fixed(), settings)
     with pytest.raises(SystemExit):
         pick(Fixed(stop="b"), replace(settings, overwrite=True))
-    assert (
-        "1 of 3 micrographs are done; the same command with --resume in place of --overwrite" in caplog.text
-    )
+    assert "1 of 3 micrographs is done; the same command with --resume in place of --overwrite" in caplog.text
 
 
 def test_a_full_disk_ends_the_run_in_one_line(
@@ -116,13 +114,13 @@ def test_a_full_disk_ends_the_run_in_one_line(
         pick(picker, settings, (BAD,))
     assert str(caught.value) == (
         f"{settings.out / 'b_autopick.star'}: cannot be written (No space left on device); "
-        "1 of 3 micrographs are done: free disk space, then the same command with --resume goes on"
+        "1 of 3 micrographs is done: free disk space, then the same command with --resume goes on"
     )
     assert picker.asked == ["a", "b"]
     assert summary(settings) == ["a", "bad.mrc"]
     assert formats.read(settings.out / "picks.csv").keys() == {"a"}
     assert caplog.text.count("not picked: ") == 1  # bad.mrc, which is no matter of the disk
-    assert "1 picks with FOM 0.5 or more on 1 micrographs, written as star, csv" in capsys.readouterr().out
+    assert "1 pick with FOM 0.5 or more on 1 micrograph, written as star, csv" in capsys.readouterr().out
 
 
 def test_a_disk_too_full_for_the_tables(
@@ -164,7 +162,7 @@ def test_a_folder_that_is_lost_ends_the_run_in_one_line(
         pick(Loses(), settings)
     assert str(caught.value) == (
         "the folder of results, or picking.jsonl in it, is gone (deleted, renamed, or its disk is no longer "
-        f"there): {settings.out}; 1 of 3 micrographs are done: put that right, then the same command with "
+        f"there): {settings.out}; 1 of 3 micrographs is done: put that right, then the same command with "
         "--resume goes on"
     )
     assert "written as" not in capsys.readouterr().out
@@ -192,7 +190,7 @@ def test_a_table_that_cannot_be_written_for_another_reason(settings: Settings) -
 
 
 def test_what_was_not_picked_is_counted(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(MicrographError, match="1 of 4 micrographs were not picked"):
+    with pytest.raises(MicrographError, match="1 of 4 micrographs was not picked"):
         pick(Fixed(), settings, (BAD,))
     assert "not picked: bad.mrc: not a micrograph" in caplog.text
 

@@ -199,7 +199,7 @@ def test_one_bad_micrograph_does_not_fail_the_job(weights: Path, capsys: pytest.
     assert relion(weights) == 0
     assert marks() == ["RELION_JOB_EXIT_SUCCESS"]
     assert list(listed()) == [NAMES[0], NAMES[2]]
-    assert "1 of 3 micrographs were not picked" in capsys.readouterr().err
+    assert "1 of 3 micrographs was not picked" in capsys.readouterr().err
 
 
 def test_no_micrograph_at_all_fails_the_job(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:

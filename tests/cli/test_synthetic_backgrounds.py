@@ -28,9 +28,9 @@ def test_a_diameter_in_angstrom_or_in_pixels(folder: Path) -> None:
     assert Scale(60.0, None, None).on(one) == 30
     assert Scale(60.0, None, 3.0).on(one) == 20
     assert Scale(None, 25.0, None).on(one) == 25
-    assert Scale(60.0, None, None).canvas_pixel_angstrom == 3
-    assert Scale(None, 25.0, 4.0).canvas_pixel_angstrom == 5
-    assert Scale(None, 25.0, None).canvas_pixel_angstrom == 0, "unknown"
+    assert Scale(60.0, None, None).working_pixel_angstrom == 3
+    assert Scale(None, 25.0, 4.0).working_pixel_angstrom == 5
+    assert Scale(None, 25.0, None).working_pixel_angstrom == 0, "unknown"
 
 
 @pytest.mark.parametrize(

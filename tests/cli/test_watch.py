@@ -43,7 +43,7 @@ def test_what_never_was_finished_is_named_at_the_end(
     said = capsys.readouterr()
     assert "on 2 micrographs" in said.out
     assert "not finished: " + str(session / "c.mrc") + ": truncated" in said.err
-    assert "1 files were not finished or not picked" in said.err
+    assert "1 file was not finished or not picked" in said.err
     written = {path.name for path in out.iterdir()}
     assert {"a_autopick.star", "b_autopick.star", "summary.csv", "live.csv", "live.png"} <= written
     assert "c_autopick.star" not in written

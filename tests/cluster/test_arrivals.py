@@ -46,7 +46,7 @@ def test_a_file_is_found_once_it_is_whole_and_at_rest(folder: Path, whole: bytes
     assert arrivals.look() == []
     assert "still growing" in arrivals.unfinished[path]
     assert arrivals.look() == []
-    assert "truncated, 2784 of 5760 bytes" in arrivals.unfinished[path]
+    assert "truncated, 2,784 of 5,760 bytes" in arrivals.unfinished[path]
     path.write_bytes(whole)
     assert arrivals.look() == []  # it may still grow
     [found] = arrivals.look()
@@ -127,7 +127,7 @@ def test_relions_list_is_followed_as_it_grows(folder: Path, whole: bytes) -> Non
     assert (first.name, first.pixel_size_angstrom) == ("a", 1.25)
     listing.write_text(star(["a.mrc 1\n", "b.mrc 1\n", "c.m"]))  # it is being written
     assert arrivals.look() == []
-    assert "1 values in a table of 2 columns" in arrivals.unfinished[listing]
+    assert "1 value in a table of 2 columns" in arrivals.unfinished[listing]
     listing.write_text(star(["a.mrc 1\n", "b.mrc 1\n", "c.mrc 1\n"]))
     arrivals.look()
     assert "it is not there" in arrivals.unfinished[Path("c.mrc")]

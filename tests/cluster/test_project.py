@@ -164,7 +164,7 @@ def test_a_bad_micrograph_keeps_no_other_from_coming_back(
     out = tmp_path / "elsewhere"
     assert run(["pick", "--project", str(path), "--out", str(out)]) == 2
     told = capsys.readouterr()
-    assert "1 of 3 micrographs were not picked" in told.err
+    assert "1 of 3 micrographs was not picked" in told.err
     assert "the picks of 2 micrographs are in" in told.out
     manifest = Manifest(out)
     manifest.refresh()

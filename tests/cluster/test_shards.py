@@ -153,7 +153,7 @@ def test_what_a_shard_replaces_is_replaced(paths: list[Path], settings: Settings
 
 def test_a_run_waits_for_shards_to_be_merged(paths: list[Path], settings: Settings) -> None:
     pick(paths, replace(settings, shard=Shard(2, 2)))
-    with pytest.raises(CoordinateFileError, match="results of 1 shards that are not merged yet"):
+    with pytest.raises(CoordinateFileError, match="results of 1 shard that are not merged yet"):
         pick(paths, replace(settings, resume=True))
     assert shard_journals(settings.out) == [Shard(2, 2)]
 

@@ -110,7 +110,7 @@ def test_no_micrograph_has_such_a_particle(diameter: float, criterion: Criterion
 
 
 def test_wrong_arrays_are_refused() -> None:
-    with pytest.raises(ParameterError, match="2 picks, but 1 scores"):
+    with pytest.raises(ParameterError, match="2 picks, but 1 score"):
         match([[1.0, 2.0], [3.0, 4.0]], [1.0], [[1.0, 2.0]], DIAMETER, Criterion.IOU)
     with pytest.raises(ParameterError, match="shape"):
         match([[1.0, 2.0, 3.0]], [1.0], [[1.0, 2.0]], DIAMETER, Criterion.IOU)

@@ -93,7 +93,7 @@ def test_picks_without_score_rank_last_and_together() -> None:
 def test_wrong_counts_are_refused() -> None:
     with pytest.raises(ParameterError, match="3 true picks, but 2 true particles"):
         average_precision([0.1, 0.2, 0.3], [True] * 3, 2)
-    with pytest.raises(ParameterError, match="1 scores, but 2"):
+    with pytest.raises(ParameterError, match="1 score, but 2"):
         best_f1([0.1], [True, True], 2)
 
 

@@ -617,4 +617,4 @@ def test_a_word_for_every_micrograph(
 ) -> None:
     caplog.set_level("DEBUG", "napari_hydrapicker")
     pick(abc, settings)
-    assert "b: 1 picks in 0.0 s" in caplog.text
+    assert "b: 1 pick in 0.0 s" in caplog.text

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_hydrapicker.cgan.preprocess import to_canvas
+from napari_hydrapicker.cgan.preprocess import to_working_image
 from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.io.coordinates import read
@@ -33,16 +33,18 @@ def test_it_is_small_and_says_where_it_comes_from(picker: CGanPicker) -> None:
 
 
 def test_it_finds_synthetic_particles_in_their_places(picker: CGanPicker) -> None:
-    maker = PairMaker(varied(SynthesisParameters.for_particles()), side_cpx=320)
+    maker = PairMaker(varied(SynthesisParameters.for_particles()), side_wpx=320)
     true = found = particles = 0
     for seed in range(3):
         pair = maker(np.random.default_rng((77, seed)))
         # The pair as a micrograph twice as large, cut to an oblong.
         pixels = np.kron(pair.image[:240], np.ones((2, 2), np.float32))
-        diameter_px = 2 * picker.metadata.diameter_cpx
-        canvas = to_canvas(pixels, diameter_px, use_mask=False, diameter_cpx=picker.metadata.diameter_cpx)
+        diameter_px = 2 * picker.metadata.diameter_wpx
+        working = to_working_image(
+            pixels, diameter_px, use_mask=False, diameter_wpx=picker.metadata.diameter_wpx
+        )
         parameters = PickParameters(diameter_angstrom=diameter_px, border_angstrom=0)
-        picks = kept(picker.candidates(canvas), parameters, 1.0).above(picker.threshold)
+        picks = kept(picker.candidates(working), parameters, 1.0).above(picker.threshold)
         truth = 2 * pair.yx[pair.yx[:, 0] < 239.5] + 0.5
         true += match(picks.yx, picks.score, truth, diameter_px, Criterion.QUARTER).is_true.sum()
         found += len(picks)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from napari_hydrapicker.cgan import weights as generator_file
 from napari_hydrapicker.cgan.networks import Generator
-from napari_hydrapicker.cgan.preprocess import Canvas
+from napari_hydrapicker.cgan.preprocess import WorkingImage
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, ParameterError, WeightsError
 from napari_hydrapicker.io.micrograph import open_micrograph
@@ -23,8 +23,8 @@ from napari_hydrapicker.picking.cgan import CGanPicker
 from napari_hydrapicker.picking.parameters import CGanSpec, PickParameters
 from napari_hydrapicker.picks import Picks
 
-SHAPE_CPX = (120, 200)
-SHAPE_PX = (600, 1000)  # 5 micrograph pixels a canvas pixel: a particle of 20 is 100 across
+SHAPE_WPX = (120, 200)
+SHAPE_PX = (600, 1000)  # 5 micrograph pixels a working pixel: a particle of 20 is 100 across
 DIAMETER_PX = 100.0
 PLACES = ((30, 170), (90, 40), (60, 100))
 
@@ -56,37 +56,37 @@ class BelowLevel(nn.Module):
         return torch.where(images < 0.4, torch.zeros(()), images)
 
 
-def canvas(mask: np.ndarray | None = None) -> Canvas:
-    image = np.random.default_rng(0).uniform(0.59, 0.61, SHAPE_CPX).astype(np.float32)
+def working(mask: np.ndarray | None = None) -> WorkingImage:
+    image = np.random.default_rng(0).uniform(0.59, 0.61, SHAPE_WPX).astype(np.float32)
     for row, col in PLACES:
         image[row - 4 : row + 5, col - 4 : col + 5] -= 0.2
-    return Canvas(image, np.ones(SHAPE_CPX, bool) if mask is None else mask, SHAPE_PX)
+    return WorkingImage(image, np.ones(SHAPE_WPX, bool) if mask is None else mask, SHAPE_PX)
 
 
 def picker(squares: dict[tuple[int, int], float], **description: object) -> CGanPicker:
     return CGanPicker(Marks(squares), GeneratorMetadata.model_validate(description))  # type: ignore[arg-type]
 
 
-def pick(made: CGanPicker, canvas: Canvas, floor: float = MIN_SCORE, **how: float) -> Picks:
-    """Pick a canvas whose micrograph has pixels of 1 Angstrom."""
+def pick(made: CGanPicker, working: WorkingImage, floor: float = MIN_SCORE, **how: float) -> Picks:
+    """Pick a working image whose micrograph has pixels of 1 Angstrom."""
     parameters = PickParameters(diameter_angstrom=DIAMETER_PX, **{"border_angstrom": 0, **how})
-    return kept(made.candidates(canvas), parameters, 1.0, floor)
+    return kept(made.candidates(working), parameters, 1.0, floor)
 
 
 def test_marks_come_back_at_their_places_in_the_micrograph() -> None:
-    picks = pick(picker({(30, 170): 1.0, (90, 40): 0.8}), canvas())
+    picks = pick(picker({(30, 170): 1.0, (90, 40): 0.8}), working())
     assert picks.yx == pytest.approx(np.array([[150, 850], [450, 200]]), abs=0.5)
     assert picks.diameter_px == 100
 
 
 def test_scores_are_calibrated_and_fall() -> None:
     squares = {(90, 40): 0.6, (30, 170): 1.0, (60, 100): 0.8}
-    picks = pick(picker(squares, calibration=(5.0, 0.0, -4.0)), canvas())
+    picks = pick(picker(squares, calibration=(5.0, 0.0, -4.0)), working())
     assert picks.score == pytest.approx([1 / (1 + math.exp(-x)) for x in (1.0, 0.0, -1.0)], abs=0.01)
 
 
 def test_of_equal_marks_the_one_that_stands_out_scores_higher() -> None:
-    plain = Canvas(canvas().image, np.ones(SHAPE_CPX, bool), SHAPE_PX)
+    plain = WorkingImage(working().image, np.ones(SHAPE_WPX, bool), SHAPE_PX)
     plain.image[26:35, 166:175] += 0.15  # only 0.05 darker than its surroundings
     picks = pick(picker({(30, 170): 1.0, (90, 40): 1.0}, calibration=(1.0, 2.0, -6.0)), plain)
     assert picks.x == pytest.approx([200, 850], abs=0.5)
@@ -97,10 +97,10 @@ def test_faint_particles_are_marked_on_a_darker_copy() -> None:
     """The generator marks what is below a level that two of the places do not reach as they are."""
     made = picker({}, calibration=(5.0, 0.0, -2.0))
     made.generator = BelowLevel()  # type: ignore[assignment]
-    image = np.full(SHAPE_CPX, 0.6, np.float32)
+    image = np.full(SHAPE_WPX, 0.6, np.float32)
     for (row, col), level in zip(PLACES, (0.3, 0.5, 0.5), strict=True):
         image[row - 5 : row + 6, col - 5 : col + 6] = level
-    whole = Canvas(image, np.ones(SHAPE_CPX, bool), SHAPE_PX)
+    whole = WorkingImage(image, np.ones(SHAPE_WPX, bool), SHAPE_PX)
     assert pick(made, whole).score == pytest.approx(
         [1 / (1 + math.exp(-x)) for x in (3.0, 0.5, 0.5)], abs=0.01
     )
@@ -110,32 +110,36 @@ def test_faint_particles_are_marked_on_a_darker_copy() -> None:
 
 def test_candidates_under_the_floor_are_left_out() -> None:
     made = picker({(90, 40): 0.6, (30, 170): 1.0}, calibration=(10.0, 0.0, -8.0))
-    assert len(pick(made, canvas())) == 2
-    assert len(pick(made, canvas(), floor=0.5)) == 1
-    assert len(pick(picker({}), canvas())) == 0
+    assert len(pick(made, working())) == 2
+    assert len(pick(made, working(), floor=0.5)) == 1
+    assert len(pick(picker({}), working())) == 0
 
 
 def test_merged_marks_are_divided_unless_told_otherwise() -> None:
     squares = {(30, 40): 1.0, (30, 51): 1.0, (90, 40): 1.0, (90, 170): 1.0, (30, 170): 1.0}
-    assert len(pick(picker(squares), canvas())) == 5
+    assert len(pick(picker(squares), working())) == 5
     whole = picker(squares)
     whole.split = False
-    assert len(pick(whole, canvas())) == 3
+    assert len(pick(whole, working())) == 3
 
 
 def test_of_near_picks_only_the_best_stays() -> None:
-    squares = {(30, 150): 0.9, (30, 170): 1.0, (90, 40): 1.0}  # 20 canvas pixels apart, 100 of the micrograph
-    assert len(pick(picker(squares), canvas())) == 3
-    best = pick(picker(squares), canvas(), min_distance_angstrom=120)
+    squares = {
+        (30, 150): 0.9,
+        (30, 170): 1.0,
+        (90, 40): 1.0,
+    }  # 20 working pixels apart, 100 of the micrograph
+    assert len(pick(picker(squares), working())) == 3
+    best = pick(picker(squares), working(), min_distance_angstrom=120)
     assert sorted(best.x) == pytest.approx([200, 850], abs=0.5)
 
 
 def test_no_pick_lands_in_masked_pixels_or_the_border() -> None:
-    mask = np.ones(SHAPE_CPX, bool)
+    mask = np.ones(SHAPE_WPX, bool)
     mask[:, 150:] = False
     squares = {(30, 170): 1.0, (90, 40): 1.0, (8, 100): 1.0}
-    assert len(pick(picker(squares), canvas(mask))) == 2
-    inner = pick(picker(squares), canvas(mask), border_angstrom=60)
+    assert len(pick(picker(squares), working(mask))) == 2
+    inner = pick(picker(squares), working(mask), border_angstrom=60)
     assert inner.yx == pytest.approx(np.array([[450, 200]]), abs=0.5)
 
 
@@ -146,7 +150,7 @@ def test_too_little_memory_is_told() -> None:
 
     greedy = CGanPicker(Greedy({}), GeneratorMetadata())  # type: ignore[arg-type]
     with pytest.raises(OutOfMemoryError, match="120 x 200"):
-        pick(greedy, canvas())
+        pick(greedy, working())
 
 
 @pytest.fixture

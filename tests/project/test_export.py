@@ -155,7 +155,7 @@ def test_a_file_that_differs_from_what_was_written_is_found(
         return whole({name: one.select([0]) for name, one in picks.items()}, *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(formats, "write", lossy)
-    with pytest.raises(CoordinateFileError, match="1 picks on disk, but 2"):
+    with pytest.raises(CoordinateFileError, match="1 pick on disk, not the 2 that were written"):
         run(planned)
 
 

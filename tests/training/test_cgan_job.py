@@ -25,7 +25,7 @@ def _few_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def maker() -> PairMaker:
-    return PairMaker(SynthesisParameters.for_particles(), side_cpx=64)
+    return PairMaker(SynthesisParameters.for_particles(), side_wpx=64)
 
 
 def test_a_file_that_knows_where_it_comes_from(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_file_that_knows_where_it_comes_from(tmp_path: Path) -> None:
     assert isinstance(parameters, dict)
     assert (parameters["steps"], parameters["seed"]) == (3, 4)
     assert meta.training["simulated_share"] == 1.0
-    assert meta.marker_cpx == SynthesisParameters.for_particles().marker_cpx
+    assert meta.marker_wpx == SynthesisParameters.for_particles().marker_wpx
 
 
 def test_the_same_again_goes_on(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_fixed_number_of_pairs_is_made_once(tmp_path: Path, monkeypatch: pytes
     original = PairMaker.__call__
 
     def counted(self: PairMaker, rng: np.random.Generator) -> Pair:
-        made.append(self.side_cpx)
+        made.append(self.side_wpx)
         return original(self, rng)
 
     monkeypatch.setattr(PairMaker, "__call__", counted)

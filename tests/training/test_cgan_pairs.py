@@ -11,7 +11,7 @@ import pytest
 from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
-from napari_hydrapicker.training.cgan_data import PairMaker, particle_free, typical_canvas, varied
+from napari_hydrapicker.training.cgan_data import PairMaker, particle_free, typical_shape, varied
 
 RANGES = SynthesisParameters.for_particles()
 
@@ -29,7 +29,7 @@ def micrograph(path: Path, pixel_size: float = 2.0, level: float = 0.0) -> Micro
 
 
 def test_simulated_pairs_of_the_size_asked_for() -> None:
-    maker = PairMaker(RANGES, side_cpx=96)
+    maker = PairMaker(RANGES, side_wpx=96)
     pair = maker(np.random.default_rng(1))
     assert pair.image.shape == pair.truth.shape == (96, 96)
     assert (pair.truth == 0).any()
@@ -45,7 +45,7 @@ def test_backgrounds_of_micrographs_hold_their_noise_and_no_particle(tmp_path: P
         PairMaker(bare, 96, patches, simulated_share=0.0)(np.random.default_rng(seed)).image
         for seed in range(5)
     ]
-    # On the canvas the particles are as dark as can be; over an area nothing of the noise is.
+    # On the working image the particles are as dark as can be; over an area nothing of the noise is.
     for image in backgrounds:
         blocks = image[:95, :95].reshape(19, 5, 19, 5).mean(axis=(1, 3))
         assert blocks.min() > 0.35
@@ -82,10 +82,10 @@ def test_the_share_of_simulated_backgrounds(tmp_path: Path, monkeypatch: pytest.
 def test_a_number_refers_to_the_first_micrograph(tmp_path: Path) -> None:
     one = micrograph(tmp_path / "a.mrc")
     # 64 Angstrom are 32 pixels, and become 20.
-    assert typical_canvas([one], 64.0) == (125, 200)
-    assert typical_canvas([one], 64.0, pixel_size_angstrom=1.0) == (62, 100)
+    assert typical_shape([one], 64.0) == (125, 200)
+    assert typical_shape([one], 64.0, pixel_size_angstrom=1.0) == (62, 100)
     with pytest.raises(ParameterError, match="give one"):
-        typical_canvas([], 64.0)
+        typical_shape([], 64.0)
 
 
 def test_a_pixel_size_must_be_known(tmp_path: Path) -> None:
@@ -96,5 +96,5 @@ def test_a_pixel_size_must_be_known(tmp_path: Path) -> None:
 def test_shapes_vary_within_a_pair() -> None:
     pair = PairMaker(varied(RANGES), 160)(np.random.default_rng(4))
     assert np.ptp(pair.sizes_px) > 2
-    assert varied(RANGES).marker_cpx == RANGES.marker_cpx
+    assert varied(RANGES).marker_wpx == RANGES.marker_wpx
     assert varied(RANGES).coverage == RANGES.coverage

@@ -74,7 +74,7 @@ def test_what_is_surely_an_unlabelled_particle_is_ignored_where_labels_may_be_mi
 def test_shares_add_up() -> None:
     np.testing.assert_allclose(steps.shares_of([Corner()] * 3, [1, 0, 3]), [0.25, 0, 0.75])
     for sources, weights in (([], []), ([Corner()], [1.0, 1.0])):
-        with pytest.raises(ParameterError, match="data sets"):
+        with pytest.raises(ParameterError, match="data set"):
             steps.shares_of(sources, weights)
 
 

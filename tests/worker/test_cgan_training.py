@@ -29,7 +29,7 @@ Make = Callable[..., MakeRequest]
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "PairMaker", partial(PairMaker, side_cpx=64))
+    monkeypatch.setattr(making, "PairMaker", partial(PairMaker, side_wpx=64))
     monkeypatch.setattr(making, "CGanParameters", partial(CGanParameters, batch_size=1))
     monkeypatch.setattr(making, "_REPORT_SECONDS", 0.0)
     monkeypatch.setattr(making.os, "cpu_count", lambda: 1)
@@ -90,7 +90,7 @@ def test_crowded_micrographs_leave_simulated_noise(
     request_for: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     none: list[Patch] = []
-    monkeypatch.setattr(making, "free_patches", lambda canvas: none)
+    monkeypatch.setattr(making, "free_patches", lambda working: none)
     result = making.make(request_for(), lambda _: None)
     assert result.backgrounds == 0
     assert result.meta.training["simulated_share"] == 1.0
@@ -108,7 +108,7 @@ def test_a_micrograph_that_is_gone_is_passed_over_unless_all_are(
 
 
 def test_what_does_not_fit_is_refused(request_for: Make) -> None:
-    with pytest.raises(ParameterError, match="100000 particles"):
+    with pytest.raises(ParameterError, match="100000 of them, do not fit"):
         making.make(request_for(number=100_000), lambda _: None)
     with pytest.raises(ParameterError, match="particle of"):
         making.make(request_for(diameter_angstrom=4000.0), lambda _: None)

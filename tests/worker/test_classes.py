@@ -68,4 +68,4 @@ def test_the_worker_ends_the_job_and_says_what_is_wrong(request_for: ClassifyReq
     assert isinstance(last[0], Classified)
     assert last[1] == Finished(7, False)
     assert isinstance(last[2], Broken)
-    assert "3 picks on 1 micrographs: classes need 20" in last[2].text
+    assert "3 picks on 1 micrograph: classes need 20" in last[2].text

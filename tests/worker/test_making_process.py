@@ -29,7 +29,7 @@ from functools import partial
 os.cpu_count = lambda: 1
 from napari_hydrapicker.worker import cgan_training
 from napari_hydrapicker.training import cgan, cgan_publish
-cgan_training.PairMaker = partial(cgan_training.PairMaker, side_cpx=64)
+cgan_training.PairMaker = partial(cgan_training.PairMaker, side_wpx=64)
 cgan_training.CGanParameters = partial(cgan_training.CGanParameters, batch_size=1)
 cgan_training._CHECKPOINT_STEPS, cgan_training._REPORT_SECONDS = 1, 0.0
 cgan_publish.HELD_OUT_PAIRS = 1

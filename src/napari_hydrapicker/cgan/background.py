@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_hydrapicker.cgan.preprocess import CANVAS_DIAMETER_CPX, FLOOR, Canvas, to_canvas
+from napari_hydrapicker.cgan.preprocess import CGAN_DIAMETER_WPX, FLOOR, WorkingImage, to_working_image
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.imaging.augment import TURNS, turn
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from napari_hydrapicker.simulation.projection import Species
 
 
-PATCH_CPX = 6 * CANVAS_DIAMETER_CPX
-"""Side of the patches that backgrounds are made of, canvas pixels: six particles."""
+PATCH_WPX = 6 * CGAN_DIAMETER_WPX
+"""Side of the patches that backgrounds are made of, working pixels: six particles."""
 
 DEPTH = 2.2
 """How dark a spot must be to be taken for a particle, in deviations of the noise.
@@ -33,7 +33,7 @@ _BLOB_DIAMETERS = 0.15  # standard deviation of the blur that makes a particle o
 _WIDE_DIAMETERS = 1.5  # of the blur that is its surroundings
 _REACH_DIAMETERS = 0.4  # how far a particle extends around the pixels of its spot
 _MAD_TO_SIGMA = 1.4826
-_RAMP_CPX = 5.0  # over which a patch fades out
+_RAMP_WPX = 5.0  # over which a patch fades out
 _WHOLE, _COVERED = 0.95, 0.9  # weight of a patch's inside, and sum of squared weights that is enough
 _LEAST_INSIDE = 0.02  # share of a patch that must be inside
 
@@ -45,7 +45,7 @@ class Patch:
     Attributes
     ----------
     image : ndarray of float32, shape (h, w)
-        Grey levels of the canvas.
+        Grey levels of the working image.
     weight : ndarray of float32, shape (h, w)
         1 well within the free regions, falling to 0 at their edges and at the patch's.
     """
@@ -55,18 +55,18 @@ class Patch:
 
 
 def particle_mask(
-    canvas: Canvas, diameter_cpx: float = CANVAS_DIAMETER_CPX, depth: float = DEPTH
+    working: WorkingImage, diameter_wpx: float = CGAN_DIAMETER_WPX, depth: float = DEPTH
 ) -> NDArray[np.bool_]:
     """Find the pixels that may belong to particles, or to anything dark of their size.
 
-    The canvas is blurred until a particle is one spot. Spots are dark, so the noise is judged by
+    The working image is blurred until a particle is one spot. Spots are dark, so the noise is judged by
     what is brighter than the median.
 
     Parameters
     ----------
-    canvas : Canvas
-    diameter_cpx : float
-        Particle diameter, canvas pixels.
+    working : WorkingImage
+    diameter_wpx : float
+        Particle diameter, working pixels.
     depth : float
         What a spot must be below the median, in deviations of the noise.
 
@@ -74,58 +74,58 @@ def particle_mask(
     -------
     ndarray of bool, shape (H, W)
     """
-    spots = ndimage.gaussian_filter(canvas.image, _BLOB_DIAMETERS * diameter_cpx)
-    spots -= ndimage.gaussian_filter(canvas.image, _WIDE_DIAMETERS * diameter_cpx)
-    usable = spots[canvas.mask] if canvas.mask.any() else spots.ravel()
+    spots = ndimage.gaussian_filter(working.image, _BLOB_DIAMETERS * diameter_wpx)
+    spots -= ndimage.gaussian_filter(working.image, _WIDE_DIAMETERS * diameter_wpx)
+    usable = spots[working.mask] if working.mask.any() else spots.ravel()
     middle = float(np.median(usable))
     spread = _MAD_TO_SIGMA * float(np.median(usable[usable >= middle] - middle))
     dark: NDArray[np.bool_] = spots < middle - depth * spread
-    near: NDArray[np.bool_] = ndimage.distance_transform_edt(~dark) <= _REACH_DIAMETERS * diameter_cpx
+    near: NDArray[np.bool_] = ndimage.distance_transform_edt(~dark) <= _REACH_DIAMETERS * diameter_wpx
     return near if dark.any() else dark
 
 
 def free_patches(
-    canvas: Canvas,
-    diameter_cpx: float = CANVAS_DIAMETER_CPX,
+    working: WorkingImage,
+    diameter_wpx: float = CGAN_DIAMETER_WPX,
     *,
     depth: float = DEPTH,
     known_empty: bool = False,
-    side_cpx: int = PATCH_CPX,
+    side_wpx: int = PATCH_WPX,
 ) -> list[Patch]:
     """Cut a micrograph into patches, and find what is free of particles on each.
 
     Parameters
     ----------
-    canvas : Canvas
+    working : WorkingImage
         Areas outside its mask are left out.
-    diameter_cpx, depth : float
+    diameter_wpx, depth : float
         See `particle_mask`.
     known_empty : bool
         Whether there are no particles on this micrograph: then they are not looked for, and all of it serves.
-    side_cpx : int
-        Side of the patches, canvas pixels; those at the lower and right edges may be smaller.
+    side_wpx : int
+        Side of the patches, working pixels; those at the lower and right edges may be smaller.
 
     Returns
     -------
     list of Patch
         Those that have some free region.
     """
-    free = canvas.mask
+    free = working.mask
     if not known_empty:
-        free = free & ~particle_mask(canvas, diameter_cpx, depth)
+        free = free & ~particle_mask(working, diameter_wpx, depth)
     patches = []
-    for row in range(0, free.shape[0], side_cpx):
-        for col in range(0, free.shape[1], side_cpx):
-            place = slice(row, row + side_cpx), slice(col, col + side_cpx)
+    for row in range(0, free.shape[0], side_wpx):
+        for col in range(0, free.shape[1], side_wpx):
+            place = slice(row, row + side_wpx), slice(col, col + side_wpx)
             depth_inside = ndimage.distance_transform_edt(np.pad(free[place], 1))[1:-1, 1:-1]
-            weight = np.sin(np.pi / 2 * np.minimum(depth_inside / _RAMP_CPX, 1)).astype(np.float32)
+            weight = np.sin(np.pi / 2 * np.minimum(depth_inside / _RAMP_WPX, 1)).astype(np.float32)
             if (weight >= _WHOLE).mean() >= _LEAST_INSIDE:
-                patches.append(Patch(canvas.image[place].copy(), weight))
+                patches.append(Patch(working.image[place].copy(), weight))
     return patches
 
 
 def mosaic(
-    patches: Sequence[Patch], shape_cpx: tuple[int, int], rng: np.random.Generator
+    patches: Sequence[Patch], shape_wpx: tuple[int, int], rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Lay patches side by side, in random order and orientation, to a background of any shape.
 
@@ -135,12 +135,12 @@ def mosaic(
     Parameters
     ----------
     patches : sequence of Patch
-    shape_cpx : (int, int)
+    shape_wpx : (int, int)
     rng : numpy Generator
 
     Returns
     -------
-    ndarray of float32, shape `shape_cpx`
+    ndarray of float32, shape `shape_wpx`
         `preprocess.FLOOR`..1.
 
     Raises
@@ -154,14 +154,14 @@ def mosaic(
         )
     total = np.sum([(patch.image * patch.weight).sum(dtype=np.float64) for patch in patches])
     mean = np.float32(total / np.sum([patch.weight.sum(dtype=np.float64) for patch in patches]))
-    deviation = np.zeros(shape_cpx, np.float32)
-    covered = np.zeros(shape_cpx, np.float32)  # sum of squared weights, at most 1
+    deviation = np.zeros(shape_wpx, np.float32)
+    covered = np.zeros(shape_wpx, np.float32)  # sum of squared weights, at most 1
     while len(bare := np.flatnonzero(covered < _COVERED)):
-        target = np.array(np.unravel_index(rng.choice(bare), shape_cpx))
+        target = np.array(np.unravel_index(rng.choice(bare), shape_wpx))
         patch = _turned(patches[int(rng.integers(len(patches)))], rng)
         inside = np.argwhere(patch.weight >= _WHOLE)
         corner = target - inside[rng.integers(len(inside))]
-        low, high = np.maximum(corner, 0), np.minimum(corner + patch.weight.shape, shape_cpx)
+        low, high = np.maximum(corner, 0), np.minimum(corner + patch.weight.shape, shape_wpx)
         place = slice(low[0], high[0]), slice(low[1], high[1])
         part = tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))
         added = np.minimum(patch.weight[part] ** 2, 1 - covered[place])
@@ -176,24 +176,24 @@ def _turned(patch: Patch, rng: np.random.Generator) -> Patch:
 
 
 def simulated_background(
-    shape_cpx: tuple[int, int], rng: np.random.Generator, diameter_cpx: float = CANVAS_DIAMETER_CPX
+    shape_wpx: tuple[int, int], rng: np.random.Generator, diameter_wpx: float = CGAN_DIAMETER_WPX
 ) -> NDArray[np.float32]:
-    """Simulate a micrograph without particles and bring it to the canvas.
+    """Simulate a micrograph without particles and bring it to the working image.
 
     Noise, optics and contamination are drawn from the ranges that the other picker's training uses:
     raw and denoised, thick and thin ice, dark blobs and ice crystals.
 
     Parameters
     ----------
-    shape_cpx : (int, int)
+    shape_wpx : (int, int)
         At least 16 x 16.
     rng : numpy Generator
-    diameter_cpx : float
+    diameter_wpx : float
         Diameter of the particle that the image could hold: the scale of noise and contamination.
 
     Returns
     -------
-    ndarray of float32, shape `shape_cpx`
+    ndarray of float32, shape `shape_wpx`
         `preprocess.FLOOR`..1.
 
     Raises
@@ -206,9 +206,9 @@ def simulated_background(
 
     species = _species()
     empty = replace(draw_conditions(rng), density=0.0, fragments=0.0, carbon=0.0)
-    pixel_angstrom = species.diameter_angstrom / diameter_cpx
-    made = simulate(species, shape_cpx, pixel_angstrom, empty, int(rng.integers(2**31)))
-    return to_canvas(made.image.numpy(), diameter_cpx, use_mask=False, diameter_cpx=diameter_cpx).image
+    pixel_angstrom = species.diameter_angstrom / diameter_wpx
+    made = simulate(species, shape_wpx, pixel_angstrom, empty, int(rng.integers(2**31)))
+    return to_working_image(made.image.numpy(), diameter_wpx, use_mask=False, diameter_wpx=diameter_wpx).image
 
 
 @cache

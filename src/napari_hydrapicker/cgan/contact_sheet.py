@@ -12,6 +12,7 @@ from PIL import Image
 from napari_hydrapicker.cgan.synthesis import Pair
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.evaluation.overlay import Colour, Entry, Ring, ring_layer, with_legend
+from napari_hydrapicker.wording import counted
 
 _SHAPES: Colour = (60, 220, 60)
 _GAP = 4  # pixels between pictures
@@ -46,7 +47,11 @@ def draw_sheet(pairs: Sequence[Pair], path_png: str | Path) -> None:
         for column, picture in enumerate((plain, ringed, _grey(pair.truth))):
             sheet.paste(picture.convert("RGB"), (column * (cols + _GAP), number * (rows + _GAP)))
     count = sum(len(pair.yx) for pair in pairs)
-    legend = [Entry("input"), Entry(f"{count} shapes", _SHAPES), Entry("truth: black squares are the marks")]
+    legend = [
+        Entry("input"),
+        Entry(counted(count, "shape"), _SHAPES),
+        Entry("truth: black squares are the marks"),
+    ]
     try:
         with_legend(sheet, legend).save(path_png, format="PNG")
     except OSError as error:

@@ -21,32 +21,32 @@ from napari_hydrapicker.cgan.synthesis import Pair
 Image = NDArray[np.float32]
 
 _MOST_CORRELATED = 0.99
-_NEAR_CENTRE_CPX = 9  # where the deepest pixel of a shape is
-_CANVAS_MEAN, _CANVAS_STD = 0.6, 0.125  # of micrographs on the canvas
+_NEAR_CENTRE_WPX = 9  # where the deepest pixel of a shape is
+_IMAGE_MEAN, _IMAGE_STD = 0.6, 0.125  # of micrographs on the working image
 
 
 @dataclass(frozen=True)
 class BandPass:
-    """A filter that keeps the scales between two Gaussians; lengths in canvas pixels.
+    """A filter that keeps the scales between two Gaussians; lengths in working pixels.
 
     Attributes
     ----------
-    blur_cpx : float
+    blur_wpx : float
         Standard deviation of the Gaussian that detail is lost in.
     halo : float
-        Share of what is coarser than `coarse_cpx` that is taken away; 1 leaves nothing of it.
-    coarse_cpx : float
+        Share of what is coarser than `coarse_wpx` that is taken away; 1 leaves nothing of it.
+    coarse_wpx : float
         Standard deviation of the Gaussian that remains of the coarse.
     """
 
-    blur_cpx: float
+    blur_wpx: float
     halo: float
-    coarse_cpx: float
+    coarse_wpx: float
 
     def __call__(self, image: Image) -> Image:
         """Filter deviations from a background, ``(H, W)``."""
-        fine = ndimage.gaussian_filter(image, self.blur_cpx)
-        coarse = ndimage.gaussian_filter(fine, self.coarse_cpx)
+        fine = ndimage.gaussian_filter(image, self.blur_wpx)
+        coarse = ndimage.gaussian_filter(fine, self.coarse_wpx)
         return np.asarray(fine - np.float32(self.halo) * coarse, np.float32)
 
 
@@ -74,11 +74,11 @@ def blur_of(background: Image) -> float:
 
 
 def filtered_background(background: Image, band: BandPass) -> Image:
-    """Filter a background (H, W), and bring it back to the grey levels of a canvas."""
+    """Filter a background (H, W), and bring it back to the grey levels of a working image."""
     filtered = band(background - background.mean())
     spread = float(filtered.std())
-    scale = _CANVAS_STD / spread if spread > 0 else 0.0
-    levels = _CANVAS_MEAN + np.float32(scale) * (filtered - filtered.mean())
+    scale = _IMAGE_STD / spread if spread > 0 else 0.0
+    levels = _IMAGE_MEAN + np.float32(scale) * (filtered - filtered.mean())
     return np.asarray(np.clip(levels, np.float32(FLOOR), np.float32(1)))
 
 
@@ -101,7 +101,7 @@ def filtered_pair(pair: Pair, background: Image, band: BandPass) -> Pair:
     if not len(pair.yx):
         return pair
     filtered = band(background - pair.image)
-    nearby = ndimage.maximum_filter(filtered, _NEAR_CENTRE_CPX)
+    nearby = ndimage.maximum_filter(filtered, _NEAR_CENTRE_WPX)
     rows, cols = np.clip(np.rint(pair.yx).astype(np.intp), 0, np.array(filtered.shape) - 1).T
     scale = np.float32(np.median(pair.contrasts / np.maximum(nearby[rows, cols], 1e-3)))
     image = np.clip(background - scale * filtered, np.float32(FLOOR), np.float32(1))

@@ -26,16 +26,16 @@ class LocaliseParameters:
     ----------
     threshold : float
         A pixel is marked where input minus output is at least this, grey levels of 0..1.
-    erosion_cpx : int
-        Side of the square that marked regions are eroded with, canvas pixels; odd. It removes tiny
+    erosion_wpx : int
+        Side of the square that marked regions are eroded with, working pixels; odd. It removes tiny
         regions and parts those that hardly touch.
     tolerance : float
         Regions are kept whose area is within (1 +- this) times the mean area.
     split : bool
         Whether regions of several merged marks are divided by a watershed; without it most of them are too
         large to be kept, and the particles are lost (the weakness that the paper names).
-    marker_cpx : float or None
-        Side of one mark, canvas pixels: that of `SynthesisParameters.marker_cpx`. It tells `split` how many
+    marker_wpx : float or None
+        Side of one mark, working pixels: that of `SynthesisParameters.marker_wpx`. It tells `split` how many
         marks a region holds; None takes the median region for one mark, which fails where most are merged.
 
     Raises
@@ -45,20 +45,20 @@ class LocaliseParameters:
     """
 
     threshold: float = 0.1
-    erosion_cpx: int = 5
+    erosion_wpx: int = 5
     tolerance: float = 0.5
     split: bool = False
-    marker_cpx: float | None = None
+    marker_wpx: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:
             raise ParameterError(f"threshold {self.threshold}: give a number between 0 and 1")
-        if not (self.erosion_cpx >= 1 and self.erosion_cpx % 2 == 1):
-            raise ParameterError(f"erosion {self.erosion_cpx}: give an odd number of pixels, 1 for none")
+        if not (self.erosion_wpx >= 1 and self.erosion_wpx % 2 == 1):
+            raise ParameterError(f"erosion {self.erosion_wpx}: give an odd number of pixels, 1 for none")
         if not self.tolerance >= 0:
             raise ParameterError(f"tolerance {self.tolerance}: give 0 or more")
-        if self.marker_cpx is not None and not 1 <= self.marker_cpx < math.inf:
-            raise ParameterError(f"marker {self.marker_cpx}: give at least 1 pixel")
+        if self.marker_wpx is not None and not 1 <= self.marker_wpx < math.inf:
+            raise ParameterError(f"marker {self.marker_wpx}: give at least 1 pixel")
 
 
 def find_blobs(
@@ -74,7 +74,7 @@ def find_blobs(
     Parameters
     ----------
     image : ndarray of float32, shape (H, W)
-        The generator's input: a canvas, grey levels 0..1.
+        The generator's input: a working image, grey levels 0..1.
     output : ndarray of float32, shape (H, W)
         The generator's output: the same, with dark marks.
     parameters : LocaliseParameters, optional
@@ -82,7 +82,7 @@ def find_blobs(
     Returns
     -------
     yx : ndarray of float64, shape (N, 2)
-        Centres of mass of the marks' strength, (row, column) in canvas pixels.
+        Centres of mass of the marks' strength, (row, column) in working pixels.
     scores : ndarray of float64, shape (N,)
         Mean strength of each mark, 0..1. A pixel's strength is the share of its brightness that was taken
         away: a black mark's is 1, whatever was below it.
@@ -93,31 +93,33 @@ def find_blobs(
         If the images are not two-dimensional and of one shape.
     """
     if image.ndim != 2 or image.shape != output.shape:
-        raise ParameterError(f"cannot compare a canvas of shape {image.shape} with marks of {output.shape}")
+        raise ParameterError(
+            f"cannot compare a working image of shape {image.shape} with marks of {output.shape}"
+        )
     p = parameters or LocaliseParameters()
     taken_away = np.asarray(image, np.float32) - output
     marked = taken_away >= np.float32(p.threshold)
     # Beyond the image's border nothing is eroded: a mark that the border cuts stays.
-    square = np.ones((p.erosion_cpx,) * 2, np.bool_)
+    square = np.ones((p.erosion_wpx,) * 2, np.bool_)
     eroded = ndimage.binary_erosion(marked, square, border_value=1)
     eroded_from_outside = ndimage.binary_erosion(marked, square, border_value=0)
-    cores, whole = _regions(eroded, marked, p.erosion_cpx)
+    cores, whole = _regions(eroded, marked, p.erosion_wpx)
     if p.split:
-        whole = _divided(whole, p.marker_cpx)
+        whole = _divided(whole, p.marker_wpx)
         cores = np.where(eroded, whole, 0)
     # Marked pixels are brighter than the threshold; elsewhere the quotient is not used.
     strength = np.clip(taken_away / np.maximum(image, np.float32(p.threshold)), 0, 1).astype(np.float32)
     return _measured(cores, eroded_from_outside, whole, strength, p.tolerance)
 
 
-def _regions(eroded: NDArray[np.bool_], marked: NDArray[np.bool_], erosion_cpx: int) -> tuple[Labels, Labels]:
+def _regions(eroded: NDArray[np.bool_], marked: NDArray[np.bool_], erosion_wpx: int) -> tuple[Labels, Labels]:
     """Label what the erosion left, connected also by corners, and the marks around it: (H, W) each."""
     from skimage.measure import label
     from skimage.segmentation import expand_labels
 
     cores: Labels = label(eroded)  # type: ignore[no-untyped-call]
     # The erosion took half its square: across corners the farthest pixel is at this distance.
-    reach = math.sqrt(2) * (erosion_cpx // 2)
+    reach = math.sqrt(2) * (erosion_wpx // 2)
     grown: Labels = expand_labels(cores, reach + 0.01)  # type: ignore[no-untyped-call]
     return cores, np.where(marked, grown, 0)
 
@@ -155,14 +157,14 @@ def _measured(
     return yx, np.array([region.intensity_mean for region in kept], np.float64)
 
 
-def _divided(whole: Labels, marker_cpx: float | None) -> Labels:
+def _divided(whole: Labels, marker_wpx: float | None) -> Labels:
     """Divide regions as large as several marks by a watershed; relabels all (H, W)."""
     from skimage.segmentation import watershed
 
     regions = _properties(whole)
     if not regions:
         return whole
-    one = marker_cpx**2 if marker_cpx else float(np.median([region.area for region in regions]))
+    one = marker_wpx**2 if marker_wpx else float(np.median([region.area for region in regions]))
     seeds = np.zeros_like(whole)
     inside = np.zeros(whole.shape, np.float64)
     count = 0

@@ -1,4 +1,4 @@
-"""Marking a canvas with a generator, and how sure the marks are."""
+"""Marking a working image with a generator, and how sure the marks are."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scipy import ndimage
 from scipy.special import expit
 
 from napari_hydrapicker.cgan.networks import Generator
-from napari_hydrapicker.cgan.preprocess import CANVAS_DIAMETER_CPX, FLOOR
+from napari_hydrapicker.cgan.preprocess import CGAN_DIAMETER_WPX, FLOOR
 
 ONCE = (0.0,)
-"""The canvas as it is, alone: the paper's way."""
+"""The working image as it is, alone: the paper's way."""
 
 DARKENED = (0.0, 0.15)
 """How much darker the copies are, grey levels of 0..1."""
@@ -30,14 +30,14 @@ _LEAST_CONTRAST = 0.1
 def predict_masks(
     generator: Generator, image: NDArray[np.float32], darker: Sequence[float] = DARKENED
 ) -> NDArray[np.float32]:
-    """Mark a canvas.
+    """Mark a working image.
 
     Parameters
     ----------
     generator : Generator
         In evaluation mode; it computes on the device that it is on.
     image : ndarray of float32, shape (H, W)
-        Grey levels of a canvas.
+        Grey levels of a working image.
     darker : sequence of float
         For each copy what is subtracted from the grey levels; none goes below `preprocess.FLOOR`.
 
@@ -62,20 +62,20 @@ def contrast(
     image: NDArray[np.float32],
     mask: NDArray[np.bool_],
     yx: NDArray[np.float64],
-    diameter_cpx: float = CANVAS_DIAMETER_CPX,
+    diameter_wpx: float = CGAN_DIAMETER_WPX,
 ) -> NDArray[np.float64]:
     """How much darker places are than their surroundings, in deviations of the noise.
 
     Parameters
     ----------
     image : ndarray of float32, shape (H, W)
-        A canvas, grey levels 0..1.
+        A working image, grey levels 0..1.
     mask : ndarray of bool, shape (H, W)
         True where the noise is like that around particles.
     yx : ndarray of float64, shape (N, 2)
-        Places on the canvas, (row, column); those off it take the nearest pixel.
-    diameter_cpx : float
-        Particle diameter, canvas pixels.
+        Places on the working image, (row, column); those off it take the nearest pixel.
+    diameter_wpx : float
+        Particle diameter, working pixels.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def contrast(
     """
     rows, cols = np.clip(np.rint(yx).astype(np.intp), 0, np.array(image.shape) - 1).T
     inner, outer = (
-        ndimage.uniform_filter(image, _odd(share * diameter_cpx), mode="nearest")
+        ndimage.uniform_filter(image, _odd(share * diameter_wpx), mode="nearest")
         for share in (_INNER_DIAMETERS, _OUTER_DIAMETERS)
     )
     darker = outer.astype(np.float64) - inner

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_hydrapicker.cgan.preprocess import FLOOR
-from napari_hydrapicker.cgan.synthesis_parameters import LEAST_SHAPE_CPX, SynthesisParameters
+from napari_hydrapicker.cgan.synthesis_parameters import LEAST_SHAPE_WPX, SynthesisParameters
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.wording import counted
 
 _NEIGHBOURS = np.array([(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)])
 _MAX_STEPS = 1_000_000
@@ -44,7 +45,7 @@ def random_walk_shape(steps: int, rng: np.random.Generator) -> NDArray[np.bool_]
         If the number of steps is not from 1 to a million.
     """
     if not 1 <= steps <= _MAX_STEPS:
-        raise ParameterError(f"a random walk of {steps} steps: give 1 to {_MAX_STEPS}")
+        raise ParameterError(f"a random walk of {counted(steps, 'step')}: give 1 to {_MAX_STEPS}")
     places = np.cumsum(_NEIGHBOURS[rng.integers(8, size=steps)], axis=0)  # (steps, 2), row and column
     places -= places.min(axis=0)
     shape = np.zeros(places.max(axis=0) + 1, np.bool_)
@@ -110,7 +111,7 @@ def draw_square(rng: np.random.Generator, side: int, background: tuple[int, ...]
     ----------
     rng : numpy Generator
     side : int
-        Of the marker, canvas pixels.
+        Of the marker, working pixels.
     background : (int, int)
         Shape of the background.
 
@@ -136,9 +137,9 @@ def draw_particle(
     square : ndarray of int, shape (2,)
         First pixel of the marker, see `draw_square`.
     diameter, smoothing : float
-        What was drawn for the whole pair, canvas pixels.
+        What was drawn for the whole pair, working pixels.
     """
-    side = max(LEAST_SHAPE_CPX, round(diameter * rng.uniform(*p.variation)))
+    side = max(LEAST_SHAPE_WPX, round(diameter * rng.uniform(*p.variation)))
     steps = int(rng.integers(round(p.steps[0]), round(p.steps[1]), endpoint=True))
     contrast = float(rng.uniform(*p.contrast))
     margin = math.ceil(3 * smoothing)
@@ -149,7 +150,7 @@ def draw_particle(
         patch = ndimage.gaussian_filter(patch, smoothing, truncate=3.0)
     places = np.arange(len(patch))
     mass = np.array([patch.sum(1) @ places, patch.sum(0) @ places]) / patch.sum()
-    corner = square + (p.marker_cpx - 1) / 2 - mass
+    corner = square + (p.marker_wpx - 1) / 2 - mass
     low = np.floor(corner).astype(np.intp)
     patch = _shifted(patch, corner - low)
     return Particle(
@@ -198,9 +199,9 @@ class Pair:
     image, truth : ndarray of float32, shape (H, W)
         Grey levels 0..1. They differ in black squares around the shapes' centres.
     yx : ndarray of float64, shape (N, 2)
-        Centres of mass of the shapes, which are the squares' middles: (row, column), canvas pixels.
+        Centres of mass of the shapes, which are the squares' middles: (row, column), working pixels.
     sizes_px : ndarray of float64, shape (N,)
-        Sides of the squares that the shapes were resized to, canvas pixels.
+        Sides of the squares that the shapes were resized to, working pixels.
     contrasts : ndarray of float64, shape (N,)
         Depth of each shape's darkest pixel, grey levels.
     """
@@ -221,7 +222,7 @@ def synthesise_pair(
 
     For each of a random number of shapes a place is drawn; where nothing lies yet, the shape times a random
     contrast is taken off the background, and a black square of the truth covers its centre of mass. Both may
-    cross the border. No pixel goes below `preprocess.FLOOR`, as on real canvases, and shapes that would
+    cross the border. No pixel goes below `preprocess.FLOOR`, as on real working images, and shapes that would
     hardly show for that reason are left out.
 
     Parameters
@@ -241,21 +242,21 @@ def synthesise_pair(
         raise ParameterError(f"a background of shape {background.shape}: give (rows, columns), levels 0..1")
     p = parameters or SynthesisParameters()
     image = np.array(background, np.float32)
-    diameter, smoothing = rng.uniform(*p.diameter_cpx), rng.uniform(*p.smoothing_cpx)
+    diameter, smoothing = rng.uniform(*p.diameter_wpx), rng.uniform(*p.smoothing_wpx)
     taken = np.zeros(image.shape, np.bool_)
     placed: list[Particle] = []
     for _ in range(round(rng.uniform(*p.coverage) * image.size / diameter**2)):
-        square = draw_square(rng, p.marker_cpx, image.shape)
-        if taken[square_box(square - p.gap_cpx, p.marker_cpx + 2 * p.gap_cpx)].any():
+        square = draw_square(rng, p.marker_wpx, image.shape)
+        if taken[square_box(square - p.gap_wpx, p.marker_wpx + 2 * p.gap_wpx)].any():
             continue
         new = draw_particle(rng, p, square, diameter, smoothing)
         if not taken[new.extent].any() and take_off(image, new):
-            taken[new.extent] = taken[square_box(square, p.marker_cpx)] = True
+            taken[new.extent] = taken[square_box(square, p.marker_wpx)] = True
             placed.append(new)
     truth = image.copy()
     for one in placed:
-        truth[square_box(one.square, p.marker_cpx)] = 0
-    yx = np.array([one.square for one in placed], np.float64).reshape(-1, 2) + (p.marker_cpx - 1) / 2
+        truth[square_box(one.square, p.marker_wpx)] = 0
+    yx = np.array([one.square for one in placed], np.float64).reshape(-1, 2) + (p.marker_wpx - 1) / 2
     sizes, contrasts = (
         np.array([getattr(one, name) for one in placed], float) for name in ("side", "contrast")
     )

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Final, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from napari_hydrapicker.cgan.localise import LocaliseParameters
 from napari_hydrapicker.cgan.networks import GENERATOR_WIDTH as DEFAULT_WIDTH
 from napari_hydrapicker.cgan.networks import Generator, LossName
 from napari_hydrapicker.cgan.predict import Calibration
-from napari_hydrapicker.cgan.preprocess import CANVAS_DIAMETER_CPX
+from napari_hydrapicker.cgan.preprocess import CGAN_DIAMETER_WPX
 from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.io import safetensors as container
 from napari_hydrapicker.io.safetensors import GENERATOR
 
 FORMAT_VERSION: Final = 1
-_SPLIT_TOLERANCE, _SPLIT_THRESHOLD, _SPLIT_EROSION_CPX = 0.8, 0.05, 3
+_SPLIT_TOLERANCE, _SPLIT_THRESHOLD, _SPLIT_EROSION_WPX = 0.8, 0.05, 3
 _USUAL_CALIBRATION = (6.5, 1.2, -3.5)  # of a generator that knows none
 _COUNTER = ".num_batches_tracked"  # of normalisation: of no use once trained, and too large for float16
 
@@ -29,14 +29,17 @@ _COUNTER = ".num_batches_tracked"  # of normalisation: of no use once trained, a
 class GeneratorMetadata(BaseModel):
     """What must be known to use a generator, and where it came from.
 
+    The fields whose names end in ``_wpx`` end in ``_cpx`` in files: those written before can be read, and new
+    ones by programs that are older.
+
     Attributes
     ----------
     width
         Channels of its outermost layers, which fixes the shape of every tensor.
-    diameter_cpx
-        Length of a particle on the canvas, canvas pixels.
-    marker_cpx
-        Side of the black squares of its training, canvas pixels: what one mark measures.
+    diameter_wpx
+        Length of a particle on the working image, working pixels.
+    marker_wpx
+        Side of the black squares of its training, working pixels: what one mark measures.
     calibration
         What `predict.probability` takes; neither strength nor contrast may speak against a particle. The
         two numbers of older files belong to a score that is gone; usual ones take their place.
@@ -53,8 +56,20 @@ class GeneratorMetadata(BaseModel):
     format: Literal["napari-hydrapicker cgan"] = "napari-hydrapicker cgan"
     format_version: Literal[1] = FORMAT_VERSION
     width: int = Field(default=DEFAULT_WIDTH, ge=1, le=256)
-    diameter_cpx: float = Field(default=CANVAS_DIAMETER_CPX, ge=8, le=64)
-    marker_cpx: int = Field(default=SynthesisParameters.marker_cpx, ge=1, le=512)
+    diameter_wpx: float = Field(
+        default=CGAN_DIAMETER_WPX,
+        ge=8,
+        le=64,
+        validation_alias=AliasChoices("diameter_wpx", "diameter_cpx"),
+        serialization_alias="diameter_cpx",
+    )
+    marker_wpx: int = Field(
+        default=SynthesisParameters.marker_wpx,
+        ge=1,
+        le=512,
+        validation_alias=AliasChoices("marker_wpx", "marker_cpx"),
+        serialization_alias="marker_cpx",
+    )
     calibration: Calibration = _USUAL_CALIBRATION
     threshold: float = Field(default=0.5, ge=0, le=1)
     loss: LossName = "mean-squared"
@@ -80,8 +95,8 @@ class GeneratorMetadata(BaseModel):
         if not split:
             return LocaliseParameters()
         return LocaliseParameters(
-            threshold=_SPLIT_THRESHOLD, erosion_cpx=_SPLIT_EROSION_CPX, tolerance=_SPLIT_TOLERANCE,
-            split=True, marker_cpx=self.marker_cpx,
+            threshold=_SPLIT_THRESHOLD, erosion_wpx=_SPLIT_EROSION_WPX, tolerance=_SPLIT_TOLERANCE,
+            split=True, marker_wpx=self.marker_wpx,
         )  # fmt: skip
 
 
@@ -99,7 +114,7 @@ def save(generator: Generator, path: Path, meta: GeneratorMetadata) -> Generator
         If the generator holds values that float16 cannot, or the file cannot be written.
     """
     meta = meta.model_copy(update={"width": generator.width})
-    header = {"format": GENERATOR, "metadata": meta.model_dump_json()}
+    header = {"format": GENERATOR, "metadata": meta.model_dump_json(by_alias=True)}
     container.write_module(path, generator, header, "generator", without=(_COUNTER,))
     return meta
 

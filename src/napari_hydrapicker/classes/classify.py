@@ -28,6 +28,7 @@ from napari_hydrapicker.io.lists import MicrographsLike, open_given
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import match_names
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import counted
 
 MAX_PICKS = 3000
 """Of how many picks the classes are made; the others are put into them afterwards."""
@@ -215,10 +216,14 @@ def classify_opened(
         raise ParameterError(f"`max_picks`: {max_picks} is not a number from {_FEWEST_PICKS}")
     total = sum(len(own) for _, own in pairs)
     if total < _FEWEST_PICKS:
-        raise ParameterError(f"{total} picks on {len(pairs)} micrographs: classes need {_FEWEST_PICKS}")
+        raise ParameterError(
+            f"{counted(total, 'pick')} on {counted(len(pairs), 'micrograph')}: classes need {_FEWEST_PICKS}"
+        )
     number = classes or int(np.clip(min(total, max_picks) // _PICKS_PER_CLASS, *_USUAL_CLASSES))
     if number * 5 > total:
-        raise ParameterError(f"`classes`: {number} of {total} picks; choose a fifth of the picks or fewer")
+        raise ParameterError(
+            f"`classes`: {number} of {counted(total, 'pick')}; choose a fifth of the picks or fewer"
+        )
     report = progress or (lambda what, done, of: None)
     work = _Work(list(pairs), ctf or [None] * len(pairs), diameter_angstrom, light, report)
     return work.run(number, max_picks, assign_all, seed)

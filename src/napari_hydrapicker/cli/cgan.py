@@ -11,6 +11,7 @@ import typer
 
 from napari_hydrapicker.cli.interruption import training_in
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.cgan.weights import GeneratorMetadata
@@ -50,7 +51,7 @@ def train(
         float | None, typer.Option(help="With micrographs: share of simulated backgrounds; 0.5.")
     ] = None,
     pairs: Annotated[int, typer.Option(help="Pairs to train on (the paper: 100); 0: ever new ones.")] = 0,
-    size: Annotated[int, typer.Option(help="Side of a pair, canvas pixels (20 a particle).")] = 192,
+    size: Annotated[int, typer.Option(help="Side of a pair, working pixels (20 a particle).")] = 192,
     loss: Annotated[Loss, typer.Option(help="Adversarial loss.")] = Loss.MEAN_SQUARED,
     steps: Annotated[int | None, typer.Option(help="Optimisation steps.")] = None,
     batch: Annotated[int | None, typer.Option(help="Pairs in a batch.")] = None,
@@ -80,8 +81,9 @@ def train(
     p = CGanParameters(loss=loss.value, seed=seed, **chosen)
     target = choose_device(device)
     maker = _pair_maker(micrographs or [], diameter, pixel_size, number, simulated, size)
-    background = f"{len(maker.patches)} micrographs" if maker.patches else "simulated noise"
-    say(f"backgrounds: {background}; {pairs or 'ever new'} pairs of {size} x {size}")
+    background = counted(len(maker.patches), "micrograph") if maker.patches else "simulated noise"
+    number_of_pairs = counted(pairs, "pair") if pairs else "ever new pairs"
+    say(f"backgrounds: {background}; {number_of_pairs} of {size} x {size}")
     with training_in(out):
         meta = make_picker(maker, out, p, pairs, width, target, lambda now: say(_line(now)), minutes=minutes)
     if meta is not None:
@@ -124,14 +126,14 @@ def _pair_maker(
     from napari_hydrapicker.cli.inputs import doubt_pixel_size
     from napari_hydrapicker.io.find import find_micrographs
     from napari_hydrapicker.io.micrograph import open_micrographs
-    from napari_hydrapicker.training.cgan_data import PairMaker, particle_free, typical_canvas, varied
+    from napari_hydrapicker.training.cgan_data import PairMaker, particle_free, typical_shape, varied
 
     if not patterns or diameter is None:
         return PairMaker(varied(SynthesisParameters.for_particles()), size)
     opened = [one for path in find_micrographs(patterns) for one in open_micrographs(path)]
     doubt_pixel_size(opened, pixel_size)
-    shape = typical_canvas(opened, diameter, pixel_size)
-    ranges = SynthesisParameters.for_particles(number=number, shape_cpx=shape)
+    shape = typical_shape(opened, diameter, pixel_size)
+    ranges = SynthesisParameters.for_particles(number=number, shape_wpx=shape)
     patches = particle_free(opened, diameter, pixel_size)
     return PairMaker(varied(ranges), size, patches, 0.5 if simulated is None else simulated)
 

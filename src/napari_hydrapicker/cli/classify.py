@@ -12,6 +12,7 @@ import typer
 
 from napari_hydrapicker.cli.coordinate_reading import open_known, warn_of_frame
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.classes.classify import Classes, Progress
@@ -122,7 +123,8 @@ def _report(made: Classes, out: Path) -> None:
     Console().print(table)
     total = sum(one.size for one in made.classes)
     typer.echo(
-        f"{total} picks in {len(made.classes)} classes; look at {out / 'classes.png'}, then keep some:"
+        f"{counted(total, 'pick')} in {counted(len(made.classes), 'class')}; look at "
+        f"{out / 'classes.png'}, then keep some:"
     )
     doubtful = ",".join(map(str, made.doubtful))
     typer.echo(f"hydrapicker select {out} --reject {doubtful or 'NUMBERS'} --out kept")

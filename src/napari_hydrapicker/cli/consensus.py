@@ -15,6 +15,7 @@ import typer
 from napari_hydrapicker.cli.coordinate_reading import ShowMatch, open_known, warn_of_frame
 from napari_hydrapicker.cli.pick import parse_formats
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.cli.pick_lists import PickList, Reach, Shared
@@ -122,7 +123,9 @@ def _check_kept(picks: Sequence[Path], votes: int, threshold: float, weight: lis
     if not 0 <= threshold <= 1:
         raise ParameterError(f"--threshold {threshold:g}: give a number from 0 to 1")
     if weight and len(weight) != len(picks):
-        raise ParameterError(f"--weight: {len(weight)} given for {len(picks)} lists; give one for each")
+        raise ParameterError(
+            f"--weight: {len(weight)} given for {counted(len(picks), 'list')}; give one for each"
+        )
     for value in weight or []:
         if not 0 < value <= _MOST_WEIGHT:
             raise ParameterError(f"--weight {value:g}: give a positive number up to {_MOST_WEIGHT:,}")
@@ -191,7 +194,7 @@ def _report(shared: Sequence[Shared], kept: Sequence[Consensus], out: Path, chos
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("micrograph", overflow="fold")
     lists = len(shared[0].picks)
-    for heading in ("picks", *(f"{n} vote{'s' if n > 1 else ''}" for n in range(1, lists + 1))):
+    for heading in ("picks", *(counted(n, "vote") for n in range(1, lists + 1))):
         table.add_column(heading, justify="right")
     for one, joined in list(zip(shared, kept, strict=True))[:_LISTED]:
         counts = (int((joined.votes == n).sum()) for n in range(1, lists + 1))
@@ -200,4 +203,7 @@ def _report(shared: Sequence[Shared], kept: Sequence[Consensus], out: Path, chos
     if len(shared) > _LISTED:
         typer.echo(f"({len(shared) - _LISTED} more in summary.csv)")
     total = sum(len(joined.picks) for joined in kept)
-    typer.echo(f"{total} picks on {len(shared)} micrographs, written as {', '.join(chosen)} to {out}")
+    typer.echo(
+        f"{counted(total, 'pick')} on {counted(len(shared), 'micrograph')}, written as "
+        f"{', '.join(chosen)} to {out}"
+    )

@@ -23,6 +23,7 @@ from napari_hydrapicker.cli.coordinate_reading import (
 )
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 from napari_hydrapicker.io import coordinates as formats
+from napari_hydrapicker.wording import by_number, counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.coordinates.conversion import NamedPicks
@@ -95,8 +96,10 @@ def convert(
     finally:  # what could not be read is said even if the rest cannot be written
         _report_files(content.problems, content.left_out, content.spare)
     if content.problems:
+        were = by_number(len(content.problems), "was", "were")
         raise CoordinateFileError(
-            f"{len(content.problems)} of {content.n_files} files in {source} were not converted (see above)"
+            f"{len(content.problems)} of {counted(content.n_files, 'file')} in {source} {were} not "
+            "converted (see above)"
         )
 
 
@@ -153,5 +156,7 @@ def _report(picks: Mapping[str, Picks], target: str, written: list[Path], out: P
     for name, one in picks.items():
         typer.echo(f"{name:{width}}  {len(one):6d}")
     total = sum(len(one) for one in picks.values())
-    files = f"{len(written)} files" if len(written) > 1 else "1 file"
-    typer.echo(f"{total} picks on {len(picks)} micrographs written as {target} to {out} ({files})")
+    typer.echo(
+        f"{counted(total, 'pick')} on {counted(len(picks), 'micrograph')} written as {target} to {out} "
+        f"({counted(len(written), 'file')})"
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_hydrapicker.cli.simulate import check_seed, write_mrc
+from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +61,10 @@ def demo(
         written += formats.write({_NAME: picks}, out, format, overwrite=True)
     overlay = out / f"{_NAME}_overlay.png"
     draw_overlay(made.image, picks, diameter / pixel_size, overlay, truth=made.picks)
-    typer.echo(f"{len(made.picks)} particles, {len(picks)} picks with FOM {picker.threshold:.2g} or more")
+    typer.echo(
+        f"{counted(len(made.picks), 'particle')}, {counted(len(picks), 'pick')} with FOM "
+        f"{picker.threshold:.2g} or more"
+    )
     typer.echo(f"AP {scores.ap:.3f} (boxes overlap by more than 0.6), best F1 {scores.best.f1:.3f}")
     for file in (*written, overlay):
         typer.echo(f"wrote {file}")

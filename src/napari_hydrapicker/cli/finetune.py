@@ -13,6 +13,7 @@ import typer
 from napari_hydrapicker.cli.coordinate_reading import FlipY, Scale, ShowMatch, Swap, parse_reading
 from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
@@ -173,8 +174,9 @@ def _report(result: FewShotResult, examples: Sequence[AnnotatedMicrograph], path
     if result.by_area:
         on = "a held-out part of the micrograph"
     typer.echo(
-        f"{len(examples)} micrographs, {sum(len(one.yx) for one in examples)} particles, "
-        f"{result.steps} steps, {result.seconds:.0f} s"
+        f"{counted(len(examples), 'micrograph')}, "
+        f"{counted(sum(len(one.yx) for one in examples), 'particle')}, "
+        f"{counted(result.steps, 'step')}, {result.seconds:.0f} s"
     )
     marks = "the marks of " if result.marks_only else ""
     typer.echo(f"AP on {marks}{on}: generic head {before:.3f}, new head {after:.3f}")

@@ -12,6 +12,7 @@ import typer
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.head_record import OF_MARKS, Comparison, HeadRecord, read_record
 from napari_hydrapicker.picking.library import HeadLibrary, check_not_own, head_names, user_library
+from napari_hydrapicker.wording import counted
 
 heads = typer.Typer(no_args_is_help=True, help="List and manage the heads that you keep.")
 _MEASURED_ON = {
@@ -191,4 +192,4 @@ def _heading(figure: str) -> str:
 
 def _count(record: HeadRecord, use: str) -> str:
     uses = [one for one in record.micrographs if one.use == use]
-    return f"{len(uses)} ({sum(one.particles for one in uses)} particles)" if uses else "-"
+    return f"{len(uses)} ({counted(sum(one.particles for one in uses), 'particle')})" if uses else "-"

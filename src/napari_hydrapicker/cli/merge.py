@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_hydrapicker.errors import CoordinateFileError
+from napari_hydrapicker.wording import by_number, counted
 
 
 def merge(
@@ -22,8 +23,15 @@ def merge(
 
     merged = shards.merge(folder)
     if not quiet:
-        failed = f"; {merged.n_failed} were not picked (see summary.csv)" if merged.n_failed else ""
-        typer.echo(f"{merged.n_picks} picks on {merged.n_micrographs} micrographs in {folder}{failed}")
+        failed = (
+            f"; {merged.n_failed} {by_number(merged.n_failed, 'was', 'were')} not picked (see summary.csv)"
+            if merged.n_failed
+            else ""
+        )
+        typer.echo(
+            f"{counted(merged.n_picks, 'pick')} on {counted(merged.n_micrographs, 'micrograph')} in "
+            f"{folder}{failed}"
+        )
     if merged.unfinished:
         named = ", ".join(map(str, merged.unfinished))
         raise CoordinateFileError(

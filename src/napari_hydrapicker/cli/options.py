@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_hydrapicker.errors import with_parameters
+from napari_hydrapicker.wording import with_parameters
 
 _ONE_OF_SEVERAL = {"libraries": "library"}  # an option that can be repeated is called in the singular
 

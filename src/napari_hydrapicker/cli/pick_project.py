@@ -12,6 +12,7 @@ from napari_hydrapicker.cli.pick_run import prepare, run
 from napari_hydrapicker.cli.spread import Spread
 from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.picking.prepared_run import RunOptions
+from napari_hydrapicker.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,6 @@ def pick_project(
             path,
         )
     elif not quiet:
-        typer.echo(f"the picks of {n} micrographs are in {path}")
+        typer.echo(f"the picks of {counted(n, 'micrograph')} are in {path}")
     if failed is not None:
         raise failed

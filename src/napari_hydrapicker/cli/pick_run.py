@@ -13,6 +13,7 @@ import typer
 
 from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.errors import ClusterError, MicrographError
+from napari_hydrapicker.wording import by_number, counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.micrograph import Micrograph
@@ -88,7 +89,7 @@ def run(
     how = "--resume in place of --overwrite" if folder.settings.overwrite else "--resume"
 
     def left() -> str:
-        return f"{folder.n_done(micrographs)} of {len(micrographs)} micrographs are done"
+        return done_of(folder.n_done(micrographs), len(micrographs))
 
     try:
         with interruptible(lambda: f"{left()}; the same command with {how} does the others"):
@@ -102,7 +103,7 @@ def run(
         raise ClusterError(f"{error}; {left()}: the same command with {how} does the others") from error
     failed = [one for one in results if one.error]
     if failed:
-        raise MicrographError(f"{len(failed)} of {len(results)} micrographs were not picked (see above)")
+        raise MicrographError(not_picked(len(failed), len(results)))
 
 
 def _in_turn(
@@ -167,9 +168,9 @@ class ProgressLines:
         self._said = now
         each = (now - self._begun) / max(1, self._picked)
         logger.info(
-            "%d of %d micrographs (%d %%), %d picks, %.1f s each, about %s left",
-            self._done, self._total, 100 * self._done // self._total, self._n_picks, each,
-            _duration(each * (self._total - self._done)),
+            "%d of %s (%d %%), %s, %.1f s each, about %s left",
+            self._done, counted(self._total, "micrograph"), 100 * self._done // self._total,
+            counted(self._n_picks, "pick"), each, _duration(each * (self._total - self._done)),
         )  # fmt: skip
 
 
@@ -220,16 +221,17 @@ def report(
     doubtful = [one for one in picked if one.doubt is not None and one.doubt > DOUBTFUL]
     if len(doubtful) > len(picked) / 2:
         logger.warning(
-            "the picks on %d of %d micrographs are doubtful: is the diameter right (`hydrapicker diameter`), "
+            "the picks on %d of %s are doubtful: is the diameter right (`hydrapicker diameter`), "
             "and are there particles?",
-            len(doubtful), len(picked),
+            len(doubtful), counted(len(picked), "micrograph"),
         )  # fmt: skip
     if written:
         formats = f"written as {', '.join(settings.formats)} to" if settings.formats else "kept in"
         part = "" if settings.shard is None else f", part {settings.shard}: see hydrapicker merge"
         typer.echo(
-            f"{sum(one.n_picks for one in picked)} picks with FOM {settings.threshold:.2g} or more on "
-            f"{len(picked)} micrographs, {formats} {settings.out}{part}"
+            f"{counted(sum(one.n_picks for one in picked), 'pick')} with FOM {settings.threshold:.2g} or "
+            "more on "
+            f"{counted(len(picked), 'micrograph')}, {formats} {settings.out}{part}"
         )
 
 
@@ -248,3 +250,14 @@ def _print_table(picked: Sequence[MicrographResult]) -> None:
         seconds = "earlier" if one.earlier or one.seconds is None else f"{one.seconds:.1f}"
         table.add_row(one.name, str(one.n_picks), mean, doubt, seconds)
     Console().print(table)
+
+
+def done_of(done: int, total: int) -> str:
+    """Say how many micrographs of a run are done."""
+    return f"{done} of {counted(total, 'micrograph')} {by_number(done, 'is', 'are')} done"
+
+
+def not_picked(failed: int, total: int) -> str:
+    """Say how many micrographs of a run could not be picked; the reasons were given before."""
+    were = by_number(failed, "was", "were")
+    return f"{failed} of {counted(total, 'micrograph')} {were} not picked (see above)"

@@ -15,6 +15,7 @@ from napari_hydrapicker.cli.pick_options import picking_options
 from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.io.relion_job import RelionJob
 from napari_hydrapicker.picking.parameters import NetworkSpec, PickParameters
+from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.micrograph import Micrograph
@@ -96,7 +97,7 @@ def relion(
     # RELION adds `pipeline_control` where a path of the command has "relion_" in it; it repeats `o`.
     from napari_hydrapicker.cli.inputs import doubt_scale
     from napari_hydrapicker.cli.pick import check
-    from napari_hydrapicker.cli.pick_run import prepare
+    from napari_hydrapicker.cli.pick_run import not_picked, prepare
     from napari_hydrapicker.io.relion_job import open_listed
     from napari_hydrapicker.picking.manifest import MicrographResult
     from napari_hydrapicker.picking.prepared_run import RunOptions, as_before
@@ -127,9 +128,9 @@ def relion(
     results = _pick(job, ready.picker, listed.opened, ready.folder, unopened)
     failed, picked = (sum(bool(one.error) is bad for one in results) for bad in (True, False))
     if not picked:
-        raise MicrographError(f"none of {failed} micrographs was picked (see above)")
+        raise MicrographError(f"none of {counted(failed, 'micrograph')} was picked (see above)")
     if failed:
-        logger.warning("%d of %d micrographs were not picked (see above)", failed, failed + picked)
+        logger.warning("%s", not_picked(failed, failed + picked))
     job.end("SUCCESS")
 
 
@@ -147,7 +148,7 @@ def _pick(
     SystemExit
         If the user aborts the job, in RELION or by a signal.
     """
-    from napari_hydrapicker.cli.pick_run import ProgressLines, report
+    from napari_hydrapicker.cli.pick_run import ProgressLines, done_of, report
     from napari_hydrapicker.picking.batch import pick_all
 
     micrographs, failures = folder.begin(list(listed.values()), unopened)
@@ -155,8 +156,7 @@ def _pick(
     progress = ProgressLines(len(micrographs))
 
     def left() -> str:
-        done = folder.n_done(micrographs)
-        return f"{done} of {len(micrographs)} micrographs are done; Continue does the others"
+        return f"{done_of(folder.n_done(micrographs), len(micrographs))}; Continue does the others"
 
     try:
         with interruptible(left):

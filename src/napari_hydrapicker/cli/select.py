@@ -12,7 +12,7 @@ import typer
 from napari_hydrapicker.cli.pick import parse_formats
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 from napari_hydrapicker.picking.worth import ColumnRange
-from napari_hydrapicker.project.records import counted
+from napari_hydrapicker.wording import by_number, counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.coordinates.conversion import NamedPicks
@@ -90,7 +90,7 @@ def select(
     if of_classes:
         work, others, said = _of_classes(source, kept, left, reject_doubtful)
     else:
-        work, others, said = _of_picks(source), None, "{} picks"
+        work, others, said = _of_picks(source), None, "{} {picks}"
     total = _count(work)
     lists: dict[Path, bytes] = {}
     if ranges:
@@ -114,7 +114,9 @@ def select(
 
         write_files(lists, overwrite)
     n = _count(work)
-    typer.echo(f"{said.format(f'{n} of {total}' if ranges else n)} kept in {out} as {', '.join(chosen)}")
+    number = f"{n} of {total}" if ranges else f"{n}"
+    picks = by_number(total if ranges else n, "pick", "picks")
+    typer.echo(f"{said.format(number, picks=picks)} kept in {out} as {', '.join(chosen)}")
     if ranges:
         _report(selection, lists)
 
@@ -131,7 +133,7 @@ def _of_classes(
     numbers = kept_numbers(found.sizes, keep, left)
     others = [number for number in found.sizes if number not in numbers]
     total = sum(found.sizes.values())
-    said = f"{{}} of {total} picks, in {len(numbers)} of {len(found.sizes)} classes,"
+    said = f"{{}} of {counted(total, 'pick')}, in {len(numbers)} of {counted(len(found.sizes), 'class')},"
     return found.named(numbers), found.named(others), said
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -160,7 +161,7 @@ def _simulate_all(
         path = out / f"{name}.mrc"
         write_mrc(path, made.image.numpy(), pixel_size_angstrom)
         formats.write({name: centres}, out, "star", overwrite=overwrite)
-        typer.echo(f"{path}: {len(centres)} particles, defocus {conditions.defocus_um:.2f} um")
+        typer.echo(f"{path}: {counted(len(centres), 'particle')}, defocus {conditions.defocus_um:.2f} um")
 
 
 def _conditions(rng: np.random.Generator, given: dict[str, float], at_random: bool) -> Conditions:

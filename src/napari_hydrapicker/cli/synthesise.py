@@ -12,6 +12,7 @@ import typer
 
 from napari_hydrapicker.cli.simulate import check_seed, parse_shape, write_mrc
 from napari_hydrapicker.errors import HydraPickerError, ParameterError
+from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.cgan.background import Patch
@@ -25,9 +26,9 @@ _MOST_MICROGRAPHS = 40  # more add little to the backgrounds
 _ON_SHEET = 6
 _SHEET = "sheet.png"
 _OPTIONS = {
-    "diameter_cpx": "sizes",
+    "diameter_wpx": "sizes",
     "contrast": "depth",
-    "smoothing_cpx": "smoothing",
+    "smoothing_wpx": "smoothing",
 }  # where named otherwise than the parameter
 
 
@@ -87,12 +88,12 @@ class Scale:
         return (self.diameter_angstrom or math.nan) / pixel
 
     @property
-    def canvas_pixel_angstrom(self) -> float:
+    def working_pixel_angstrom(self) -> float:
         """Pixel size of the pairs; 0, which stands for unknown in MRC files, without a size in Angstrom."""
-        from napari_hydrapicker.cgan.preprocess import CANVAS_DIAMETER_CPX
+        from napari_hydrapicker.cgan.preprocess import CGAN_DIAMETER_WPX
 
         diameter = self.diameter_angstrom or (self.diameter_px or 0) * (self.pixel_angstrom or 0)
-        return diameter / CANVAS_DIAMETER_CPX
+        return diameter / CGAN_DIAMETER_WPX
 
 
 def free_patches_of(
@@ -113,7 +114,7 @@ def free_patches_of(
     -------
     patches : list of Patch
     shape : (int, int) or None
-        Of the first one's canvas; None without micrographs.
+        Of the first one's working image; None without micrographs.
 
     Raises
     ------
@@ -121,13 +122,13 @@ def free_patches_of(
         Naming the micrograph that cannot be read, or that the diameter does not fit to.
     """
     from napari_hydrapicker.cgan.background import free_patches
-    from napari_hydrapicker.cgan.preprocess import to_canvas
+    from napari_hydrapicker.cgan.preprocess import to_working_image
     from napari_hydrapicker.io.find import find_micrographs
     from napari_hydrapicker.io.micrograph import open_micrographs
 
     opened = [one for path in find_micrographs(paths) for one in open_micrographs(path)] if paths else []
     if len(opened) > _MOST_MICROGRAPHS:
-        typer.echo(f"{_MOST_MICROGRAPHS} of {len(opened)} micrographs are used, spread evenly")
+        typer.echo(f"{_MOST_MICROGRAPHS} of {counted(len(opened), 'micrograph')} are used, spread evenly")
         step = len(opened) / _MOST_MICROGRAPHS
         opened = [opened[int(i * step)] for i in range(_MOST_MICROGRAPHS)]
     patches: list[Patch] = []
@@ -135,14 +136,14 @@ def free_patches_of(
     for one in opened:
         diameter_px = scale.on(one)
         try:
-            canvas = to_canvas(one.pixels(), diameter_px)
+            working = to_working_image(one.pixels(), diameter_px)
         except HydraPickerError as error:
             raise error if str(one.path) in str(error) else type(error)(f"{one.path}: {error}") from error
-        found = free_patches(canvas, known_empty=known_empty)
-        share = sum(patch.weight.sum() for patch in found) / canvas.image.size
+        found = free_patches(working, known_empty=known_empty)
+        share = sum(patch.weight.sum() for patch in found) / working.image.size
         typer.echo(f"{one.path}: {share:.0%} taken for background")
         patches += found
-        first = first or canvas.shape_cpx
+        first = first or working.shape_wpx
     return patches, first
 
 
@@ -205,12 +206,12 @@ def synthesise(
     if number is not None and coverage is not None:
         raise ParameterError("give --number or --coverage, not both")
     texts = {
-        "coverage": coverage, "diameter_cpx": sizes, "contrast": depth, "steps": steps,
-        "variation": variation, "smoothing_cpx": smoothing,
+        "coverage": coverage, "diameter_wpx": sizes, "contrast": depth, "steps": steps,
+        "variation": variation, "smoothing_wpx": smoothing,
     }  # fmt: skip
     given: dict[str, Any] = {name: _range(name, text) for name, text in texts.items() if text is not None}
     if marker is not None:
-        given["marker_cpx"] = marker
+        given["marker_wpx"] = marker
     scale = Scale(diameter, diameter_px, pixel_size)
     with_particles = micrographs or []
     scale.check(bool(with_particles or empty))
@@ -219,20 +220,20 @@ def synthesise(
 
     # Not before the arguments are known to make sense: torch and scikit-image take seconds to load.
     from napari_hydrapicker.cgan.contact_sheet import draw_sheet
-    from napari_hydrapicker.cgan.preprocess import CANVAS_DIAMETER_CPX
+    from napari_hydrapicker.cgan.preprocess import CGAN_DIAMETER_WPX
     from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 
     free, typical_shape = free_patches_of(with_particles, scale, known_empty=False)
     wholly_free, other_shape = free_patches_of(empty or [], scale, known_empty=True)
-    canvas = typical_shape or other_shape or rows_cols
-    ranges = replace(SynthesisParameters.for_particles(CANVAS_DIAMETER_CPX, number, canvas), **given)
+    working = typical_shape or other_shape or rows_cols
+    ranges = replace(SynthesisParameters.for_particles(CGAN_DIAMETER_WPX, number, working), **given)
     patches = free + wholly_free if with_particles or empty else None
     shown: list[Pair] = []
     for name, pair in zip(names, _pairs(patches, rows_cols, ranges, seed), strict=False):
-        _write(pair, name, out, scale.canvas_pixel_angstrom, overwrite)
+        _write(pair, name, out, scale.working_pixel_angstrom, overwrite)
         shown += [pair] if len(shown) < _ON_SHEET else []
     draw_sheet(shown, out / _SHEET)
-    typer.echo(f"{out / _SHEET}: {len(shown)} of {count} pairs, to look at")
+    typer.echo(f"{out / _SHEET}: {len(shown)} of {counted(count, 'pair')}, to look at")
 
 
 def _range(name: str, text: str) -> tuple[float, float]:
@@ -283,4 +284,4 @@ def _write(pair: Pair, name: str, out: Path, pixel_angstrom: float, overwrite: b
     write_mrc(out / f"{name}.mrc", pair.image, pixel_angstrom)
     write_mrc(out / "truth" / f"{name}.mrc", pair.truth, pixel_angstrom)
     formats.write({name: centres}, out, "star", overwrite=overwrite)
-    typer.echo(f"{out / name}.mrc: {len(centres)} shapes")
+    typer.echo(f"{out / name}.mrc: {counted(len(centres), 'shape')}")

@@ -14,6 +14,7 @@ import typer
 from napari_hydrapicker.cli.interruption import training_in
 from napari_hydrapicker.cli.training_settings import changes, remember
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     import torch
@@ -279,7 +280,10 @@ def train(
     with training_in(out):
         wide = conditions is ConditionRange.WIDE
         data = assemble(clouds, views, real_sets, real_share, held, seed, groups, wide, empty)
-        say(f"{len(data.sources)} data sets ({len(data.real)} real), {len(data.unseen)} validation images")
+        say(
+            f"{counted(len(data.sources), 'data set')} ({len(data.real)} real), "
+            f"{counted(len(data.unseen), 'validation image')}"
+        )
         about: dict[str, Any] = {
             "phase": phase.value, "simulated": data.simulated, "held_out": held, "real": data.real,
             "groups": groups, "conditions": conditions.value, "backgrounds": len(empty),

@@ -15,6 +15,7 @@ from napari_hydrapicker.cli.interruption import interruptible
 from napari_hydrapicker.cli.pick_options import picking_options
 from napari_hydrapicker.errors import MicrographError, ParameterError
 from napari_hydrapicker.picking.parameters import NetworkSpec, PickParameters
+from napari_hydrapicker.wording import by_number, counted
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.micrograph import Micrograph
@@ -84,7 +85,9 @@ def watch(
     watching = Watch(arrivals, begin)
     logger.info("watching %s; Ctrl-C ends it", ", ".join(folders))
     try:
-        with interruptible(lambda: f"{watching.n_picked} micrographs were picked; the same command goes on"):
+        with interruptible(
+            lambda: f"{counted(watching.n_picked, 'micrograph')} picked; the same command goes on"
+        ):
             watching.run(every, None if stop_after is None else 60 * stop_after)
     finally:
         watching.close()
@@ -94,12 +97,14 @@ def watch(
         if len(unfinished) > _LISTED:
             logger.warning("not finished: %d more", len(unfinished) - _LISTED)
     typer.echo(
-        f"{watching.n_picks} picks on {watching.n_picked} micrographs, written as "
+        f"{counted(watching.n_picks, 'pick')} on {counted(watching.n_picked, 'micrograph')}, written as "
         f"{', '.join(options.formats)} to {out}"
     )
     left = len(unfinished) + watching.n_failed
     if left:
-        raise MicrographError(f"{left} files were not finished or not picked (see above)")
+        raise MicrographError(
+            f"{counted(left, 'file')} {by_number(left, 'was', 'were')} not finished or not picked (see above)"
+        )
 
 
 def _may_grow(name: str) -> bool:

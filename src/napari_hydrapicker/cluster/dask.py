@@ -24,7 +24,7 @@ from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.batch import Step, Timings, failure_of, look, predict, prepare, write
 from napari_hydrapicker.picking.library import SUFFIX, HeadLibrary, find, user_library
 from napari_hydrapicker.picking.manifest import MicrographResult
-from napari_hydrapicker.picking.outputs import OutputFolder, Settings, counted, encoded
+from napari_hydrapicker.picking.outputs import OutputFolder, Settings, encoded, with_counts
 from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec
 from napari_hydrapicker.picks import Picks
 
@@ -153,7 +153,7 @@ def pick_on_worker(job: Job, micrograph: Micrograph, begun: MicrographResult) ->
         return Outcome(step.begun, failure=step.failure)
     picks = step.picks.above(settings.threshold)
     try:
-        files = encoded(settings, micrograph, picks, counted(step.begun, picks))
+        files = encoded(settings, micrograph, picks, with_counts(step.begun, picks))
     except Exception as error:  # as in `batch`: of this micrograph alone
         return Outcome(step.begun, failure=failure_of(micrograph, step.begun, error))
     took = (step.prepare_seconds, step.network_seconds, time.perf_counter() - start)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.io.files import write_files
 from napari_hydrapicker.picking.manifest import MicrographResult
+from napari_hydrapicker.wording import counted
 
 TABLE, PICTURE = "live.csv", "live.png"
 _COLUMNS = ("finished", "picked", "micrograph", "picks", "mean_score", "doubt")
@@ -98,7 +99,7 @@ class Timeline:
             axis.plot(times, _smooth(values), color="black", linewidth=1)
             axis.set_ylabel(label)
             axis.set_ylim(0, 1 if column != "picks" else max(1.0, 1.05 * float(np.nanmax(values))))
-        axes[0].set_title(f"{len(rows):,} micrographs, by the time their files were finished (UTC)")
+        axes[0].set_title(f"{counted(len(rows), 'micrograph')}, by the time of finishing the file (UTC)")
         locator = AutoDateLocator()  # type: ignore[no-untyped-call]
         axes[-1].xaxis.set_major_locator(locator)
         axes[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

@@ -15,6 +15,7 @@ from napari_hydrapicker.picking import batch
 from napari_hydrapicker.picking.base import Picker
 from napari_hydrapicker.picking.manifest import MicrographResult, source_of
 from napari_hydrapicker.picking.outputs import OutputFolder
+from napari_hydrapicker.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +99,9 @@ class Watch:
     def _sum_up(self) -> None:
         self._summed = time.monotonic()
         logger.info(
-            "%d micrographs and %d picks so far; %d files are not finished",
-            self.n_picked, self.n_picks, len(self._arrivals.unfinished),
+            "%s and %s so far; not finished: %s",
+            counted(self.n_picked, "micrograph"), counted(self.n_picks, "pick"),
+            counted(len(self._arrivals.unfinished), "file"),
         )  # fmt: skip
         self.close()
 

@@ -12,6 +12,7 @@ from napari_hydrapicker.evaluation.matching import QUARTER_DIAMETER
 from napari_hydrapicker.evaluation.report import Sample
 from napari_hydrapicker.io.coordinates.frame_check import READINGS, Reading
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import counted
 
 _MIN_POSITIONS = 10
 _MIN_SHARE = 0.4  # of the true positions that another reading must put on a pick
@@ -79,7 +80,7 @@ def _other_reading(samples: Sequence[Sample], shapes_known: bool) -> list[str]:
         convert += f", or the picks with {replace(best, scale=1 / best.scale).options}"
     return [
         (
-            f"{hits[Reading()]} of {total} true positions lie on a pick, but {hits[best]} "
+            f"{hits[Reading()]} of {counted(total, 'true position')} lie on a pick, but {hits[best]} "
             f"{best.description}: if these are one frame and another, {convert} (hydrapicker convert)"
         )
     ]

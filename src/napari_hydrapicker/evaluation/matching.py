@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.io.coordinates.base import MAX_COORDINATE_PX
+from napari_hydrapicker.wording import counted
 
 MIN_IOU = 0.6
 QUARTER_DIAMETER = 0.25
@@ -111,7 +112,7 @@ def match(
     picks, truth = _centres(pick_yx, "picks"), _centres(truth_yx, "true particles")
     key = rank_key(score)
     if len(key) != len(picks):
-        raise ParameterError(f"{len(picks)} picks, but {len(key)} scores")
+        raise ParameterError(f"{counted(len(picks), 'pick')}, but {counted(len(key), 'score')}")
     truth_index = np.full(len(picks), -1, np.intp)
     if len(picks) and len(truth):
         rank = np.empty(len(picks), np.intp)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.evaluation.matching import rank_key
+from napari_hydrapicker.wording import counted
 
 Floats = NDArray[np.float64]
 
@@ -179,9 +180,11 @@ def calibration_table(score: ArrayLike, is_true: ArrayLike, bins: int = 10) -> C
 def _checked(score: ArrayLike, is_true: ArrayLike, n_truth: int | None) -> tuple[Floats, NDArray[np.bool_]]:
     key, true = rank_key(score), np.asarray(is_true, bool).reshape(-1)
     if len(key) != len(true):
-        raise ParameterError(f"{len(key)} scores, but {len(true)} marks of being true")
+        raise ParameterError(f"{counted(len(key), 'score')}, but {counted(len(true), 'mark')} of being true")
     if n_truth is not None and not 0 <= int(true.sum()) <= n_truth:
-        raise ParameterError(f"{int(true.sum())} true picks, but {n_truth} true particles")
+        raise ParameterError(
+            f"{counted(int(true.sum()), 'true pick')}, but {counted(n_truth, 'true particle')}"
+        )
     return key, true
 
 

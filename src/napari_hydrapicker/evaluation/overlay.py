@@ -20,6 +20,7 @@ from scipy.ndimage import gaussian_filter
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import counted
 
 Colour = tuple[int, int, int]
 _SUPERSAMPLING = 3
@@ -236,7 +237,7 @@ def _score_rings(picks: Picks, diameter_px: float) -> tuple[list[Ring], list[Ent
     rings = [
         Ring(y, x, diameter_px / 2, colour) for (y, x), colour in zip(picks.yx.tolist(), colours, strict=True)
     ]
-    legend = [Entry(f"{len(picks)} picks")]
+    legend = [Entry(counted(len(picks), "pick"))]
     if scored.any():
         legend += [Entry(f"score {s:.3g}", score_colour(s, low, high)) for s in (low, (low + high) / 2, high)]
     if not scored.all():

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.anchors import REACH_WPX, Assignment, decode
+from napari_hydrapicker.wording import counted
 
 GAMMA = 2.0
 ALPHA = 0.25
@@ -141,8 +142,8 @@ def detection_loss(
     grids = {tuple(one.positive.shape) for one in assignments}
     if len(assignments) != len(raw) or grids != {tuple(raw.shape[-2:])}:
         raise ParameterError(
-            f"The network answered {len(raw)} images on a grid of {tuple(raw.shape[-2:])}, but there are "
-            f"{len(assignments)} assignments on grids {sorted(grids)}."
+            f"The network answered {counted(len(raw), 'image')} on a grid of {tuple(raw.shape[-2:])}; given: "
+            f"{counted(len(assignments), 'assignment')} on grids {sorted(grids)}."
         )
     logits, centres = decode(raw, stride)
     positive = torch.stack([one.positive for one in assignments])  # (B, h, w)

@@ -65,7 +65,7 @@ class MaskGrid:
         ----------
         usable : ndarray of bool, shape (H, W)
             True where particles can be; its first sample is that of the micrograph, as at the working scale
-            and on the canvas.
+            of either picker.
 
         Returns
         -------
@@ -146,7 +146,7 @@ class EditedMask:
         ----------
         shape : (int, int)
             Rows and columns of an image of the whole micrograph whose first sample is the micrograph's, as
-            at the working scale and on the canvas.
+            at the working scale of either picker.
 
         Returns
         -------

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_hydrapicker.errors import MicrographError
+from napari_hydrapicker.wording import counted
 
 MAX_SIDE_PX = 2**16
 MAX_FRAME_PIXELS = 2**28
@@ -124,7 +125,8 @@ def check_shape(path: Path, rows: int, cols: int) -> None:
 def movie_error(path: Path, n_frames: int) -> MicrographError:
     """Build the error for a file of many images that is not declared to be a stack of micrographs."""
     return MicrographError(
-        f"{path}: holds {n_frames} images, so it is probably a movie: correct its motion and sum it first "
+        f"{path}: holds {counted(n_frames, 'image')}, so it is probably a movie: correct its motion and "
+        "sum it first "
         "(for instance with MotionCor or RELION), then pick on the sum. If its images are separate "
         "micrographs, store them as an MRC stack named .mrcs"
     )

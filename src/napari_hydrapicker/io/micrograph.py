@@ -31,6 +31,7 @@ from napari_hydrapicker.io.image_info import (
     plausible_pixel_size,
 )
 from napari_hydrapicker.io.names import distinct_names, micrograph_stem
+from napari_hydrapicker.wording import counted
 
 __all__ = [
     "ImageLayer",
@@ -382,7 +383,9 @@ def open_micrograph(path: str | Path, pixel_size_angstrom: float | None = None) 
     """
     micrographs = open_micrographs(path)
     if len(micrographs) > 1:
-        raise MicrographError(f"{path}: a stack of {len(micrographs)} micrographs; open it as a stack")
+        raise MicrographError(
+            f"{path}: a stack of {counted(len(micrographs), 'micrograph')}; open it as a stack"
+        )
     micrograph = micrographs[0]
     return micrograph if pixel_size_angstrom is None else micrograph.with_pixel_size(pixel_size_angstrom)
 

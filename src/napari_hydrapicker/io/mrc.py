@@ -23,6 +23,7 @@ from napari_hydrapicker.io.image_info import (
     pixel_size_of,
     unlike_pixels,
 )
+from napari_hydrapicker.wording import counted
 
 _CHUNK_BYTES = 2**22
 
@@ -86,7 +87,7 @@ def read_part(path: Path, offset: int, n_bytes: int) -> bytearray:
     except (OSError, EOFError, zlib.error) as error:
         raise MicrographError(f"{path}: the compressed data are damaged ({error})") from error
     if len(data) < n_bytes:
-        raise MicrographError(f"{path}: truncated, {n_bytes - len(data)} bytes of pixels are missing")
+        raise MicrographError(f"{path}: truncated, {counted(n_bytes - len(data), 'byte')} of pixels missing")
     return data
 
 
@@ -166,7 +167,9 @@ def _is_torn(pixels: NDArray[np.int8]) -> bool:
 def _layout(path: Path) -> MrcLayout:
     header, file_bytes = read_start(path, HEADER_BYTES)
     if len(header) < HEADER_BYTES:
-        what = "empty" if not header else f"only {len(header)} bytes long, shorter than an MRC header"
+        what = (
+            "empty" if not header else f"only {counted(len(header), 'byte')} long, shorter than an MRC header"
+        )
         raise MicrographError(f"{path}: the file is {what}; copy or export it again")
     problems: list[str] = []
     order = _byte_order(path, header)
@@ -207,7 +210,9 @@ def _count_frames(path: Path, header: bytes, order: str, sections: int) -> int:
     """Number of micrographs: one, or as many as a .mrcs stack has."""
     space_group = struct.unpack_from(f"{order}i", header, 88)[0]
     if not 1 <= sections <= MAX_FRAMES:
-        raise MicrographError(f"{path}: the header declares {sections} images; the file is damaged")
+        raise MicrographError(
+            f"{path}: the header declares {counted(sections, 'image')}; the file is damaged"
+        )
     if sections == 1:
         return 1
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -238,7 +243,7 @@ def _data_offset(
 ) -> int:
     """Find the first pixel's place, also where the extended header's declared size is wrong."""
     extended = struct.unpack_from(f"{order}i", header, 92)[0]
-    wrong = f"{WRONG_EXTENDED} {extended} bytes, which cannot be"
+    wrong = f"{WRONG_EXTENDED} {counted(extended, 'byte')}, which cannot be"
     if file_bytes is None:
         if 0 <= extended <= _MAX_EXTENDED_BYTES:
             return HEADER_BYTES + int(extended)
@@ -247,13 +252,13 @@ def _data_offset(
     spare = file_bytes - HEADER_BYTES - data_bytes
     if spare < 0:
         raise MicrographError(
-            f"{path}: truncated, {-spare} of {data_bytes} bytes of pixels are missing; copy it again"
+            f"{path}: truncated, {-spare:,} of {counted(data_bytes, 'byte')} of pixels missing; copy it again"
         )
     if not 0 <= extended <= spare:
         problems.append(f"{wrong}; the pixels are taken from the end of the file")
         return HEADER_BYTES + spare
     if extended < spare:
-        problems.append(f"the file is {spare - extended} bytes longer than its header declares")
+        problems.append(f"the file is {counted(spare - extended, 'byte')} longer than its header declares")
     return HEADER_BYTES + int(extended)
 
 

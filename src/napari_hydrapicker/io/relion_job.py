@@ -23,6 +23,7 @@ from napari_hydrapicker.io.files import write_files
 from napari_hydrapicker.io.lists import listed_in_star, warn_once
 from napari_hydrapicker.io.micrograph import Micrograph, open_with_problems
 from napari_hydrapicker.io.names import micrograph_path
+from napari_hydrapicker.wording import counted
 
 Outcome = Literal["SUCCESS", "FAILURE", "ABORTED"]
 
@@ -147,7 +148,9 @@ def open_listed(listing: Path) -> ListedMicrographs:
         try:
             opened, flaws = open_with_problems(path)
             if len(opened) > 1:
-                raise MicrographError(f"{path}: a stack of {len(opened)} images, which RELION cannot extract")
+                raise MicrographError(
+                    f"{path}: a stack of {counted(len(opened), 'image')}, which RELION cannot extract"
+                )
         except MicrographError as error:
             found.problems[path] = str(error)
             continue

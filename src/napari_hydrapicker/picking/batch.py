@@ -25,6 +25,7 @@ from napari_hydrapicker.picking.manifest import MicrographResult, OutputFolderEr
 from napari_hydrapicker.picking.outputs import NameTakenError, OutputFolder
 from napari_hydrapicker.picking.parameters import PickParameters
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -267,7 +268,9 @@ def write(step: Step, folder: OutputFolder, files: Mapping[str, bytes] | None = 
         with _attempt(step):
             picks = step.picks.above(folder.settings.threshold)
             result = step.result = folder.record(step.micrograph, step.begun, picks, files)
-            logger.debug("%s: %d picks in %.1f s", result.name, result.n_picks, result.seconds or 0)
+            logger.debug(
+                "%s: %s in %.1f s", result.name, counted(result.n_picks, "pick"), result.seconds or 0
+            )
     if step.failure is not None:
         step.result = folder.fail(replace(step.failure, seconds=step.begun.seconds))
     step.picks = None

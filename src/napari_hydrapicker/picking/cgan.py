@@ -13,7 +13,7 @@ from napari_hydrapicker.cgan import weights as generator_file
 from napari_hydrapicker.cgan.localise import find_blobs
 from napari_hydrapicker.cgan.networks import Generator
 from napari_hydrapicker.cgan.predict import DARKENED, ONCE, contrast, predict_masks, probability
-from napari_hydrapicker.cgan.preprocess import Canvas, to_canvas
+from napari_hydrapicker.cgan.preprocess import WorkingImage, to_working_image
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, ParameterError, is_out_of_memory
 from napari_hydrapicker.hydra.device import choose_device
@@ -26,10 +26,10 @@ from napari_hydrapicker.picks import Picks
 
 
 @dataclass(frozen=True, eq=False)
-class CanvasInput:
-    """A micrograph on the canvas, and its pixel size."""
+class PreparedImage:
+    """A micrograph on the working image, and its pixel size."""
 
-    canvas: Canvas
+    working: WorkingImage
     pixel_size_angstrom: float
 
 
@@ -98,48 +98,48 @@ class CGanPicker:
         """Read and pick a micrograph: see `Picker.pick_micrograph`."""
         return self.pick_prepared(self.prepare_micrograph(micrograph, parameters), parameters, floor)
 
-    def prepare_micrograph(self, micrograph: Micrograph, parameters: PickParameters) -> CanvasInput:
+    def prepare_micrograph(self, micrograph: Micrograph, parameters: PickParameters) -> PreparedImage:
         """Do what can be done without the generator, in any thread: see `batch.StagedPicker`."""
         p = parameters
         pixel_size = pixel_angstrom(micrograph)
         length_px = diameter_on(micrograph, p.diameter_angstrom)
         try:
-            canvas = to_canvas(
-                micrograph.pixels(), length_px, use_mask=p.use_mask, diameter_cpx=self.metadata.diameter_cpx,
+            working = to_working_image(
+                micrograph.pixels(), length_px, use_mask=p.use_mask, diameter_wpx=self.metadata.diameter_wpx,
                 edited=micrograph.mask,
             )  # fmt: skip
         except (MicrographError, ParameterError) as error:
             if str(micrograph.path) in str(error):
                 raise
             raise type(error)(f"{micrograph.path}: {error}") from error
-        return CanvasInput(canvas, pixel_size)
+        return PreparedImage(working, pixel_size)
 
     def pick_prepared(
-        self, prepared: CanvasInput, parameters: PickParameters, floor: float = MIN_SCORE
+        self, prepared: PreparedImage, parameters: PickParameters, floor: float = MIN_SCORE
     ) -> Picks:
         """Pick what `prepare_micrograph` has returned; together they are `pick_micrograph`."""
-        return kept(self.candidates(prepared.canvas), parameters, prepared.pixel_size_angstrom, floor)
+        return kept(self.candidates(prepared.working), parameters, prepared.pixel_size_angstrom, floor)
 
-    def candidates(self, canvas: Canvas) -> Candidates:
-        """Return all marks on a canvas.
+    def candidates(self, working: WorkingImage) -> Candidates:
+        """Return all marks on a working image.
 
         Raises
         ------
         OutOfMemoryError
-            If the canvas is too large for the device.
+            If the working image is too large for the device.
         """
         meta = self.metadata
-        yx_cpx, strength = find_blobs(canvas.image, self.mark(canvas.image), meta.localisation(self.split))
-        contrasts = contrast(canvas.image, canvas.mask, yx_cpx, meta.diameter_cpx)
-        return Candidates(canvas, yx_cpx, probability(strength, contrasts, meta.calibration))
+        yx_wpx, strength = find_blobs(working.image, self.mark(working.image), meta.localisation(self.split))
+        contrasts = contrast(working.image, working.mask, yx_wpx, meta.diameter_wpx)
+        return Candidates(working, yx_wpx, probability(strength, contrasts, meta.calibration))
 
     def mark(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A canvas' image with its marks, ``(H, W)`` each: see `cgan.predict.marked`.
+        """A working image's image with its marks, ``(H, W)`` each: see `cgan.predict.marked`.
 
         Raises
         ------
         OutOfMemoryError
-            If the canvas is too large for the device.
+            If the working image is too large for the device.
         """
         try:
             return predict_masks(self.generator, image, DARKENED if self.split else ONCE)
@@ -147,7 +147,8 @@ class CGanPicker:
             if not is_out_of_memory(error):
                 raise
             raise OutOfMemoryError(
-                f"marking a canvas of {image.shape[0]} x {image.shape[1]} pixels does not fit into memory: "
+                f"marking a working image of {image.shape[0]} x {image.shape[1]} pixels does not fit into "
+                "memory: "
                 "close other programs, pick on another device (`device` cpu), or check the diameter"
             ) from error
 

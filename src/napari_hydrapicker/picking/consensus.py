@@ -25,6 +25,7 @@ from napari_hydrapicker.io.names import NameFinder, micrograph_path
 from napari_hydrapicker.picking.base import MIN_SCORE, Picker, load_picker
 from napari_hydrapicker.picking.parameters import ConsensusSpec, PickParameters
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import counted
 
 Floats = NDArray[np.float64]
 
@@ -365,7 +366,9 @@ class JointPicker:
         if lists < 2:
             raise ParameterError("a consensus needs two lists of picks or more: choose another one to join")
         if not 1 <= self.votes <= lists:
-            raise ParameterError(f"{self.votes} votes: give a number from 1 to {lists}, that of the lists")
+            raise ParameterError(
+                f"{counted(self.votes, 'vote')}: give a number from 1 to {lists}, that of the lists"
+            )
 
     @property
     def threshold(self) -> float:

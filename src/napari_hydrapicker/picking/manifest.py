@@ -44,6 +44,7 @@ from napari_hydrapicker.io.safetensors import has_newer
 from napari_hydrapicker.picking.parameters import RunConfig
 from napari_hydrapicker.picking.shard import Shard, shard_journals
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -501,7 +502,7 @@ def _decoded(text: str, result: MicrographResult) -> Picks:
     content = base64.b64decode(text, validate=True)
     n = result.n_picks
     if len(content) != n * 20:
-        raise ValueError(f"{result.name} has not {n} picks")
+        raise ValueError(f"{result.name} has not {counted(n, 'pick')}")
     yx = np.frombuffer(content, "<f8", 2 * n).reshape(n, 2)
     return Picks(
         yx, np.frombuffer(content, "<f4", n, 16 * n), diameter_px=result.diameter_px,

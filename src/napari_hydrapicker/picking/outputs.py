@@ -29,6 +29,7 @@ from napari_hydrapicker.picking.parameters import PickParameters, RunConfig
 from napari_hydrapicker.picking.shard import Shard, shard_journals
 from napari_hydrapicker.picking.tables import write_tables
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -139,8 +140,8 @@ class OutputFolder:
             self.manifest.read_others()
         elif journals := shard_journals(self.settings.out):
             raise CoordinateFileError(
-                f"there are results of {len(journals)} shards that are not merged yet; once they are done, "
-                f"do so (hydrapicker merge): {self.settings.out}"
+                f"there are results of {counted(len(journals), 'shard')} that are not merged yet; once they "
+                f"are done, do so (hydrapicker merge): {self.settings.out}"
             )
 
     def _clear(self, micrographs: Sequence[Micrograph]) -> None:
@@ -358,7 +359,7 @@ class OutputFolder:
         CoordinateFileError, ParameterError
             If the files of this micrograph cannot be written.
         """
-        result = counted(result, picks)
+        result = with_counts(result, picks)
         if files is None:
             files = encoded(self.settings, micrograph, picks, result)
         with self.manifest.locked():
@@ -430,7 +431,7 @@ class OutputFolder:
                 write_tables(self.manifest, self._write, self.settings.formats)
 
 
-def counted(result: MicrographResult, picks: Picks) -> MicrographResult:
+def with_counts(result: MicrographResult, picks: Picks) -> MicrographResult:
     """Return a result with what there is to say of its picks, from the threshold on."""
     scores = picks.score[~np.isnan(picks.score)]
     mean = float(scores.mean()) if len(scores) else None

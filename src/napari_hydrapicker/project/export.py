@@ -15,7 +15,7 @@ from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import distinct_names, micrograph_path
 from napari_hydrapicker.io.relion_names import relion_name, relion_project
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.project.records import counted
+from napari_hydrapicker.wording import by_number, counted
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ExportPlan:
     def summary(self) -> str:
         """Say in a line what would be written."""
         n = len(self.existing)
-        there = f"; {n:,} {'exists' if n == 1 else 'exist'} already" if n else ""
+        there = f"; {n:,} {by_number(n, 'exists', 'exist')} already" if n else ""
         text = f"{_counts(self.n_picks, len(self.picks))}, {counted(len(self.files), 'file')}{there}"
         return text + _without(self.excluded)
 
@@ -202,7 +202,8 @@ def _compare(planned: ExportPlan, written: Sequence[Path]) -> None:
         back = read.get(held, read.get(name, Picks.from_xy([], [])))
         if len(back) != len(picks):
             raise CoordinateFileError(
-                f"{planned.folder}: {name} has {len(back)} picks on disk, but {len(picks)} were written; "
+                f"{planned.folder}: {name} has {counted(len(back), 'pick')} on disk, not the "
+                f"{len(picks):,} that were written; "
                 "look for space on the disk and export again"
             )
         if len(picks) and np.abs(back.yx - picks.yx).max() > planned.preset.rounding_px + 1e-6:

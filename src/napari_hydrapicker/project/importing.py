@@ -17,9 +17,10 @@ from napari_hydrapicker.picking.consensus import ImportedPicks
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.database import Parts
 from napari_hydrapicker.project.edits import Replayed, inside
-from napari_hydrapicker.project.records import MicrographRecord, Status, counted
+from napari_hydrapicker.project.records import MicrographRecord, Status
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.settings import IMPORTED
+from napari_hydrapicker.wording import counted
 
 _LOOKED_INTO = 50  # files of a folder, to see whether they hold coordinates
 _FEW = 3  # names that fit into a message

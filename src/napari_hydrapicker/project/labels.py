@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.project.database import known
+from napari_hydrapicker.wording import counted
 
 # One row on disk: little-endian, packed, 30 bytes.
 ROW = np.dtype(
@@ -62,7 +63,9 @@ class Labels:
         }
         for name, column in columns.items():
             if len(column) != len(ids):
-                raise ParameterError(f"{name} has {len(column)} rows, but there are {len(ids)} numbers")
+                raise ParameterError(
+                    f"{name} has {counted(len(column), 'row')}, not {len(ids):,} as the numbers have"
+                )
             sorted_column = column[order]
             sorted_column.flags.writeable = False
             object.__setattr__(self, name, sorted_column)
@@ -118,7 +121,7 @@ class Labels:
             If these are no whole rows, or a pick is from where none can be.
         """
         if len(data) % ROW.itemsize:
-            raise ParameterError(f"{len(data)} bytes are no whole number of picks")
+            raise ParameterError(f"{counted(len(data), 'byte')} are no whole number of picks")
         table = np.frombuffer(data, ROW)
         for source in np.unique(table["source"]):
             known(Source, int(source))

@@ -78,8 +78,3 @@ class MicrographRecord:
     def missing(self) -> bool:
         """Whether its file is not where it was."""
         return not self.path.is_file()
-
-
-def counted(n: int, what: str) -> str:
-    """Return a number with its noun, in the plural unless it is one: "1,200 picks"."""
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -13,8 +13,9 @@ from napari_hydrapicker.io.ctf import ctf_of, read_figures
 from napari_hydrapicker.io.image_info import ListedFigures
 from napari_hydrapicker.picking.worth import COLUMNS, ColumnRange, Values, listed_values
 from napari_hydrapicker.project.edits import EditKind, Replayed
-from napari_hydrapicker.project.records import Status, counted
+from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.wording import counted
 
 
 def worth_of(session: Session, micrograph_id: int) -> Values:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import StructureError
+from napari_hydrapicker.wording import counted
 
 # A heavy atom of a protein with its hydrogens fills about 17.5 A^3 and exceeds the mean inner
 # potential of the vitreous ice it displaces by about 2.2 V (Vulovic et al. 2013, J Struct Biol 183:19).
@@ -93,7 +94,9 @@ def from_atoms(
     if xyz.ndim != 2 or xyz.shape[1:] != (3,) or not 0 < fraction <= 1:
         raise StructureError(f"{name}: atoms need shape (N, 3) and a fraction in (0, 1]")
     if np.shape(atomic_number) != xyz.shape[:1]:
-        raise StructureError(f"{name}: {len(xyz)} positions, but atomic numbers {np.shape(atomic_number)}")
+        raise StructureError(
+            f"{name}: {counted(len(xyz), 'position')}, but atomic numbers {np.shape(atomic_number)}"
+        )
     weight = POTENTIAL_PER_ATOM * np.asarray(atomic_number, np.float32) / MEAN_ATOMIC_NUMBER / fraction
     if len(xyz) == 0:
         raise StructureError(f"{name}: the file holds no atoms")

@@ -14,28 +14,29 @@ from torch import Tensor
 from napari_hydrapicker.cgan.background import Patch, free_patches, mosaic, simulated_background
 from napari_hydrapicker.cgan.filters import BandPass, blur_of, filtered_background, filtered_pair
 from napari_hydrapicker.cgan.networks import MIN_SIZE, MULTIPLE
-from napari_hydrapicker.cgan.preprocess import CANVAS_DIAMETER_CPX, canvas_shape, to_canvas
+from napari_hydrapicker.cgan.preprocess import CGAN_DIAMETER_WPX, to_working_image, working_shape
 from napari_hydrapicker.cgan.synthesis import Pair, synthesise_pair
 from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.imaging.augment import TURNS, turn
 from napari_hydrapicker.imaging.rescale import diameter_on
 from napari_hydrapicker.io.micrograph import Micrograph
+from napari_hydrapicker.wording import counted
 
 MIN_PAIR = max(MIN_SIZE, 2 * MULTIPLE)  # normalisation needs more than one value at the coarsest layer
 
-PAIR_CPX = 192
-"""Side of the pairs by default, canvas pixels: almost ten particles."""
+PAIR_WPX = 192
+"""Side of the pairs by default, working pixels: almost ten particles."""
 # Beyond the paper's constants: the shapes of one pair differ as views of a particle do, and can all be seen.
 _VARIATION = (0.6, 1.15)
 _STEPS = (20, 600)
 _CONTRAST = (0.2, 0.6)
 # Ranges of the filters.
 _FILTERED_SHARE = 0.5  # of the simulated backgrounds
-_BLUR_CPX = (0.0, 2.0)
-_MORE_BLUR_CPX = (0.0, 0.75)  # of particles than of the noise
+_BLUR_WPX = (0.0, 2.0)
+_MORE_BLUR_WPX = (0.0, 0.75)  # of particles than of the noise
 _HALO = (0.0, 1.0)
-_COARSE_CPX = (3.0, 8.0)
+_COARSE_WPX = (3.0, 8.0)
 
 
 class TrainingPair(Protocol):
@@ -108,8 +109,8 @@ class PairMaker:
     ----------
     parameters : SynthesisParameters
         Ranges of the shapes.
-    side_cpx : int
-        Side of the pairs, canvas pixels.
+    side_wpx : int
+        Side of the pairs, working pixels.
     patches : sequence of list of Patch
         For each micrograph its patches with particle-free regions, not empty; each background is made of
         those of one micrograph.
@@ -118,23 +119,23 @@ class PairMaker:
     """
 
     parameters: SynthesisParameters
-    side_cpx: int = PAIR_CPX
+    side_wpx: int = PAIR_WPX
     patches: Sequence[list[Patch]] = ()
     simulated_share: float = 0.5
 
     def __call__(self, rng: np.random.Generator) -> Pair:
         """Make a pair; the same state of `rng` gives the same."""
-        shape = (self.side_cpx, self.side_cpx)
-        band = BandPass(rng.uniform(*_BLUR_CPX), rng.uniform(*_HALO), rng.uniform(*_COARSE_CPX))
+        shape = (self.side_wpx, self.side_wpx)
+        band = BandPass(rng.uniform(*_BLUR_WPX), rng.uniform(*_HALO), rng.uniform(*_COARSE_WPX))
         if not self.patches or rng.random() < self.simulated_share:
-            background = simulated_background(shape, rng, CANVAS_DIAMETER_CPX)
+            background = simulated_background(shape, rng, CGAN_DIAMETER_WPX)
             if rng.random() < _FILTERED_SHARE:
                 background = filtered_background(background, band)
         else:
             background = mosaic(self.patches[int(rng.integers(len(self.patches)))], shape, rng)
         pair = synthesise_pair(background, rng, self.parameters)
-        blur = blur_of(background) + rng.uniform(*_MORE_BLUR_CPX)
-        return filtered_pair(pair, background, replace(band, blur_cpx=blur))
+        blur = blur_of(background) + rng.uniform(*_MORE_BLUR_WPX)
+        return filtered_pair(pair, background, replace(band, blur_wpx=blur))
 
 
 def particle_free(
@@ -154,22 +155,23 @@ def particle_free(
     found = []
     for one in micrographs:
         length_px = diameter_on(one, diameter_angstrom, pixel_size_angstrom)
-        canvas = to_canvas(one.pixels(), length_px, edited=one.mask)
-        patches = free_patches(canvas)
+        working = to_working_image(one.pixels(), length_px, edited=one.mask)
+        patches = free_patches(working)
         if patches:
             found.append(patches)
     if not found:
         raise ParameterError(
-            f"none of {len(micrographs)} micrographs has an area free of particles: give emptier ones, or "
+            f"none of {counted(len(micrographs), 'micrograph')} has an area free of particles: give "
+            "emptier ones, or "
             "none, for simulated backgrounds"
         )
     return found
 
 
-def typical_canvas(
+def typical_shape(
     micrographs: Sequence[Micrograph], diameter_angstrom: float, pixel_size_angstrom: float | None = None
 ) -> tuple[int, int]:
-    """Shape of the first micrograph's canvas, to which a number of particles refers.
+    """Shape of the first micrograph's working image, to which a number of particles refers.
 
     Raises
     ------
@@ -179,4 +181,4 @@ def typical_canvas(
     if not micrographs:
         raise ParameterError("a number of particles needs a micrograph that it refers to: give one")
     one = micrographs[0]
-    return canvas_shape(one.shape, diameter_on(one, diameter_angstrom, pixel_size_angstrom))
+    return working_shape(one.shape, diameter_on(one, diameter_angstrom, pixel_size_angstrom))

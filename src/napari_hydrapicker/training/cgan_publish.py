@@ -27,10 +27,11 @@ from napari_hydrapicker.training.cgan_validation import (
     known_micrograph,
     known_pair,
 )
+from napari_hydrapicker.wording import counted
 
 HELD_OUT_PAIRS = 12
 _MICROGRAPHS = 2  # simulated for each held-out pair
-_HELD_OUT_CPX = 384  # as many marks on one as on a small micrograph, so that their mean area means something
+_HELD_OUT_WPX = 384  # as many marks on one as on a small micrograph, so that their mean area means something
 _HELD_OUT_SEED, _SIMULATED_SEED = 2**32 + 1, 2**32 + 2  # no training step's
 _NO_THRESHOLD = 0.5  # where nothing was found
 
@@ -75,8 +76,8 @@ def publish_generator(
     WeightsError
         If the file cannot be written, or the generator diverged.
     """
-    meta = GeneratorMetadata(loss=loss, marker_cpx=pairs.parameters.marker_cpx)
-    large = replace(pairs, side_cpx=_HELD_OUT_CPX)
+    meta = GeneratorMetadata(loss=loss, marker_wpx=pairs.parameters.marker_wpx)
+    large = replace(pairs, side_wpx=_HELD_OUT_WPX)
     how = meta.localisation()
     simulated = (micrograph(rng) for rng in _states(_SIMULATED_SEED, seed, _MICROGRAPHS * HELD_OUT_PAIRS))
     on_micrographs = find(generator, simulated, how)
@@ -156,7 +157,7 @@ def make_picker(
     """
     p = parameters or CGanParameters()
     if pairs < 0:
-        raise ParameterError(f"{pairs} pairs: give 1 or more, or 0 for ever new ones")
+        raise ParameterError(f"{counted(pairs, 'pair')}: give 1 or more, or 0 for ever new ones")
     torch.manual_seed(p.seed)
     generator, discriminator = Generator(width).to(device), Discriminator().to(device)
     source = _fixed(maker, pairs, p.seed) if pairs else maker
@@ -167,7 +168,7 @@ def make_picker(
     about: dict[str, JsonValue] = {
         "parameters": asdict(p), "pairs": pairs,
         "synthesis": {name: list(one) if isinstance(one, tuple) else one for name, one in ranges.items()},
-        "side_cpx": maker.side_cpx, "background_micrographs": len(maker.patches),
+        "side_cpx": maker.side_wpx, "background_micrographs": len(maker.patches),
         "simulated_share": maker.simulated_share if maker.patches else 1.0,
     }  # fmt: skip
     return publish_generator(trained, maker, folder / FILE, p.loss, about, p.seed)

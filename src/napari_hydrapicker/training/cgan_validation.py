@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from napari_hydrapicker.cgan.localise import LocaliseParameters, find_blobs
 from napari_hydrapicker.cgan.networks import Generator
 from napari_hydrapicker.cgan.predict import Calibration, contrast, predict_masks
-from napari_hydrapicker.cgan.preprocess import CANVAS_DIAMETER_CPX, Canvas, to_canvas
+from napari_hydrapicker.cgan.preprocess import CGAN_DIAMETER_WPX, WorkingImage, to_working_image
 from napari_hydrapicker.cgan.synthesis import Pair
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.simulation.conditions import draw_conditions
@@ -21,7 +21,7 @@ from napari_hydrapicker.simulation.micrograph import simulate
 from napari_hydrapicker.simulation.procedural import procedural_complex
 from napari_hydrapicker.simulation.projection import make_species
 
-_SHAPE_CPX = (420, 520)  # as many particles as on a small micrograph: their mean area must mean something
+_SHAPE_WPX = (420, 520)  # as many particles as on a small micrograph: their mean area must mean something
 _VIEWS = 24
 _IGNORED_DIAMETERS = 0.5  # a pick so near to something that is neither particle nor background does not count
 
@@ -31,16 +31,16 @@ PRIOR_MARKS = 10
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """A canvas whose particles are known.
+    """A working image whose particles are known.
 
     Attributes
     ----------
-    canvas : Canvas
+    working : WorkingImage
     yx, ignore_yx : ndarray of float64, shape (N, 2) and (M, 2)
-        Centres of the particles, and of what is neither particle nor background; canvas pixels.
+        Centres of the particles, and of what is neither particle nor background; working pixels.
     """
 
-    canvas: Canvas
+    working: WorkingImage
     yx: NDArray[np.float64]
     ignore_yx: NDArray[np.float64]
 
@@ -68,8 +68,8 @@ class Found:
 def known_pair(pair: Pair) -> Known:
     """A synthetic pair: all of it counts."""
     rows, cols = pair.image.shape
-    canvas = Canvas(pair.image, np.ones((rows, cols), np.bool_), (rows, cols))
-    return Known(canvas, pair.yx, np.empty((0, 2)))
+    working = WorkingImage(pair.image, np.ones((rows, cols), np.bool_), (rows, cols))
+    return Known(working, pair.yx, np.empty((0, 2)))
 
 
 def known_micrograph(rng: np.random.Generator) -> Known:
@@ -81,28 +81,28 @@ def known_micrograph(rng: np.random.Generator) -> Known:
     made_up = procedural_complex(int(rng.integers(2**31)))
     species = make_species(made_up, _VIEWS, int(rng.integers(2**31)))
     conditions = replace(draw_conditions(rng), carbon=0.0)
-    pixel_angstrom = species.diameter_angstrom / CANVAS_DIAMETER_CPX
-    made = simulate(species, _SHAPE_CPX, pixel_angstrom, conditions, int(rng.integers(2**31)))
-    return Known(to_canvas(made.image.numpy(), CANVAS_DIAMETER_CPX), made.yx, made.ignore_yx)
+    pixel_angstrom = species.diameter_angstrom / CGAN_DIAMETER_WPX
+    made = simulate(species, _SHAPE_WPX, pixel_angstrom, conditions, int(rng.integers(2**31)))
+    return Known(to_working_image(made.image.numpy(), CGAN_DIAMETER_WPX), made.yx, made.ignore_yx)
 
 
 def find(generator: Generator, known: Iterable[Known], how: LocaliseParameters) -> Found:
-    """Mark canvases and compare the marks with their particles.
+    """Mark working images and compare the marks with their particles.
 
     Parameters
     ----------
     generator
         In evaluation mode.
     known
-        The canvases, one at least.
+        The working images, one at least.
     how
         How marks become picks.
     """
     strengths, contrasts, truths, particles = [np.empty(0)], [np.empty(0)], [np.empty(0, np.bool_)], 0
     for one in known:
-        image, mask = one.canvas.image, one.canvas.mask
+        image, mask = one.working.image, one.working.mask
         yx, strength = find_blobs(image, predict_masks(generator, image), how)
-        truth = match(yx, strength, one.yx, CANVAS_DIAMETER_CPX, Criterion.QUARTER).is_true
+        truth = match(yx, strength, one.yx, CGAN_DIAMETER_WPX, Criterion.QUARTER).is_true
         rows, cols = np.clip(np.rint(yx).astype(np.intp), 0, np.array(mask.shape) - 1).T
         counts = truth | (mask[rows, cols] & ~_near(yx, one.ignore_yx))
         strengths.append(strength[counts])
@@ -115,7 +115,7 @@ def find(generator: Generator, known: Iterable[Known], how: LocaliseParameters) 
 def _near(yx: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
     if not len(others) or not len(yx):
         return np.zeros(len(yx), np.bool_)
-    return np.asarray(cKDTree(others).query(yx)[0] <= _IGNORED_DIAMETERS * CANVAS_DIAMETER_CPX)
+    return np.asarray(cKDTree(others).query(yx)[0] <= _IGNORED_DIAMETERS * CGAN_DIAMETER_WPX)
 
 
 def fit_calibration(

@@ -27,6 +27,7 @@ from napari_hydrapicker.training.sources import (
     SimulatedSource,
     masked_points,
 )
+from napari_hydrapicker.wording import counted
 
 _MOST_OUTSIDE = 0.1  # a few may be boxes of particles that an edge cuts
 
@@ -55,7 +56,8 @@ def check_inside(labels: Picks, micrograph: Micrograph, origin: Path) -> None:
     if outside > _MOST_OUTSIDE * len(labels):
         rows, cols = micrograph.shape
         raise ParameterError(
-            f"{origin}: {outside} of {len(labels)} positions lie outside the {rows} x {cols} pixels of "
+            f"{origin}: {outside} of {counted(len(labels), 'position')} lie outside the {rows} x {cols} "
+            "pixels of "
             f"{micrograph.path}; give positions on it, not on a copy that is binned otherwise"
         )
 

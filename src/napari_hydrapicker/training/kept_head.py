@@ -27,6 +27,7 @@ from napari_hydrapicker.training import finetune as training
 from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.training.data_sets import check_inside
 from napari_hydrapicker.training.few_shot import FewShotParameters, FewShotProgress, FewShotResult
+from napari_hydrapicker.wording import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +221,7 @@ def _examples(
         raise ParameterError("`corrected`: there are no micrographs to train on")
     if rejected is not None and len(rejected) != len(corrected):
         raise ParameterError(
-            f"`rejected`: {len(rejected)} for {len(corrected)} micrographs; give None for some"
+            f"`rejected`: {len(rejected)} for {counted(len(corrected), 'micrograph')}; give None for some"
         )
     opened = [_opened(pair, pixel_size_angstrom) for pair in corrected]
     names = [one.name for one, _ in opened]

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.network import HydraPicker
+from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -78,12 +79,13 @@ class Team:
             If there is not at least one process, or there are more than crops in a batch.
         """
         if processes < 1:
-            raise ParameterError(f"{processes} training processes; give 1 or more")
+            raise ParameterError(f"{counted(processes, 'training process')}; give 1 or more")
         if processes == 1:
             return work(cls())
         if processes > batch_size:
             raise ParameterError(
-                f"{processes} training processes share a `batch` of {batch_size}: give a larger one, or fewer"
+                f"{counted(processes, 'training process')} share a `batch` of {batch_size}: give a larger "
+                "one, or fewer"
             )
         from lightning_fabric import Fabric
         from lightning_fabric.strategies.ddp import DDPStrategy

@@ -23,6 +23,7 @@ from napari_hydrapicker.hydra.losses import DetectionLoss, at_least_one, detecti
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
 from napari_hydrapicker.training.sources import Crop, Source
 from napari_hydrapicker.training.validation import DENSE_STRIDE, decode_picks, distance_to
+from napari_hydrapicker.wording import counted
 
 MAX_GRADIENT = 5.0  # longer gradients of the detection losses are cut to this norm
 SURE_LOGIT = 0.0  # a probability of about 0.7, once calibrated
@@ -37,7 +38,10 @@ def shares_of(sources: Sequence[Source], weights: Sequence[float]) -> NDArray[np
         If there is no data set, or their number differs from that of the weights.
     """
     if not sources or len(sources) != len(weights):
-        raise ParameterError(f"{len(sources)} data sets with {len(weights)} weights; give at least one each")
+        raise ParameterError(
+            f"{counted(len(sources), 'data set')} with {counted(len(weights), 'weight')}; give at least "
+            "one each"
+        )
     shares = np.asarray(weights, np.float64)
     return np.asarray(shares / shares.sum(), np.float64)
 

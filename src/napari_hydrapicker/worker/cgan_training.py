@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from napari_hydrapicker.cgan.background import Patch, free_patches
-from napari_hydrapicker.cgan.preprocess import to_canvas
+from napari_hydrapicker.cgan.preprocess import to_working_image
 from napari_hydrapicker.cgan.synthesis_parameters import SynthesisParameters
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.errors import MicrographError, ParameterError
@@ -52,7 +52,7 @@ def make(request: MakeRequest, report: Callable[[Training], None]) -> Result:
     torch.set_num_threads(os.cpu_count() or 1)
     progress = _Progress(request, report, start)
     patches, shape = _particle_free(request, progress)
-    ranges = SynthesisParameters.for_particles(number=request.number, shape_cpx=shape)
+    ranges = SynthesisParameters.for_particles(number=request.number, shape_wpx=shape)
     maker = PairMaker(varied(ranges), patches=patches)
     parameters = CGanParameters(steps=request.steps, check_every=_CHECKPOINT_STEPS)
     meta = make_picker(
@@ -119,7 +119,7 @@ class _Progress:
 
 
 def _particle_free(request: MakeRequest, progress: _Progress) -> tuple[list[list[Patch]], tuple[int, int]]:
-    """Find the particle-free areas of the micrographs that have some, and the shape of a canvas.
+    """Find the particle-free areas of the micrographs that have some, and the shape of a working image.
 
     One that cannot be read is passed over, unless all are such.
     """
@@ -131,12 +131,12 @@ def _particle_free(request: MakeRequest, progress: _Progress) -> tuple[list[list
         progress.send("backgrounds", done, total)
         try:
             length_px = request.diameter_angstrom / pixel_angstrom(micrograph)
-            canvas = to_canvas(micrograph.pixels(), length_px, edited=micrograph.mask)
+            working = to_working_image(micrograph.pixels(), length_px, edited=micrograph.mask)
         except MicrographError as error:
             problems.append(error)
             continue
-        shapes.append((canvas.image.shape[0], canvas.image.shape[1]))
-        if patches := free_patches(canvas):
+        shapes.append((working.image.shape[0], working.image.shape[1]))
+        if patches := free_patches(working):
             found.append(patches)
     if not shapes:
         raise problems[0] if problems else ParameterError("no micrograph to make a picker for: open some")

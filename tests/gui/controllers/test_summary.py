@@ -12,7 +12,7 @@ def test_counts_here_follow_soon_and_all_a_moment_later(picked: Any, wait: Wait)
     wait(lambda: picked.pick.count.text() == "2 picks here, 2 in all")
     wait(lambda: table.data(table.index(0, 1)) == "2")
     session.update(threshold=0.8)
-    assert picked.pick.count.text() == "1 picks here, 1 in all"
+    assert picked.pick.count.text() == "1 pick here, 1 in all"
     assert table.data(table.index(0, 1)) == "2", "the table waits until the slider rests"
     wait(lambda: table.data(table.index(0, 1)) == "1")
     session.delete(number, session.labels(number).id[:1])

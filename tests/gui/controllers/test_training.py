@@ -250,7 +250,7 @@ def test_a_head_from_classes_has_a_name_of_its_own(picked: Any, tmp_path: Path) 
     picked._train_from_classes((one,))
     assert [name for name, _ in asked] == ["micrographs-1-classes", "micrographs-1-classes-2"]
     assert asked[0][1] == (one,)
-    assert "1 particles and 2 picks that are none, on 1 micrographs" in told[0]
+    assert "1 particle and 2 picks of other things, on 1 micrograph;" in told[0]
     assert picked.train.is_open
 
 

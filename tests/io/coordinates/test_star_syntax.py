@@ -54,7 +54,7 @@ def test_rows_know_their_lines_and_may_be_skipped(save: Save) -> None:
         ("loop_\n_x\n1\n", "line 1: text before the first data_"),
         ("data_\nloop_\n1 2\n", "line 2: loop_ without columns"),
         ("data_\nloop_\n_x\n_x\n", "line 4: column 'x' occurs twice"),
-        ("data_\nloop_\n_x\n_y\n1 2\n3\n", "line 6: 1 values in a table of 2 columns"),
+        ("data_\nloop_\n_x\n_y\n1 2\n3\n", "line 6: 1 value in a table of 2 columns"),
         ("data_\nvalue\n", "line 2: a value outside"),
         ("data_\n_x 1 2\n", "line 2: expected one label and one value"),
     ],

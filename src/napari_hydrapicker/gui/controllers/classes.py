@@ -21,6 +21,7 @@ from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.training_set import classified_micrographs
 from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
+from napari_hydrapicker.wording import counted
 from napari_hydrapicker.worker.messages import Broken, Classified, Classifying, ClassifyRequest, Finished
 
 _POLL_MS = 100
@@ -220,7 +221,9 @@ class ClassesController(Jobs):
         doubtful = sum(bool(one.doubts) for one in message.classes)
         total = sum(one.size for one in message.classes)
         doubts = f"; {doubtful} may be no particles" if doubtful else ""
-        self._section.show_ended(f"{total:,} picks in {len(message.classes)} classes{doubts}.")
+        self._section.show_ended(
+            f"{counted(total, 'pick')} in {counted(len(message.classes), 'class')}{doubts}."
+        )
 
     def _later(self, *_: object) -> None:
         self._settle.start()

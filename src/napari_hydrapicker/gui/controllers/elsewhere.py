@@ -10,8 +10,8 @@ from napari_hydrapicker.cluster.project import Waiting, note_path, waiting
 from napari_hydrapicker.errors import HydraPickerError
 from napari_hydrapicker.gui.sections.pick import PickSection
 from napari_hydrapicker.gui.widgets.tasks import Tasks, work_in_parts
-from napari_hydrapicker.project.records import counted
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.wording import counted
 
 _EVERY_MS = 5_000  # between two looks at one small file
 

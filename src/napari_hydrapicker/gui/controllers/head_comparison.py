@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from napari_hydrapicker.gui.layers.plugin_layers import Place, PluginLayers
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.wording import counted
 
 NAME = "HydraPicker previous picks"
 _COLOUR = "#61afef"
@@ -91,8 +92,8 @@ class HeadComparison:
         text = f"Picks here: {len(self._yx[number])} before, {self._session.count(number)} now"
         again = self.picked_again()
         if len(again) > 1:
-            counts = sum(map(len, again.values())), sum(map(self._session.count, again))
-            text += "; on the {} micrographs picked again: {} before, {} now".format(len(again), *counts)
+            before, now = sum(map(len, again.values())), sum(map(self._session.count, again))
+            text += f"; on the {counted(len(again), 'micrograph')} picked again: {before} before, {now} now"
         return f"{text}. The layer “{self._layer.name}” shows the previous ones."
 
     def _is_picked_again(self, number: int) -> bool:

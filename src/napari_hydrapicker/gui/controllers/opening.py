@@ -26,6 +26,7 @@ from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.records import MicrographRecord
 from napari_hydrapicker.project.session import Session
+from napari_hydrapicker.wording import by_number, counted
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -190,7 +191,10 @@ class Opener(QObject):
             self.problem.emit(self._session.unknown_settings)
         lost = self._lost()
         if lost:
-            self.problem.emit(f"{len(lost)} micrographs are missing: open their new folder ({lost[0]})")
+            are = by_number(len(lost), "is", "are")
+            self.problem.emit(
+                f"{counted(len(lost), 'micrograph')} {are} missing: open the new folder ({lost[0]})"
+            )
 
     def _lost(self) -> list[Path]:
         """Files of the project that are not where they were."""
@@ -215,7 +219,8 @@ def _without_pixel_size(records: Sequence[MicrographRecord]) -> str:
     if len(records) == 1:
         return f"{first} has no pixel size: {why}; enter it in the table"
     return (
-        f"{len(records)} micrographs have no pixel size ({first}: {why}): select them, enter it in the table"
+        f"{counted(len(records), 'micrograph')} have no pixel size ({first}: {why}): select them, enter it "
+        "in the table"
     )
 
 

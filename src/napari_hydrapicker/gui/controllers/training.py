@@ -28,6 +28,7 @@ from napari_hydrapicker.project.training_set import (
     next_to_correct,
 )
 from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
+from napari_hydrapicker.wording import counted
 from napari_hydrapicker.worker.messages import Trained
 
 _COUNT_MS = 250  # corrections are counted at this pace
@@ -121,8 +122,9 @@ class TrainingController(QObject):
             [one.yx for one in micrographs], [one.negative_yx for one in micrographs]
         ))  # fmt: skip
         self.message.emit(
-            f"Head {name!r} is being trained from the classes: {particles:,} particles and {none:,} picks "
-            f"that are none, on {len(micrographs)} micrographs; Train shows how far it is"
+            f"Head {name!r} is being trained from the classes: {counted(particles, 'particle')} and "
+            f"{counted(none, 'pick')} of other things, on {counted(len(micrographs), 'micrograph')}; "
+            "Train shows how far it is"
         )
 
     def take_back(self) -> None:

@@ -18,9 +18,9 @@ from napari_hydrapicker.gui.widgets.worth_window import WorthWindow
 from napari_hydrapicker.io.ctf import read_figures
 from napari_hydrapicker.io.files import write_files
 from napari_hydrapicker.project.recent import Recent
-from napari_hydrapicker.project.records import counted
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.worth import as_table, take_list
+from napari_hydrapicker.wording import counted
 
 _FOLDER = "lists"
 

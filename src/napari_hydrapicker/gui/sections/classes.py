@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QAbstractItemView, QListView, QListWidget, QListWidge
 from napari_hydrapicker.gui.guide import Action
 from napari_hydrapicker.gui.sections.section import Section
 from napari_hydrapicker.gui.widgets.parts import WrappedLabel, button, row
+from napari_hydrapicker.wording import counted
 from napari_hydrapicker.worker.messages import ClassFigures
 
 _ICON = 88  # side of an average on screen
@@ -210,4 +211,6 @@ class ClassesSection(Section):
 def _in_words(one: ClassFigures) -> str:
     detail = "no detail in common" if one.resolution_angstrom is None else f"{one.resolution_angstrom:.1f} Å"
     doubts = f"; doubtful: {', '.join(one.doubts)}" if one.doubts else ""
-    return f"class {one.number}: {one.size} picks, {detail}, confidence {one.confidence:.2f}{doubts}"
+    return (
+        f"class {one.number}: {counted(one.size, 'pick')}, {detail}, confidence {one.confidence:.2f}{doubts}"
+    )

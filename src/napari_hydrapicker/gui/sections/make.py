@@ -12,6 +12,7 @@ from napari_hydrapicker.gui.sections.section import Section
 from napari_hydrapicker.gui.widgets.curves import TrainingCurves
 from napari_hydrapicker.gui.widgets.live_progress import LiveProgress, in_words
 from napari_hydrapicker.gui.widgets.parts import WrappedLabel, button, choice, enable, in_window_words, row
+from napari_hydrapicker.wording import counted
 from napari_hydrapicker.worker.messages import Made, MakeRequest, Training
 
 STEPS = {"short": 400, "normal": 1200, "long": 4000}
@@ -68,7 +69,7 @@ class MakeSection(Section):
         self.length = choice("How long to train; a training can be cancelled and resumed")
         for label, steps in STEPS.items():
             self.length.addItem(f"{label}, about {in_words(steps * _STEP_SECONDS)}", steps)
-            tip = f"{steps:,} steps; the time is for a laptop without a GPU"
+            tip = f"{counted(steps, 'step')}; the time is for a laptop without a GPU"
             self.length.setItemData(self.length.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.length.setCurrentIndex(1)
         form.addRow("Training", self.length)
@@ -178,7 +179,7 @@ class MakeSection(Section):
 
 def described(made: Made) -> str:
     """Say how good a picker is, as far as that is known without a single label."""
-    text = f"Picker {made.name!r} is ready ({made.steps:,} steps)"
+    text = f"Picker {made.name!r} is ready ({counted(made.steps, 'step')})"
     if made.backgrounds == 0:
         text += ". Your micrographs have no empty areas: it was trained on simulated backgrounds"
     if made.precision is None or made.recall is None:

@@ -31,6 +31,7 @@ from napari_hydrapicker.io.safetensors import GENERATOR, read_header
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.settings import PickSettings
+from napari_hydrapicker.wording import counted
 
 _SHOW_MASK = "Show mask"
 _PAINT_HINT = (
@@ -109,7 +110,7 @@ class PickSection(Section):
 
     def show_count(self, here: int, everywhere: int) -> None:
         """Say how many picks are shown."""
-        self.count.setText(f"{here:,} picks here, {everywhere:,} in all")
+        self.count.setText(f"{counted(here, 'pick')} here, {everywhere:,} in all")
 
     def show_offer(self, folder: Path | None) -> None:
         """Offer the picks that a folder has; None for no more."""
@@ -122,7 +123,7 @@ class PickSection(Section):
     def show_results(self, n: int) -> None:
         """Offer the picks of so many micrographs, made elsewhere; 0 for no more."""
         self.results.setVisible(n > 0)
-        self._results_text.setText(f"Picked elsewhere: {n:,} micrographs")
+        self._results_text.setText(f"Picked elsewhere: {counted(n, 'micrograph')}")
 
     def show_import(self, done: int, total: int) -> None:
         """Show how many micrographs an import has looked at; of 0 while that is not known."""

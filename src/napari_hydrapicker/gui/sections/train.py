@@ -19,6 +19,7 @@ from napari_hydrapicker.gui.widgets.parts import WrappedLabel, button, in_window
 from napari_hydrapicker.hydra.head_record import GENERIC, check_head_name
 from napari_hydrapicker.project.training_set import Suggestion
 from napari_hydrapicker.training.annotated_micrograph import MARKS_DO_NOT_TELL, AnnotatedMicrograph, is_gain
+from napari_hydrapicker.wording import counted
 from napari_hydrapicker.worker.messages import Trained, Training
 
 _FEW = 3  # names that fit
@@ -32,7 +33,7 @@ def labels(corrected: Sequence[AnnotatedMicrograph], held_out: Sequence[str] = (
     if not corrected:
         return "Correct a micrograph and mark it complete (key Q): one is enough to start"
     kinds = [
-        f"{len(some)} {word}: {_counted(some)}"
+        f"{len(some)} {word}: {_in_words(some)}"
         for word, some in (
             ("complete", [one for one in corrected if one.complete]),
             ("partly corrected", [one for one in corrected if not one.complete]),
@@ -52,13 +53,9 @@ def labels(corrected: Sequence[AnnotatedMicrograph], held_out: Sequence[str] = (
     return ". ".join(sentences)
 
 
-def _counted(some: Sequence[AnnotatedMicrograph]) -> str:
+def _in_words(some: Sequence[AnnotatedMicrograph]) -> str:
     particles, deleted = sum(len(one.yx) for one in some), sum(len(one.negative_yx) for one in some)
-    return f"{_number(particles, 'particle')}, {_number(deleted, 'deleted pick')}"
-
-
-def _number(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    return f"{counted(particles, 'particle')}, {counted(deleted, 'deleted pick')}"
 
 
 def is_better(t: Trained) -> bool:

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_hydrapicker.errors import with_parameters
+from napari_hydrapicker.wording import with_parameters
 
 MARK_COLOUR = "#61afef"  # of what has the focus, and of the next step
 _TIP = "tip"  # of an enabled widget

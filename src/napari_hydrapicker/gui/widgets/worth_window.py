@@ -29,6 +29,7 @@ from napari_hydrapicker.gui.widgets.parts import WrappedLabel, button, choice, e
 from napari_hydrapicker.gui.widgets.scatter import EXCLUDED, KEPT, OUTSIDE, Points, Scatter
 from napari_hydrapicker.gui.widgets.tasks import AFTER_FRAME_MS, once_after
 from napari_hydrapicker.picking.worth import COLUMNS, ColumnRange, known_columns
+from napari_hydrapicker.wording import counted
 
 _SIZE = (1080, 560)
 _OUT = "excluded"
@@ -234,7 +235,7 @@ class WorthWindow(QDialog):
 
     def _in_words(self, rows: Sequence[TableRow], kept: ColumnRange | None, outside: int) -> str:
         out = sum(one.status == _OUT for one in rows)
-        text = f"{len(rows):,} micrographs, {out:,} excluded"
+        text = f"{counted(len(rows), 'micrograph')}, {out:,} excluded"
         if kept is not None:
             unknown = self.unknown_in_range()
             text += f"; {outside:,} outside the range"

@@ -26,6 +26,7 @@ from napari_hydrapicker.io.coordinates.base import (
 )
 from napari_hydrapicker.io.files import bad_line, head_lines, read_lines
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import counted
 
 # What EMAN1's boxer writes into the fifth column is no score: -3 for a box, -1 and -2 for the ends of a
 # helix.
@@ -87,10 +88,14 @@ def read(path: Path) -> dict[str, Picks]:
         width = width or len(values)
         if len(values) not in (4, 5):
             raise bad_line(
-                path, line, f"{len(values)} values, but a box is x, y, width, height and maybe a score"
+                path,
+                line,
+                f"{counted(len(values), 'value')}, but a box is x, y, width, height and maybe a score",
             )
         if len(values) != width:
-            raise bad_line(path, line, f"{len(values)} values where the lines above have {width}: cut short?")
+            raise bad_line(
+                path, line, f"{counted(len(values), 'value')} where the lines above have {width}: cut short?"
+            )
         score = parse_score(path, line, values[4]) if width == 5 else math.nan
         flags.add(score)
         boxes.add(path, line, values[:4], score)

@@ -34,6 +34,7 @@ from napari_hydrapicker.io.coordinates.base import (
 )
 from napari_hydrapicker.io.files import bad_line, head_lines, read_lines
 from napari_hydrapicker.picks import Picks, Source
+from napari_hydrapicker.wording import counted
 
 _OURS = ("micrograph", "y_px", "x_px", "score", "source", "diameter_px")
 _CRYOPPP = ("X-Coordinate", "Y-Coordinate", "Diameter")
@@ -68,7 +69,7 @@ def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[Row]:
         except (csv.Error, StopIteration) as error:
             raise bad_line(path, line, f"not comma-separated values ({error})") from error
         if header and len(values) != len(header):
-            raise bad_line(path, line, f"{len(values)} values under a header of {len(header)}")
+            raise bad_line(path, line, f"{counted(len(values), 'value')} under a header of {len(header)}")
         if header:
             yield line, dict(zip(header, values, strict=True))
             continue

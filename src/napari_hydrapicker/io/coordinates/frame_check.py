@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.io.names import micrograph_stem
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import counted
 
 Image = Micrograph | Path | str | NDArray[Any]
 
@@ -188,17 +189,18 @@ class FrameCheck:
             readings = [f"{self._way(self.best)} on {self.by_micrograph.count(self.best)}"]
             readings += [f"{self._way(one)} on {self._on(one)}" for one in self.others]
             return (
-                f"the positions are not read in one way on all of {self.n_micrographs} micrographs that were "
+                "the positions are not read in one way on all of "
+                f"{counted(self.n_micrographs, 'micrograph')} that were "
                 f"looked at: they fit {', '.join(readings)}; read these apart"
             )
         best, own = self.fits[self.best], self.as_given
         outside = self.n_picks - own.inside
         lost = f" ({outside} of {self.n_picks} lie outside them)" if outside else ""
         what = f"give {self.best.options}" if self.best.options else "leave out the options for reading"
-        many = "s" if self.n_micrographs > 1 else ""
         return (
             f"the positions do not fit the micrographs {now}{lost}, but {self._way(self.best)} they do: the "
-            f"image's contrast at {self.n_picks} positions on {self.n_micrographs} micrograph{many} is "
+            f"image's contrast at {counted(self.n_picks, 'position')} on "
+            f"{counted(self.n_micrographs, 'micrograph')} is "
             f"{own.t:.1f} standard errors {now}, {best.t:.1f} in that way; {how or f'if it is right, {what}'}"
         )
 

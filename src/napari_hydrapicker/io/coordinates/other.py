@@ -19,6 +19,7 @@ from napari_hydrapicker.io.coordinates.base import (
 from napari_hydrapicker.io.coordinates.star_syntax import star_tables
 from napari_hydrapicker.io.files import bad_line, head_lines, open_file, read_lines
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import counted
 
 _SCORES = ("score", "fom", "confidence")
 # With one of these columns x and y may be a corner of a box.
@@ -83,7 +84,9 @@ def read_centres(path: Path) -> dict[str, Picks]:
                     "EMAN's .box has them",
                 )
         elif len(values) != len(header):
-            raise bad_line(path, line, f"{len(values)} values where {' and '.join(header)} are expected")
+            raise bad_line(
+                path, line, f"{counted(len(values), 'value')} where {' and '.join(header)} are expected"
+            )
         else:
             score = next((values[header.index(label)] for label in _SCORES if label in header), "")
             x, y = (parse_coordinate(path, line, token) for token in values[:2])

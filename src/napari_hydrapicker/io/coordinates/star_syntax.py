@@ -14,6 +14,7 @@ from pathlib import Path
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.io.files import bad_line, read_lines
 from napari_hydrapicker.io.names import IMAGE_ENDING
+from napari_hydrapicker.wording import counted
 
 Row = tuple[int, list[str]]
 
@@ -148,7 +149,11 @@ def _rows(lines: _Lines, width: int) -> Iterator[Row]:
             lines.put_back((number, text))
             return
         if len(values) != width:
-            raise bad_line(lines.path, number, f"{len(values)} values in a table of {width} columns")
+            raise bad_line(
+                lines.path,
+                number,
+                f"{counted(len(values), 'value')} in a table of {counted(width, 'column')}",
+            )
         yield number, values
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.io.coordinates.base import MAX_PICKS
 from napari_hydrapicker.io.files import open_file
+from napari_hydrapicker.wording import counted
 
 NUMPY_MAGIC = b"\x93NUMPY"
 _MAX_HEADER_BYTES = 64 * 2**10
@@ -65,7 +66,8 @@ def _read_header(path: Path, start: bytes, size: int) -> tuple[np.dtype[np.void]
     dtype, n = _parse_header(path, header.decode("utf-8" if major == 3 else "latin-1", "replace").strip())
     if not dtype.itemsize or 8 + width + length + n * dtype.itemsize != size:
         raise CoordinateFileError(
-            f"{path}: declares {n} records of {dtype.itemsize} bytes, but has not that size"
+            f"{path}: declares {counted(n, 'record')} of {counted(dtype.itemsize, 'byte')}, but has not "
+            "that size"
         )
     return dtype, n
 
@@ -91,7 +93,7 @@ def _parse_header(path: Path, header: str) -> tuple[np.dtype[np.void], int]:
         position = field.end()
     n = int(match["n"])
     if n > MAX_PICKS:
-        raise CoordinateFileError(f"{path}: {n} records are more than {MAX_PICKS}")
+        raise CoordinateFileError(f"{path}: {counted(n, 'record')} are more than {MAX_PICKS:,}")
     try:
         return np.dtype(fields), n
     except (TypeError, ValueError, OverflowError) as error:

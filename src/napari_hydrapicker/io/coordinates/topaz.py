@@ -17,6 +17,7 @@ from napari_hydrapicker.io.coordinates.base import (
 )
 from napari_hydrapicker.io.files import bad_line, head_lines, read_lines
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import counted
 
 _NEEDED = ("image_name", "x_coord", "y_coord")
 
@@ -59,7 +60,7 @@ def read(path: Path) -> dict[str, Picks]:
         if len(row) == len(header) - 1 and score == len(row):
             row.append("")  # an empty last value went with the white space at the line's end
         if len(row) != len(header):
-            raise bad_line(path, line, f"{len(row)} values under a header of {len(header)}")
+            raise bad_line(path, line, f"{counted(len(row), 'value')} under a header of {len(header)}")
         merit = math.nan if score is None else parse_score(path, line, row[score])
         table.add(line, row[name], row[x], row[y], merit)
     if not header:
