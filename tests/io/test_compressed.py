@@ -38,7 +38,7 @@ def test_the_content_tells_not_the_name(tmp_path, name):
 @pytest.mark.parametrize("offset", [0, 8000, 10_000])
 def test_what_ends_early_is_refused(path, offset):
     missing = offset + 9001 - max(offset, 9000)
-    with pytest.raises(MicrographError, match=rf"a\.mrc: truncated, {missing:,} bytes"):
+    with pytest.raises(MicrographError, match=rf"a\.mrc: truncated, {missing:,} byte"):
         read_part(path, offset, 9001)
 
 

@@ -47,7 +47,7 @@ def test_a_number_cannot_occur_twice() -> None:
 
 
 def test_columns_must_agree() -> None:
-    with pytest.raises(ParameterError, match="score has 1 rows"):
+    with pytest.raises(ParameterError, match="score has 1 row"):
         Labels(np.array([1, 2]), np.zeros((2, 2)), np.zeros(1), np.zeros(2), np.zeros(2))
 
 
