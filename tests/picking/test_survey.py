@@ -73,8 +73,8 @@ def test_a_few_are_chosen_evenly(micrographs: list[Micrograph]) -> None:
 
 
 def test_evidence_is_of_confident_picks_alone() -> None:
-    picks = Picks(np.zeros((4, 2)), np.array([1.0, 0.75, 0.5, 0.2], np.float32))
-    assert survey.evidence(picks) == pytest.approx(1.5)
+    picks = Picks(np.zeros((4, 2)), np.array([1.0, 0.875, 0.75, 0.2], np.float32))
+    assert survey.evidence(picks) == pytest.approx(1.75)
 
 
 @pytest.mark.parametrize("contrast", ["dark", "light"])

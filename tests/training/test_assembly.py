@@ -68,6 +68,18 @@ def test_every_head_has_images_of_its_own(real_sets: list[RealSet]) -> None:
     assert len(data.unseen) == 3
 
 
+def test_what_scores_are_calibrated_on_is_known_and_not_trained_on() -> None:
+    empty = [np.random.default_rng(1).normal(size=(300, 340)).astype(np.float32)]
+    data = assemble(clouds("a", "b"), 2, [], 0.0, ["b"], 0, wide=True, backgrounds=empty)
+    assert [one.name for one in data.held_out] == ["b"] * 3
+    assert "b" not in data.simulated
+    made = data.complete()
+    assert len(made) == 3 * 8 + 6
+    assert [len(one.yx) for one in made[-6:]] == [0] * 6
+    assert sum(len(one.yx) > 0 for one in made[:24]) > 12
+    assert assemble(clouds("a", "b"), 2, [], 0.0, [], 0, wide=True).complete() == []
+
+
 def test_a_group_shares_a_head_with_a_real_set_of_its_name(real_sets: list[RealSet]) -> None:
     groups = {"first set": ["a", "c"]}
     data = assemble(clouds("a", "b", "c", "d"), 2, real_sets[:1], 0.4, ["b", "two"], 0, groups)

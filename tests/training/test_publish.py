@@ -59,6 +59,20 @@ def test_every_head_is_calibrated_on_its_own_images(tmp_path: Path) -> None:
     assert set(figures) == {GENERIC, "with"}
 
 
+def test_the_generic_head_is_calibrated_where_every_particle_is_known(tmp_path: Path) -> None:
+    """Labels that lack particles choose neither its calibration nor its threshold."""
+    model = network()
+    known, poor = crops(model, 3, 0), crops(model, 2, 1)
+    poor = [Crop(one.image, one.yx[:1], one.ignore_yx) for one in poor]
+    logits, truth, _ = pooled(model, known)
+    meta = publish(model, {GENERIC: poor}, tmp_path / "network.safetensors", {}, known)
+    assert meta.calibration[GENERIC] == pytest.approx(calibrate(logits, truth))
+    on_known = publish(model, {GENERIC: known}, tmp_path / "known.safetensors", {}, known)
+    assert meta.thresholds[GENERIC] == on_known.thresholds[GENERIC]
+    alone = publish(model, {GENERIC: poor}, tmp_path / "alone.safetensors", {})
+    assert alone.calibration[GENERIC] != meta.calibration[GENERIC]
+
+
 def test_nothing_held_out(tmp_path: Path) -> None:
     meta = publish(network(), {GENERIC: []}, tmp_path / "network.safetensors", {})
     assert meta.calibration == dict.fromkeys((GENERIC, "with", "without"), (1.0, 0.0))

@@ -9,9 +9,11 @@ import torch
 from napari_hydrapicker.hydra.anchors import REACH_WPX, assign
 from napari_hydrapicker.training.sources import Crop
 from napari_hydrapicker.training.validation import (
+    HeadScores,
     calibrate,
-    calibrate_over,
     candidates,
+    inclusive_threshold,
+    merged,
     pooled,
     probability,
     validation_ap,
@@ -88,16 +90,31 @@ def test_too_little_to_calibrate_leaves_the_logits_alone(truth: np.ndarray) -> N
     assert calibrate(np.linspace(-3, 3, len(truth)), truth) == (1.0, 0.0)
 
 
-def test_kinds_of_images_count_alike_in_the_calibration() -> None:
-    rng = np.random.default_rng(1)
-    many, few = rng.normal(0, 2, 9000), rng.normal(0, 2, 600)
-    of_many, of_few = (
-        rng.random(9000) < probability(many, 1.0, 1.0),
-        rng.random(600) < probability(few, 1.0, -3.0),
-    )
-    _, pooled_shift = calibrate(np.concatenate([many, few]), np.concatenate([of_many, of_few]))
-    _, shift = calibrate_over([(many, of_many), (few, of_few), (np.empty(0), np.empty(0, bool))])
-    _, other_way = calibrate_over([(many[:600], of_many[:600]), (few, of_few)])
-    assert pooled_shift > shift + 0.5
-    assert shift == pytest.approx(other_way, abs=0.3)
-    assert calibrate_over([]) == (1.0, 0.0)
+def scores(logits: list[float], n_true: int, particles: int) -> HeadScores:
+    """Picks of an image, the first of which are true."""
+    return HeadScores(np.array(logits), np.arange(len(logits)) < n_true, particles)
+
+
+def test_faint_images_count_as_much_as_plain_ones_in_the_threshold() -> None:
+    plain = scores([4.0] * 90 + [0.0] * 10, 90, 90)  # alone, it would hide all from 0.5 downwards
+    faint = scores([0.0] * 6, 4, 6)
+    assert inclusive_threshold([plain], (1.0, 0.0)) == pytest.approx(0.51)
+    assert inclusive_threshold([plain, faint], (1.0, 0.0)) <= 0.5  # type: ignore[operator]
+    assert merged([plain, faint]).threshold((1.0, 0.0), 0.3) > 0.9
+
+
+def test_of_thresholds_as_good_the_lowest_is_taken() -> None:
+    """Few that are shown in vain hardly change F1, a few more do."""
+    image = scores([1.0] * 399 + [0.0, -1.0], 399, 400)
+    assert inclusive_threshold([image], (1.0, 0.0)) == pytest.approx(0.05)
+    many = scores([1.0] * 399 + [0.0, *[-1.0] * 5], 399, 400)
+    assert inclusive_threshold([many], (1.0, 0.0)) == pytest.approx(0.27)
+    assert inclusive_threshold([many], (1.0, -1.0)) == pytest.approx(0.12)
+
+
+def test_images_without_particles_have_no_threshold() -> None:
+    empty = scores([3.0, 2.0], 0, 0)
+    assert inclusive_threshold([], (1.0, 0.0)) is None
+    assert inclusive_threshold([empty], (1.0, 0.0)) is None
+    image = scores([2.0, 1.0], 2, 2)
+    assert inclusive_threshold([image, empty], (1.0, 0.0)) == inclusive_threshold([image], (1.0, 0.0))

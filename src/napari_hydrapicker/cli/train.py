@@ -301,7 +301,7 @@ def train(
         trained = run.multi_head(kept, **given) if multi else run.single_head(**given)
         path = out / "network.safetensors"
         about |= {"parameters": trained.parameters, "earlier": earlier}
-        publish(trained.model, trained.validation, path, about, data.kinds())
+        publish(trained.model, trained.validation, path, about, data.complete())
     say(f"network written to {path}")
 
 

@@ -48,7 +48,7 @@ def nms(yx: ArrayLike, score: ArrayLike, distance: float = NMS_DISTANCE_WPX) -> 
 
 
 class View(Protocol):
-    """A micrograph as a picker looks at it, in pixels of its own: `prepare.Prepared`, `preprocess.Canvas`."""
+    """A micrograph as a picker looks at it, in its own pixels, as `prepare.Prepared`."""
 
     @property
     def image(self) -> NDArray[np.float32]:

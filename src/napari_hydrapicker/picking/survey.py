@@ -36,7 +36,8 @@ _FEWEST_PIXELS = 8.0  # of a particle, below which a diameter is not tried
 _MOST_OF_IMAGE = 1 / 4  # of the shorter side, above which it is not
 _TOLERANCE = 1.9  # ratio of the best to the stated diameter that is no contradiction
 _SAME_DIAMETER = 1.25  # ratio within which a head is at home
-_ABLE = 0.5  # of the most evidence, from which a diameter may be the best
+_ABLE = 0.45  # of the most evidence, from which a diameter may be the best
+_CERTAIN = 0.8  # probability from which a particle counts as found for certain
 _HALF = 31  # of the side of a square around a particle, working pixels
 _FEWEST_CROPS, _MOST_CROPS = 4, 300
 # A mean over all views is narrower than the longest diameter: 1.0 to 1.5 times on nine sets, 2.3 on one of
@@ -55,9 +56,9 @@ def chosen_for_survey(micrographs: Sequence[Micrograph], number: int = SURVEYED)
 
 
 def evidence(picks: Picks) -> float:
-    """How many particles were found for certain: the sum of 2 p - 1 over all probabilities p over 0.5."""
+    """How many particles were found for certain: the sum of 2 p - 1 over probabilities from `_CERTAIN`."""
     score = np.asarray(picks.score, np.float64)
-    return float((2 * score[score > 0.5] - 1).sum())
+    return float((2 * score[score >= _CERTAIN] - 1).sum())
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,7 @@ def _trial(
         anywhere = PickParameters(diameter_angstrom=diameter_angstrom, border_angstrom=0)
         picks = kept(picker.candidates(prepared), anywhere, prepared.pixel_size_angstrom)
         total += evidence(picks)
-        sure = np.asarray(picks.score) > 0.5
+        sure = np.asarray(picks.score) >= _CERTAIN
         crops += _crops(prepared.image, prepared.to_wpx(picks.yx[sure]))
     if failed and len(failed) == len(micrographs):
         raise failed[0]

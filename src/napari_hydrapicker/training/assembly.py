@@ -27,8 +27,10 @@ from napari_hydrapicker.training.sources import Crop, SimulatedSource, Source
 _LONGEST = 56  # leaves room for a number within the 64 characters of a head's name
 
 CROPS_EACH, CROP_WPX = 2, 256  # simulated for the validation of one molecule
+COMPLETE_EACH = 8  # for the calibration, of each molecule and kind of conditions
 MASKED = 0.5  # share of the simulated crops in which unusable areas are looked for
 UNSEEN_SEED, SEEN_SEED = 99, 2_000_000_099  # of those that nothing is, and something is, trained on
+COMPLETE_SEED = 1_000_000_099
 
 
 def head_names(data_sets: Sequence[str]) -> list[str]:
@@ -94,8 +96,10 @@ class TrainingData:
     validation
         Held-out images by set: "molecules" that are held out altogether, under the usual conditions; the same
         under "wide" ones; held-out micrographs of the real sets by their names.
-    noise
-        Images of nothing but noise, for the calibration.
+    held_out
+        The molecules that are held out, under all conditions that are trained on.
+    wide
+        Whether those conditions are wide.
     """
 
     sources: list[Source]
@@ -103,7 +107,8 @@ class TrainingData:
     simulated: list[str]
     real: list[str]
     validation: dict[str, list[Crop]]
-    noise: list[Crop] = field(default_factory=list)
+    held_out: list[SimulatedSource] = field(default_factory=list)
+    wide: bool = False
 
     @property
     def heads(self) -> list[str]:
@@ -115,9 +120,13 @@ class TrainingData:
         """All held-out images together."""
         return [crop for crops in self.validation.values() for crop in crops]
 
-    def kinds(self) -> dict[str, list[Crop]]:
-        """Held-out images by kind, noise among them: what scores are calibrated on."""
-        return {**self.validation, **({"noise": self.noise} if self.noise else {})}
+    def complete(self) -> list[Crop]:
+        """Images that nothing is trained on and on which every particle is known: for the calibration.
+
+        Simulated anew at each call, and with wide conditions some of nothing but noise among them.
+        """
+        made = validation_crops(self.held_out, COMPLETE_EACH, CROP_WPX, COMPLETE_SEED)
+        return made + (noise_crops() if self.wide and made else [])
 
     def by_head(self) -> dict[str, list[Crop]]:
         """Held-out images for phase 2: `unseen` for the generic head, of its own data set for each other.
@@ -180,9 +189,9 @@ def assemble(
     weights = [(1 - share) / len(made)] * len(made) + [share / max(1, len(real_sets))] * len(real_sets)
     validation = _validation(held, wide)
     if wide:
-        made = [
-            replace(one, conditions=draw_wide_conditions, masked=MASKED, backgrounds=backgrounds)
-            for one in made
+        made = [_widely(one, backgrounds) for one in made]
+        held += [_widely(one) for one in held] + [
+            replace(_widely(one, backgrounds), real_noise=1.0) for one in held if len(backgrounds)
         ]
     sources: list[Source] = list(_grouped(made, groups or {}, held_out))
     for one in real_sets:
@@ -193,8 +202,11 @@ def assemble(
         sources.append(replace(source, jitter=wide))
         if held_crops:
             validation[one.name] = held_crops
-    noise = noise_crops() if wide else []
-    return TrainingData(sources, weights, [s.name for s in made], names, validation, noise)
+    return TrainingData(sources, weights, [s.name for s in made], names, validation, held, wide)
+
+
+def _widely(source: SimulatedSource, backgrounds: Sequence[NDArray[np.float32]] = ()) -> SimulatedSource:
+    return replace(source, conditions=draw_wide_conditions, masked=MASKED, backgrounds=backgrounds)
 
 
 def _validation(held: Sequence[SimulatedSource], wide: bool) -> dict[str, list[Crop]]:

@@ -13,11 +13,11 @@ from napari_hydrapicker.training.sources import WHITEN_STRENGTH, Crop
 from napari_hydrapicker.training.validation import (
     average_precisions,
     calibrate,
-    calibrate_over,
     generic_scores,
+    inclusive_threshold,
     merged,
-    pooled,
     score_all,
+    score_heads,
 )
 
 NO_THRESHOLD = 0.5  # where nothing is held out
@@ -28,11 +28,12 @@ def publish(
     validation: Mapping[str, Sequence[Crop]],
     path: Path,
     provenance: Mapping[str, JsonValue],
-    kinds: Mapping[str, Sequence[Crop]] | None = None,
+    complete: Sequence[Crop] = (),
 ) -> Metadata:
-    """Calibrate every head on its held-out images, choose its threshold of best F1, and save.
+    """Calibrate every head on its held-out images, choose its threshold, and save.
 
-    A head without such images is given the generic head's.
+    The threshold of a specialised head is that of the best F1 on its images, that of the generic head
+    `inclusive_threshold`. A head without held-out images is given the generic head's.
 
     Parameters
     ----------
@@ -45,9 +46,10 @@ def publish(
         File to write.
     provenance
         What to say of the training; the average precisions are added.
-    kinds
-        Held-out images of many kinds, on which the generic head's scores are calibrated: each kind counts
-        alike. By default the generic head's of `validation` together.
+    complete
+        Held-out images on which every particle is known, on which the generic head's scores are calibrated:
+        where labels lack particles, it would learn to doubt what is right. By default those of
+        `validation`.
 
     Returns
     -------
@@ -62,11 +64,11 @@ def publish(
     there = {name: crops for name, crops in validation.items() if name in model.head_names}
     scores = score_all(model, there)
     general = generic_scores(scores)
-    if kinds:
-        calibration = {GENERIC: calibrate_over([pooled(model, crops)[:2] for crops in kinds.values()])}
-    else:
-        calibration = {GENERIC: calibrate(general.logits, general.truth)}
-    thresholds = {GENERIC: general.threshold(calibration[GENERIC], NO_THRESHOLD)}
+    images = [score_heads(model, [crop], [GENERIC])[GENERIC] for crop in complete]
+    known = merged(images) if complete else general
+    calibration = {GENERIC: calibrate(known.logits, known.truth)}
+    shown = inclusive_threshold(images, calibration[GENERIC])
+    thresholds = {GENERIC: shown or general.threshold(calibration[GENERIC], NO_THRESHOLD)}
     for name in model.head_names[1:]:
         own = scores[name][name] if name in scores else merged([])
         calibration[name] = own.calibration(calibration[GENERIC])

@@ -27,6 +27,7 @@ from napari_hydrapicker.training.sources import Crop
 DENSE_STRIDE = 8
 PRIOR_PICKS = 10
 MIN_LOGIT = -7.0  # logits below it are not candidates
+F1_FOR_RECALL = 0.005  # of a mean F1: what a threshold may lose to show more
 
 TILE_WPX: Final = 128
 """Side of the squares that have scores of their own: some dozens of particles."""
@@ -100,10 +101,7 @@ def validation_ap(model: HydraPicker, crops: Sequence[Crop]) -> float:
 
 
 def calibrate(
-    logits: NDArray[np.float64],
-    truth: NDArray[np.bool_],
-    prior: tuple[float, float] | None = None,
-    weight: NDArray[np.float64] | None = None,
+    logits: NDArray[np.float64], truth: NDArray[np.bool_], prior: tuple[float, float] | None = None
 ) -> tuple[float, float]:
     """Fit probability = sigmoid(a * logit + b) by maximum likelihood (Platt 1999), a > 0.
 
@@ -114,8 +112,6 @@ def calibrate(
     prior : (float, float), optional
         An earlier (a, b), returned where there are too few picks, and otherwise weighed like
         `PRIOR_PICKS` picks: with few picks alone a fit would be far too sure.
-    weight : ndarray, shape (N,), optional
-        Of each pick, with a mean of 1; all count alike by default.
     """
     if len(logits) < 10 or truth.all() or not truth.any():
         return prior or (1.0, 0.0)
@@ -123,14 +119,13 @@ def calibrate(
     y = torch.from_numpy(truth.astype(np.float64))
     earlier = torch.tensor((math.log(prior[0]), prior[1]) if prior else (0.0, 0.0), dtype=torch.float64)
     strength = PRIOR_PICKS / len(logits) if prior else 0.0
-    weights = torch.ones_like(x) if weight is None else torch.from_numpy(np.asarray(weight, np.float64))
     parameters = earlier.clone().requires_grad_()
     optimiser = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
         logit = parameters[0].exp() * x + parameters[1]
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, y, weights)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, y)
         loss = loss + strength * (parameters - earlier).square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
@@ -138,24 +133,6 @@ def calibrate(
     optimiser.step(closure)  # type: ignore[no-untyped-call]
     a, b = parameters.detach().tolist()
     return float(np.exp(a)), float(b)
-
-
-def calibrate_over(sets: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> tuple[float, float]:
-    """Calibrate as `calibrate` does, on several kinds of images that count alike, however many picks each
-    has.
-
-    Parameters
-    ----------
-    sets
-        Logits (N,) and truth (N,) of the picks on each kind; those without any do not count.
-    """
-    sets = [(logits, truth) for logits, truth in sets if len(logits)]
-    if not sets:
-        return 1.0, 0.0
-    total = sum(len(logits) for logits, _ in sets)
-    weight = np.concatenate([np.full(len(logits), total / len(sets) / len(logits)) for logits, _ in sets])
-    logits, truth = (np.concatenate(part) for part in zip(*sets, strict=True))
-    return calibrate(logits, truth, weight=weight)
 
 
 def probability(logits: NDArray[np.float64], a: float, b: float) -> NDArray[np.float64]:
@@ -189,6 +166,11 @@ class HeadScores:
         """Best F1 over all thresholds; 0 without a true pick."""
         return best_f1(self.logits, self.truth, self.particles).f1 if self.truth.any() else 0.0
 
+    def f1_at(self, thresholds: NDArray[np.float64], calibration: tuple[float, float]) -> NDArray[np.float64]:
+        """F1 of the picks from each of these probabilities (T,) on, (T,); there are particles."""
+        kept = probability(self.logits, *calibration) >= thresholds[:, None]
+        return np.asarray(2 * (kept & self.truth).sum(axis=1) / (kept.sum(axis=1) + self.particles))
+
     def threshold(self, calibration: tuple[float, float], default: float) -> float:
         """Probability of the best F1, within 0.05 to 0.95; `default` without a true pick."""
         if not self.truth.any():
@@ -208,6 +190,33 @@ def merged(scores: Sequence[HeadScores]) -> HeadScores:
         np.concatenate([np.empty(0, np.bool_), *(one.truth for one in scores)]),
         sum(one.particles for one in scores),
     )
+
+
+def inclusive_threshold(images: Sequence[HeadScores], calibration: tuple[float, float]) -> float | None:
+    """Lowest probability at which the mean F1 of the images is within `F1_FOR_RECALL` of its best.
+
+    Each image with particles counts alike: over all picks together the images with the most and the
+    plainest particles would decide alone, and hide most of the faint ones. Of thresholds that are as good
+    the lowest is taken: a false pick is seen, and falls out with the classes; one that is hidden is lost.
+
+    Parameters
+    ----------
+    images
+        Scores on each image; those without particles do not count.
+    calibration
+        (a, b) of the scores.
+
+    Returns
+    -------
+    float or None
+        Within 0.05 to 0.95; None if no image has particles.
+    """
+    asked = np.linspace(0.05, 0.95, 91)
+    curves = [one.f1_at(asked, calibration) for one in images if one.particles]
+    if not curves:
+        return None
+    mean = np.mean(curves, axis=0)
+    return float(asked[np.argmax(mean >= mean.max() - F1_FOR_RECALL)])
 
 
 def score_head(head: Head, windows: Sequence[Window]) -> HeadScores:
