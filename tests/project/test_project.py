@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_hydrapicker.errors import ParameterError, ProjectError
-from napari_hydrapicker.io.edited_mask import EditedMask
+from napari_hydrapicker.io.edited_mask import EditedMask, MaskGrid
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.project.edits import Edit, EditKind
 from napari_hydrapicker.project.labels import Labels
@@ -75,6 +75,27 @@ def test_micrographs_are_added_once(project: Project, micrographs: list[Microgra
     assert project.add_micrographs(micrographs) == 0
     stack = [Micrograph(micrographs[0].path, (300, 470), 1.5, frame, 3) for frame in (1, 2)]
     assert project.add_micrographs(stack) == 2
+
+
+def test_a_file_that_was_replaced_has_the_size_of_the_new_one(
+    project: Project, micrographs: list[Micrograph], reopened: Callable[[], Project]
+) -> None:
+    """Its picks stay, its mask cannot."""
+    assert project.follow_files(micrographs) == []
+    old = next(one for one in project.micrographs() if one.path == micrographs[1].path)
+    project.commit(Edit(old.id, EditKind.PICK, Labels.empty(), make_labels([1])))
+    mask = EditedMask.from_left_out(np.ones(MaskGrid.of(old.shape).shape, np.bool_), old.shape)
+    for one in project.micrographs():
+        project.set_mask(one.id, mask)
+    other = Micrograph(micrographs[1].path, (200, 310), 2.5)
+    assert [one.shape for one in project.follow_files([micrographs[0], other])] == [old.shape]
+    project.add_micrographs([micrographs[0], other])
+    again = reopened()
+    new = next(one for one in again.micrographs() if one.id == old.id)
+    assert (new.shape, new.pixel_size_angstrom, new.mask) == ((200, 310), 2.5, None)
+    assert len(again.labels(new.id)) == 1
+    others = [one for one in again.micrographs() if one.id != old.id]
+    assert all(one.shape == old.shape and one.mask is not None for one in others)
 
 
 def test_numbers_are_never_given_twice(project: Project, reopened: Callable[[], Project]) -> None:
@@ -378,7 +399,7 @@ STROKES = """
 import sys
 from pathlib import Path
 import numpy as np
-from napari_hydrapicker.io.edited_mask import EditedMask
+from napari_hydrapicker.io.edited_mask import EditedMask, MaskGrid
 from napari_hydrapicker.project.project import Project
 project = Project.open(Path(sys.argv[1]))
 left_out = np.zeros((300, 470), bool)

@@ -129,6 +129,25 @@ class Project(Database):
                 )
             return n_added
 
+    def follow_files(self, micrographs: Sequence[Micrograph]) -> list[MicrographRecord]:
+        """Take the size and pixel size of files that were replaced by others; returns what was known of them.
+
+        Their picks and edits stay. A mask that was painted does not fit the new size, and is left out.
+        """
+        files = {(self._stored(one.path), one.frame): one for one in micrographs}
+        with self._writing() as db:
+            rows = db.execute(f"SELECT {_COLUMNS} FROM micrograph").fetchall()
+            known = [(files.get((row[1], row[6])), self._record(row, None)) for row in rows]
+            changed = [(before, now) for now, before in known if now and before.shape != now.shape]
+            db.executemany(
+                "UPDATE micrograph SET rows = ?, cols = ?, n_frames = ?,"
+                " pixel_size_angstrom = coalesce(?, pixel_size_angstrom) WHERE id = ?",
+                [(*now.shape, now.n_frames, now.pixel_size_angstrom, before.id) for before, now in changed],
+            )
+            if changed and self._masks():
+                db.executemany("DELETE FROM mask WHERE micrograph_id = ?", [(one.id,) for one, _ in changed])
+        return [before for before, _ in changed]
+
     def set_listed(self, figures: Mapping[int, ListedFigures]) -> None:
         """Keep what a list states of micrographs' images, by their numbers."""
         self._state({number: asdict(one) for number, one in figures.items()})

@@ -45,6 +45,25 @@ def test_chosen_files_open(dock: Any, folder: Path, wait: Wait, monkeypatch: pyt
     assert [r.name for r in dock.session.records] == ["m0", "m2"]
 
 
+def test_a_micrograph_that_was_replaced_can_be_picked_again(dock: Any, folder: Path, wait: Wait) -> None:
+    """The folder is opened again, with an image of another size in it; the picks are spoken of."""
+    session, said = dock.session, list[str]()
+    session.set_current(next(one.id for one in session.records if one.name == "m1"))
+    before = session.record(session.current)
+    with mrcfile.new(folder / "m1.mrc", overwrite=True) as file:
+        file.set_data(np.random.default_rng(3).normal(size=(130, 210)).astype(np.float32))
+        file.voxel_size = 3.0
+    dock.opener.problem.connect(said.append)
+    dock.opener.open([str(folder)])
+    wait(lambda: bool(said))
+    after = session.record(session.current)
+    assert (after.id, after.shape, after.pixel_size_angstrom) == (before.id, (130, 210), pytest.approx(3.0))
+    assert after.micrograph().pixels().shape == (130, 210)
+    rows, cols = before.shape
+    assert said[0].startswith(f"m1 was replaced by another image (before: {rows} x {cols} pixels)")
+    wait(lambda: dock.canvas.display is not None and dock.canvas.display.extent_px == (130, 210))
+
+
 @pytest.mark.filterwarnings("ignore:.*along y, so that neither is taken")
 def test_pixels_that_are_not_square_are_said_to_be_so(dock: Any, folder: Path, wait: Wait) -> None:
     dock.session.close()

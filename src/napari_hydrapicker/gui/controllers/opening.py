@@ -177,7 +177,11 @@ class Opener(QObject):
         if not (self._session.is_open and self._session.project.path == path):
             self._use(Project.open(path) if path.exists() else Project.create(path))
         if micrographs and not self._session.read_only:
+            replaced = self._session.project.follow_files(micrographs)
             self._session.add_micrographs(micrographs)
+            if replaced:
+                self._session.current_changed.emit()
+                self.problem.emit(_replaced(replaced))
         unknown = [record for record in self._session.records if record.pixel_size_angstrom is None]
         if unknown:
             self.problem.emit(_without_pixel_size(unknown))
@@ -211,6 +215,17 @@ class Opener(QObject):
             action()
         except HydraPickerError as error:
             self.problem.emit(str(error))
+
+
+def _replaced(before: Sequence[MicrographRecord]) -> str:
+    """What to say of files that were replaced by others of another size."""
+    rows, cols = before[0].shape
+    more = f" and {counted(len(before) - 1, 'other micrograph')}" if len(before) > 1 else ""
+    were = by_number(len(before), "was", "were")
+    return (
+        f"{before[0].name}{more} {were} replaced by another image (before: {rows} x {cols} pixels). "
+        "Their picks and edits were made on the old one: pick again, or put it back"
+    )
 
 
 def _without_pixel_size(records: Sequence[MicrographRecord]) -> str:

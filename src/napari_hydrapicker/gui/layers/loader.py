@@ -14,7 +14,7 @@ from napari_hydrapicker.imaging.display import DisplayFilter, DisplayImage, disp
 from napari_hydrapicker.project.records import MicrographRecord
 
 _KEPT = 9  # display copies held; 4 to 16 MB each
-_Key = tuple[int, Path, int, float | None, DisplayFilter]
+_Key = tuple[int, Path, int, tuple[int, int], float | None, DisplayFilter]
 
 
 class DisplayLoader(QObject):
@@ -95,8 +95,8 @@ class DisplayLoader(QObject):
 
 
 def _key(record: MicrographRecord, filter: DisplayFilter) -> _Key:
-    # The path too: another project numbers its micrographs from 1 again.
-    return (record.id, record.path, record.frame, record.pixel_size_angstrom, filter)
+    # The path too: another project numbers its micrographs from 1 again. The shape: files are replaced.
+    return (record.id, record.path, record.frame, record.shape, record.pixel_size_angstrom, filter)
 
 
 def _make(record: MicrographRecord, filter: DisplayFilter) -> DisplayImage:
