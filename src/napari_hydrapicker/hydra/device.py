@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.errors import is_out_of_memory as is_out_of_memory
 
 
 def choose_device(name: str = "auto") -> torch.device:

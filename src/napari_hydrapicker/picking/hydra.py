@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from torch import Tensor
 
-from napari_hydrapicker.errors import OutOfMemoryError, ParameterError, WeightsError
+from napari_hydrapicker.errors import OutOfMemoryError, ParameterError, WeightsError, is_out_of_memory
 from napari_hydrapicker.hydra import weights as network_file
 from napari_hydrapicker.hydra.anchors import CELL_WPX, decode
-from napari_hydrapicker.hydra.device import choose_device, is_out_of_memory, precision
+from napari_hydrapicker.hydra.device import choose_device, precision
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
 from napari_hydrapicker.hydra.weights import Metadata, attach, load_head
 from napari_hydrapicker.imaging.augment import TURNS, turn
