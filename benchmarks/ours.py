@@ -43,7 +43,7 @@ def micrographs(job: Json) -> list[Micrograph]:
 def as_lists(picks: Picks) -> Json:
     """Picks as JSON."""
     score = np.asarray(picks.score, np.float64)
-    return {"yx": np.round(picks.yx, 2).tolist(), "score": np.round(score, 4).tolist()}
+    return {"yx": np.round(picks.yx, 2).tolist(), "score": np.round(score, 9).tolist()}
 
 
 @functools.lru_cache(maxsize=2)
