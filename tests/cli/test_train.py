@@ -76,7 +76,7 @@ def test_labelled_micrographs_and_a_network_to_start_from(
         formats.write({name: Picks(rng.uniform(20, 160, (6, 2)))}, labels, "star")
     real = ("--real", f"set:{images}:{labels}:168", "--held-out", "two", "--procedural", "1")
     assert train(tmp_path / "first", *real, "--steps", "1") == 0
-    assert "2 data sets (1 real), 1 validation images" in capsys.readouterr().out
+    assert "2 data sets (1 real), 1 validation image" in capsys.readouterr().out
     init = tmp_path / "first" / "network.safetensors"
     assert weights.read_metadata(init).training["real"] == ["set"]
     assert train(tmp_path / "second", *real, "--steps", "1", "--init", str(init)) == 0
