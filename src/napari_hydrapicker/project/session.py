@@ -178,6 +178,14 @@ class Session:
             self.set_current(next(iter(self._records)))
         return n_added
 
+    def follow_files(self, micrographs: Sequence[Micrograph]) -> list[MicrographRecord]:
+        """Take the size of files that were replaced by others; returns what was known of them."""
+        replaced = self.project.follow_files(micrographs)
+        if replaced:
+            self._read_records()
+            self.current_changed.emit()
+        return replaced
+
     def relocate(self, old: Path, new: Path) -> int:
         """Look for missing micrographs in another folder; returns how many were found."""
         found = self.project.relocate(old, new)

@@ -67,8 +67,8 @@ def publish(
     images = [score_heads(model, [crop], [GENERIC])[GENERIC] for crop in complete]
     known = merged(images) if complete else general
     calibration = {GENERIC: calibrate(known.logits, known.truth)}
-    shown = inclusive_threshold(images, calibration[GENERIC])
-    thresholds = {GENERIC: shown or general.threshold(calibration[GENERIC], NO_THRESHOLD)}
+    inclusive = inclusive_threshold(images, calibration[GENERIC])
+    thresholds = {GENERIC: inclusive or general.threshold(calibration[GENERIC], NO_THRESHOLD)}
     for name in model.head_names[1:]:
         own = scores[name][name] if name in scores else merged([])
         calibration[name] = own.calibration(calibration[GENERIC])

@@ -27,7 +27,7 @@ from napari_hydrapicker.training.sources import Crop
 DENSE_STRIDE = 8
 PRIOR_PICKS = 10
 MIN_LOGIT = -7.0  # logits below it are not candidates
-F1_FOR_RECALL = 0.005  # of a mean F1: what a threshold may lose to show more
+F1_TOLERANCE = 0.005  # what a threshold may lose of the best mean F1, to show more
 
 TILE_WPX: Final = 128
 """Side of the squares that have scores of their own: some dozens of particles."""
@@ -193,7 +193,7 @@ def merged(scores: Sequence[HeadScores]) -> HeadScores:
 
 
 def inclusive_threshold(images: Sequence[HeadScores], calibration: tuple[float, float]) -> float | None:
-    """Lowest probability at which the mean F1 of the images is within `F1_FOR_RECALL` of its best.
+    """Lowest probability at which the mean F1 of the images is within `F1_TOLERANCE` of its best.
 
     Each image with particles counts alike: over all picks together the images with the most and the
     plainest particles would decide alone, and hide most of the faint ones. Of thresholds that are as good
@@ -216,7 +216,7 @@ def inclusive_threshold(images: Sequence[HeadScores], calibration: tuple[float, 
     if not curves:
         return None
     mean = np.mean(curves, axis=0)
-    return float(asked[np.argmax(mean >= mean.max() - F1_FOR_RECALL)])
+    return float(asked[np.argmax(mean >= mean.max() - F1_TOLERANCE)])
 
 
 def score_head(head: Head, windows: Sequence[Window]) -> HeadScores:

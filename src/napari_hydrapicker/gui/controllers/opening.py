@@ -177,11 +177,10 @@ class Opener(QObject):
         if not (self._session.is_open and self._session.project.path == path):
             self._use(Project.open(path) if path.exists() else Project.create(path))
         if micrographs and not self._session.read_only:
-            replaced = self._session.project.follow_files(micrographs)
-            self._session.add_micrographs(micrographs)
+            replaced = self._session.follow_files(micrographs)
             if replaced:
-                self._session.current_changed.emit()
                 self.problem.emit(_replaced(replaced))
+            self._session.add_micrographs(micrographs)
         unknown = [record for record in self._session.records if record.pixel_size_angstrom is None]
         if unknown:
             self.problem.emit(_without_pixel_size(unknown))
