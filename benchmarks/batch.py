@@ -27,8 +27,9 @@ import mrcfile
 import numpy as np
 
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.manifest import Manifest, MicrographResult
+from napari_hydrapicker.picking.manifest import Manifest
 from napari_hydrapicker.picking.parameters import NetworkFile, RunConfig
+from napari_hydrapicker.picking.results import MicrographResult
 from napari_hydrapicker.picks import Picks
 
 _FILES = 6

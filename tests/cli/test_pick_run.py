@@ -19,9 +19,10 @@ from napari_hydrapicker.errors import CoordinateFileError, MicrographError
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io import files as _files
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.manifest import MANIFEST, MicrographResult, OutputFolderError
+from napari_hydrapicker.picking.manifest import MANIFEST, OutputFolderError
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 from napari_hydrapicker.picking.parameters import NetworkFile, PickParameters, RunConfig
+from napari_hydrapicker.picking.results import MicrographResult
 from napari_hydrapicker.picks import Picks
 
 CONFIG = RunConfig(

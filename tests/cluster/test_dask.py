@@ -22,7 +22,6 @@ from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking import batch
 from napari_hydrapicker.picking.batch import Timings, open_all
 from napari_hydrapicker.picking.library import HOME_VARIABLE
-from napari_hydrapicker.picking.manifest import MicrographResult
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 from napari_hydrapicker.picking.parameters import (
     CGanSpec,
@@ -32,6 +31,7 @@ from napari_hydrapicker.picking.parameters import (
     PickParameters,
     RunConfig,
 )
+from napari_hydrapicker.picking.results import MicrographResult
 from napari_hydrapicker.picks import Picks
 
 distributed = pytest.importorskip("distributed")

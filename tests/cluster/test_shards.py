@@ -17,9 +17,9 @@ from napari_hydrapicker.cluster.shards import merge
 from napari_hydrapicker.errors import CoordinateFileError, MicrographError, ParameterError
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.batch import open_all, pick_all
-from napari_hydrapicker.picking.manifest import MicrographResult
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 from napari_hydrapicker.picking.parameters import NetworkFile, PickParameters, RunConfig
+from napari_hydrapicker.picking.results import MicrographResult
 from napari_hydrapicker.picking.shard import Shard, shard_journals
 from napari_hydrapicker.picks import Picks
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from napari_hydrapicker.cluster.timeline import PICTURE, TABLE, Timeline
 from napari_hydrapicker.errors import CoordinateFileError
-from napari_hydrapicker.picking.manifest import MicrographResult
+from napari_hydrapicker.picking.results import MicrographResult
 
 
 def result(name: str, seconds: int, **values: object) -> MicrographResult:

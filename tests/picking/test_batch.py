@@ -22,9 +22,10 @@ from napari_hydrapicker.io import files as _files
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking import manifest, outputs
 from napari_hydrapicker.picking.batch import Timings, default_threads, open_all, pick_all
-from napari_hydrapicker.picking.manifest import MANIFEST, MicrographResult, OutputFolderError
+from napari_hydrapicker.picking.manifest import MANIFEST, OutputFolderError
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 from napari_hydrapicker.picking.parameters import NetworkFile, PickParameters, RunConfig
+from napari_hydrapicker.picking.results import MicrographResult
 from napari_hydrapicker.picks import Picks
 
 

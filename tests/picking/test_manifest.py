@@ -17,8 +17,9 @@ import pytest
 
 from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.manifest import MANIFEST, Manifest, MicrographResult, OutputFolderError
+from napari_hydrapicker.picking.manifest import MANIFEST, Manifest, OutputFolderError
 from napari_hydrapicker.picking.parameters import NetworkFile, RunConfig
+from napari_hydrapicker.picking.results import MicrographResult
 from napari_hydrapicker.picks import Picks
 
 CONFIG = RunConfig(

@@ -11,7 +11,7 @@ from napari_hydrapicker.io.find import find_micrographs
 from napari_hydrapicker.io.lists import is_list, open_any
 from napari_hydrapicker.io.micrograph import Micrograph, MicrographWarning
 from napari_hydrapicker.picking.batch import open_all
-from napari_hydrapicker.picking.manifest import MicrographResult
+from napari_hydrapicker.picking.results import MicrographResult
 
 _SAME_SIZE = 1.05  # a factor within which pixel sizes are one size, calibrated anew
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from napari_hydrapicker.io.micrograph import Micrograph
     from napari_hydrapicker.picking.base import Picker
     from napari_hydrapicker.picking.batch import Timings
-    from napari_hydrapicker.picking.manifest import MicrographResult
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
     from napari_hydrapicker.picking.prepared_run import PreparedRun, RunOptions
+    from napari_hydrapicker.picking.results import MicrographResult
 
 
 logger = logging.getLogger(__name__)

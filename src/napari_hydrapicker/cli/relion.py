@@ -20,8 +20,8 @@ from napari_hydrapicker.wording import counted
 if TYPE_CHECKING:
     from napari_hydrapicker.io.micrograph import Micrograph
     from napari_hydrapicker.picking.base import Picker
-    from napari_hydrapicker.picking.manifest import MicrographResult
     from napari_hydrapicker.picking.outputs import OutputFolder
+    from napari_hydrapicker.picking.results import MicrographResult
 
 logger = logging.getLogger(__name__)
 
@@ -99,8 +99,8 @@ def relion(
     from napari_hydrapicker.cli.pick import check
     from napari_hydrapicker.cli.pick_run import not_picked, prepare
     from napari_hydrapicker.io.relion_job import open_listed
-    from napari_hydrapicker.picking.manifest import MicrographResult
     from napari_hydrapicker.picking.prepared_run import RunOptions, as_before
+    from napari_hydrapicker.picking.results import MicrographResult
 
     job = RelionJob(o)
     job.begin()
@@ -175,7 +175,7 @@ def _pick(
 def _picked(listed: Mapping[str, Micrograph], folder: OutputFolder) -> dict[str, Path]:
     """The coordinate file of each listed micrograph that is picked, by its name in the list."""
     from napari_hydrapicker.io.coordinates.star import picks_file_name
-    from napari_hydrapicker.picking.manifest import source_of
+    from napari_hydrapicker.picking.results import source_of
 
     names = {name: folder.manifest.name_of(source_of(one)) for name, one in listed.items()}
     return {

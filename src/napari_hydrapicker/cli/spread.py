@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from napari_hydrapicker.io.micrograph import Micrograph
     from napari_hydrapicker.picking.base import Picker
     from napari_hydrapicker.picking.batch import Timings
-    from napari_hydrapicker.picking.manifest import MicrographResult
     from napari_hydrapicker.picking.outputs import OutputFolder
     from napari_hydrapicker.picking.parameters import PickerSpec
+    from napari_hydrapicker.picking.results import MicrographResult
 
 _MOST = 1024
 

@@ -23,9 +23,9 @@ from napari_hydrapicker.errors import ClusterError, ParameterError
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.batch import Step, Timings, failure_of, look, predict, prepare, write
 from napari_hydrapicker.picking.library import SUFFIX, HeadLibrary, find, user_library
-from napari_hydrapicker.picking.manifest import MicrographResult
 from napari_hydrapicker.picking.outputs import OutputFolder, Settings, encoded, with_counts
 from napari_hydrapicker.picking.parameters import CGanSpec, ConsensusSpec, HydraSpec
+from napari_hydrapicker.picking.results import MicrographResult
 from napari_hydrapicker.picks import Picks
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_hydrapicker.errors import ParameterError, ProjectError
 from napari_hydrapicker.io.files import write_files
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.manifest import Manifest, source_of
+from napari_hydrapicker.picking.manifest import Manifest
 from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec
+from napari_hydrapicker.picking.results import source_of
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.project.generators import generator_file
 from napari_hydrapicker.project.project import Project

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.io.files import write_files
-from napari_hydrapicker.picking.manifest import MicrographResult
+from napari_hydrapicker.picking.results import MicrographResult
 from napari_hydrapicker.wording import counted
 
 TABLE, PICTURE = "live.csv", "live.png"

@@ -13,8 +13,8 @@ from napari_hydrapicker.cluster.timeline import Timeline
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking import batch
 from napari_hydrapicker.picking.base import Picker
-from napari_hydrapicker.picking.manifest import MicrographResult, source_of
 from napari_hydrapicker.picking.outputs import OutputFolder
+from napari_hydrapicker.picking.results import MicrographResult, source_of
 from napari_hydrapicker.wording import counted
 
 logger = logging.getLogger(__name__)

@@ -21,9 +21,10 @@ from typing import Any, ParamSpec, Protocol, TypeVar, runtime_checkable
 from napari_hydrapicker.errors import HydraPickerError, MicrographError, out_of_memory_message
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrographs, with_distinct_names
 from napari_hydrapicker.picking.base import MIN_SCORE, Picker, doubt
-from napari_hydrapicker.picking.manifest import MicrographResult, OutputFolderError
+from napari_hydrapicker.picking.manifest import OutputFolderError
 from napari_hydrapicker.picking.outputs import NameTakenError, OutputFolder
 from napari_hydrapicker.picking.parameters import PickParameters
+from napari_hydrapicker.picking.results import MicrographResult
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.wording import counted
 

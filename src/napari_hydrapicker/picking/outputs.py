@@ -24,8 +24,9 @@ from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.coordinates import WriteOptions
 from napari_hydrapicker.io.files import write_files
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.manifest import Manifest, MicrographResult, OutputFolderError, source_of
+from napari_hydrapicker.picking.manifest import Manifest, OutputFolderError
 from napari_hydrapicker.picking.parameters import PickParameters, RunConfig
+from napari_hydrapicker.picking.results import MicrographResult, source_of
 from napari_hydrapicker.picking.shard import Shard, shard_journals
 from napari_hydrapicker.picking.tables import write_tables
 from napari_hydrapicker.picks import Picks

@@ -15,7 +15,8 @@ from pathlib import Path
 from napari_hydrapicker.errors import CoordinateFileError
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.coordinates import WriteOptions
-from napari_hydrapicker.picking.manifest import Manifest, MicrographResult
+from napari_hydrapicker.picking.manifest import Manifest
+from napari_hydrapicker.picking.results import MicrographResult
 from napari_hydrapicker.picking.worth import COLUMNS, Values, listed_values
 
 SUMMARY_COLUMNS = (

@@ -12,8 +12,9 @@ import pytest
 from qtpy.QtWidgets import QPushButton
 
 from napari_hydrapicker.cluster.project import Handed, leave_note, note_path, results_folder
-from napari_hydrapicker.picking.manifest import Manifest, MicrographResult
+from napari_hydrapicker.picking.manifest import Manifest
 from napari_hydrapicker.picking.parameters import HydraSpec, NetworkFile, RunConfig
+from napari_hydrapicker.picking.results import MicrographResult
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.project.project import Project
 
