@@ -181,7 +181,7 @@ def test_a_folder_that_grows_is_picked_again_and_again(
     before = (out / "a_autopick.star").stat().st_mtime_ns
     # The network by another path, the pixel size that the files state, and how it is computed: no matter.
     moved = weights.rename(weights.with_name("moved.safetensors"))
-    same = ["--resume", "--format", "csv,star", "--pixel-size", "2", "--tile", "256", "--threshold", "0.25"]
+    same = ["--resume", "--format", "csv,star", "--pixel-size", "2", "--tile", "320", "--threshold", "0.25"]
     assert pick(out, moved, folder, *same) == 0
     moved.rename(weights)
     assert (out / "a_autopick.star").stat().st_mtime_ns == before

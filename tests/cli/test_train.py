@@ -206,3 +206,21 @@ def test_an_interruption_says_what_is_left(
     assert said.startswith(f"hydrapicker: warning: interrupted: {left}")
     assert said.count("\n") == 1
     assert (tmp_path / "run" / "checkpoint.safetensors").exists() == bool(done)
+
+
+def test_a_network_is_made_deeper_or_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, deeper = tmp_path / "first", tmp_path / "deeper"
+    assert train(first, "--procedural", "1", "--steps", "1", "--blocks", "1,1,1") == 0
+    start = ("--procedural", "1", "--steps", "1", "--init", str(first / "network.safetensors"))
+    assert train(deeper, *start, "--blocks", "1,2,1") == 0
+    network, _ = weights.load(deeper / "network.safetensors")
+    assert network.architecture.blocks == (1, 2, 1)
+    capsys.readouterr()
+    for blocks, options, message in (
+        ("1,2", start, "--blocks 1,2: give three numbers from 1 to 32"),
+        ("0,2,2", start, "--blocks 0,2,2: give three numbers"),
+        ("1,x,1", start, "--blocks 1,x,1: give three numbers"),
+        ("1,2,1", ("--procedural", "1", "--network", "thesis"), "--blocks: not with --network thesis"),
+    ):
+        assert train(tmp_path / "no", *options, "--blocks", blocks) == 2
+        assert message in capsys.readouterr().err

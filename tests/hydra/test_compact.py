@@ -5,19 +5,25 @@ from __future__ import annotations
 import pytest
 import torch
 
+from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.hydra.layers import ChannelNorm, CompactBody, CompactHead
 from napari_hydrapicker.hydra.network import Architecture, HydraPicker
+from napari_hydrapicker.picking.hydra import MARGIN_WPX
 
 
-@pytest.fixture
-def model() -> HydraPicker:
-    torch.manual_seed(4)
-    made = HydraPicker(Architecture.compact(8)).eval()
+def woken(made: HydraPicker) -> HydraPicker:
+    """Give weights to the convolutions that begin at zero, and would hide what a block sees."""
     with torch.no_grad():
         for name, weight in made.named_parameters():
-            if name.endswith("conv2.weight"):  # they begin at zero, and would hide what a block sees
+            if name.endswith("conv2.weight"):
                 weight.normal_(std=0.05)
-    return made
+    return made.eval()
+
+
+@pytest.fixture(params=[(1, 3, 2), (1, 5, 3)], ids=["first", "deeper"])
+def model(request: pytest.FixtureRequest) -> HydraPicker:
+    torch.manual_seed(4)
+    return woken(HydraPicker(Architecture.compact(8, blocks=request.param)))
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(96, 160), (16, 48), (272, 208)])
@@ -54,23 +60,23 @@ def test_the_norm_is_of_each_place() -> None:
 
 
 def test_a_cell_sees_around_its_own_centre(model: HydraPicker) -> None:
-    image = torch.randn(1, 1, 320, 336).requires_grad_()
-    model(image)[0, :, 20, 17].sum().backward()
+    image = torch.randn(1, 1, 352, 320).requires_grad_()
+    model(image)[0, :, 22, 19].sum().backward()
     assert image.grad is not None
     seen = torch.nonzero(image.grad[0, 0].abs() > 0).float()
     middle = (seen.amin(0) + seen.amax(0)) / 2
-    assert ((middle - torch.tensor([7.5 + 8 * 20, 7.5 + 8 * 17])).abs() <= 1).all()
-    assert (seen.amax(0) - seen.amin(0) + 1 <= 2 * 112).all()  # what tiles overlap by
+    assert ((middle - torch.tensor([7.5 + 8 * 22, 7.5 + 8 * 19])).abs() <= 1).all()
+    assert (seen.amax(0) - seen.amin(0) + 1 <= 2 * MARGIN_WPX).all()
 
 
 @torch.no_grad()
 def test_what_is_far_away_has_no_influence(model: HydraPicker) -> None:
-    image = torch.randn(1, 1, 352, 320)
+    image = torch.randn(1, 1, 416, 320)
     spoilt = image.clone()
     spoilt[..., :96, :] = 50
     difference = (model(spoilt) - model(image)).abs().amax(dim=(0, 1, 3))
     assert difference[:12].max() > 0.1
-    assert (difference[(96 + 112) // 8 :] < 1e-4).all()
+    assert (difference[(96 + MARGIN_WPX) // 8 :] < 1e-4).all()
 
 
 @torch.no_grad()
@@ -84,3 +90,39 @@ def test_the_last_row_and_column_answer_too(model: HydraPicker) -> None:
 def test_all_of_it_can_be_trained(model: HydraPicker) -> None:
     model(torch.randn(2, 1, 64, 48)).square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+@torch.no_grad()
+def test_a_deeper_network_answers_as_before_and_has_more_to_learn() -> None:
+    torch.manual_seed(5)
+    first = woken(HydraPicker(Architecture.compact(8)))
+    deeper = first.deeper((2, 5, 3)).eval()
+    image = torch.randn(1, 1, 96, 128)
+    assert torch.equal(deeper(image), first(image))
+    assert deeper.architecture == Architecture.compact(8, blocks=(2, 5, 3))
+    assert len(list(deeper.parameters())) - len(list(first.parameters())) == 4 * 6
+    woken(deeper)
+    assert not torch.equal(deeper(image), first(image))
+
+
+def test_what_cannot_be_made_deeper() -> None:
+    compact = HydraPicker(Architecture.compact(8))
+    with pytest.raises(ParameterError, match=r"has \(1, 3, 2\) residual blocks. Give as many or more"):
+        compact.deeper((1, 2, 4))
+    compact.add_head("mine")
+    for model in (compact, HydraPicker(Architecture(channels=4, groups=4))):
+        with pytest.raises(ParameterError, match="Only a compact network with the generic head alone"):
+            model.deeper((2, 4, 4))
+
+
+@torch.no_grad()
+def test_features_near_a_window_need_no_more_than_the_context() -> None:
+    for blocks in ((1, 3, 2), (1, 5, 3)):
+        architecture = Architecture.compact(8, blocks=blocks)
+        torch.manual_seed(6)
+        body, context = woken(HydraPicker(architecture)).body, architecture.context_wpx
+        image = torch.randn(1, 1, 400, 320)
+        spoilt = image.clone()
+        spoilt[..., :96, :] = 50
+        difference = (body(spoilt) - body(image)).abs().amax(dim=(0, 1, 3))
+        assert (difference[(96 + context) // 8 :] < 1e-4).all()

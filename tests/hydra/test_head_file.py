@@ -72,6 +72,19 @@ def test_a_body_of_its_own_is_of_the_newer_format(record: HeadRecord) -> None:
         HeadRecord(**{**record.model_dump(), "own_body": True})
 
 
+def test_a_head_for_a_body_of_another_depth_has_a_newer_format(tmp_path: Path, record: HeadRecord) -> None:
+    deeper = Architecture.compact(8, blocks=(1, 4, 3))
+    facts = record.model_dump() | deeper.model_dump() | {"own_body": True, "format_version": 3}
+    own = HydraPicker(deeper).adapted().half().float().eval()
+    path = tmp_path / "a.safetensors"
+    save_head(path, own, HeadRecord(**facts))
+    loaded, _ = load_head(path)
+    image = torch.randn(1, 1, 48, 80)
+    assert torch.equal(loaded.dense(image), own.dense(image))
+    with pytest.raises(ValueError, match="since head format 3"):
+        HeadRecord(**facts | {"format_version": 2})
+
+
 def test_attached_heads_answer_and_change_nothing_else(
     model: HydraPicker, head: Head, record: HeadRecord
 ) -> None:

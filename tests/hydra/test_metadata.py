@@ -41,6 +41,7 @@ def test_through_json_and_back() -> None:
         ({"format": "theirs"}, "format"),
         ({"format_version": 3}, "format_version"),
         ({"architecture": Architecture.compact()}, "since format 4"),
+        ({"architecture": Architecture.compact(blocks=(1, 5, 3)), "format_version": 4}, "since format 5"),
         ({"colour": "red"}, "colour"),
     ],
 )

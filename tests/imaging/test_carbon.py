@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_hydrapicker.imaging.carbon import carbon_film
@@ -26,6 +28,33 @@ def test_what_a_sharp_edge_cuts_off_is_found(seed):
     found = film(tiles - 2 * on_film)
     assert found[on_film].mean() > 0.97
     assert not found[col < 94 + row / 4].any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_faint_edge_that_runs_into_the_sides_is_found_as_long_as_it_is_long(seed):
+    """A hole's rim across ice that grows brighter towards it, with dirt whose edges are as steep."""
+    tiles, row, col = ice((112, 112), seed)
+    rng = np.random.default_rng(seed)
+    on_film = np.hypot(row - 40, col + 60) > 150
+    made = tiles + 1.5 * (col / 112) ** 2 - 3.5 * on_film
+    for y, x in rng.uniform(0, 112, (12, 2)):
+        made[(row - y) ** 2 + (col - x) ** 2 < rng.uniform(4, 30)] -= 3
+    found = film(made)
+    assert found[np.hypot(row - 40, col + 60) > 156].mean() > 0.9
+    assert found[np.hypot(row - 40, col + 60) < 144].mean() < 0.01
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**31), st.floats(0, 1), st.floats(0, 30))
+def test_any_map_is_answered(seed, blank, step):
+    """Edges in any place, cut into crumbs by blank tiles."""
+    rng = np.random.default_rng(seed)
+    shape = rng.integers(30, 90, 2)
+    row, col = np.indices(shape)
+    dark = row * rng.normal() + col * rng.normal() > rng.normal(0, 40)
+    usable = rng.random(shape) > blank * rng.random(shape)
+    found = carbon_film((rng.normal(size=shape) - step * dark).astype(np.float32), usable)
+    assert (found.shape, found.dtype) == (tuple(shape), np.bool_)
 
 
 def test_tiles_that_do_not_count_are_no_edge():

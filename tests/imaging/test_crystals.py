@@ -44,6 +44,14 @@ def test_bright_and_dark_must_lie_together():
     assert not found[30:].any()
 
 
+def test_dirt_beside_a_wide_bright_band_is_no_crystal():
+    """Ice at a carbon film's edge may be far brighter than the rest."""
+    level = np.zeros((80, 90), np.float32)
+    level[:, 40:60] = 5
+    level[20:28, 64:72] = level[50:58, 30:38] = -6
+    assert not crystalline_ice(level).any()
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_small_crystals_and_contamination_cost_no_ice(phantoms, seed):
     """Simulated ones, of a few particles' size at most: masked or not, little goes with them."""

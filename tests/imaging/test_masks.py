@@ -51,6 +51,16 @@ def test_strips_without_signal_are_found(side, axis, width):
     assert lines[width + 9 :].all()
 
 
+@pytest.mark.parametrize("level", [-30.0, 0.0])
+def test_a_dark_corner_is_no_strip(level):
+    """What the beam does not reach is left out, the ice beside it stays, also where most of a row is dark."""
+    image, _ = ice((450, 620), smooth=1)
+    row, col = np.indices(image.shape)
+    light = 1 / (1 + np.exp(-(row + 0.6 * col - 260) / 6))
+    mask = usable_mask((level + (image - level) * np.maximum(light, 0.02)).astype(np.float32))
+    assert mask[row + 0.6 * col > 330].mean() > 0.98
+
+
 def test_strips_survive_resampling():
     image, _ = ice((1200, 1500), n_particles=0, smooth=3)
     image[:90], image[:, -75:] = image[90], image[:, -76:-75]

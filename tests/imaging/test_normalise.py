@@ -123,3 +123,15 @@ def test_a_row_whose_ends_are_alike_is_not_blank():
     image = np.random.default_rng(0).normal(100, 5, (60, 90)).astype(np.float32)
     image[7, -1] = image[7, 0]
     np.testing.assert_allclose(clean(image), image)
+
+
+@pytest.mark.parametrize("shape", [(420, 610), (300, 455)])
+def test_a_steep_bowl_of_ice_is_flat_up_to_the_edges(shape):
+    rng = np.random.default_rng(2)
+    noise = rng.normal(size=shape).astype(np.float32)
+    down, across = np.meshgrid(*(np.linspace(-0.4, 0.6, n) for n in shape), indexing="ij")
+    bowl = 150 * down**2 + 90 * across**2 - 40 * down * across + 60 * down
+    flat = flatten((noise + bowl).astype(np.float32))
+    for part in (flat[:12], flat[-12:], flat[:, :12], flat[:, -12:], flat):
+        assert abs(part.mean()) < 1
+        assert part.std() < 1.2

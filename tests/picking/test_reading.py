@@ -46,7 +46,7 @@ def test_what_is_no_head_is_refused(tmp_path: Path, record_of: Make) -> None:
         ({"format": HEAD}, "not JSON"),
         ({"format": HEAD, "record": "[1]"}, "invalid"),
         ({"format": HEAD, "record": json.dumps(record | {"threshold": 7})}, "threshold"),
-        ({"format": HEAD, "record": json.dumps(record | {"format_version": 3})}, "newer version"),
+        ({"format": HEAD, "record": json.dumps(record | {"format_version": 4})}, "newer version"),
     ]
     for header, message in cases:
         write(path, header)

@@ -38,8 +38,9 @@ RANGES = {
 
 WIDE = [draw_wide_conditions(np.random.default_rng(i)) for i in range(600)]
 WIDER = (
-    "film", "specks", "beads", "filaments", "aggregates", "ice", "cracks", "stain", "lowpass_wpx",
-    "highpass_wpx", "cutoff", "median", "multiplicative", "inverted",
+    "film", "specks", "beads", "filaments", "aggregates", "ice", "cracks", "absorbers", "support",
+    "patches", "stripes", "stain",
+    "lowpass_wpx", "highpass_wpx", "cutoff", "median", "multiplicative", "inverted",
 )  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def test_every_condition_is_drawn_or_left_out() -> None:
 @pytest.mark.parametrize("name", WIDER)
 def test_wide_conditions_have_everything_sometimes(name: str) -> None:
     assert any(getattr(c, name) for c in WIDE)
-    assert name in ("ice", "cracks") or not all(getattr(c, name) for c in WIDE)
+    assert name in ("ice", "cracks", "support") or not all(getattr(c, name) for c in WIDE)
 
 
 def test_wide_conditions_reach_beyond_the_usual_ones() -> None:

@@ -14,12 +14,13 @@ import typer
 from napari_hydrapicker.cli.interruption import training_in
 from napari_hydrapicker.cli.training_settings import changes, remember
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.hydra.head_record import FIRST_BLOCKS
 from napari_hydrapicker.wording import counted
 
 if TYPE_CHECKING:
     import torch
 
-    from napari_hydrapicker.hydra.network import HydraPicker
+    from napari_hydrapicker.hydra.network import Blocks, HydraPicker
     from napari_hydrapicker.training.assembly import RealSet
 
 HELD_OUT = "1oel,1aon,2cg9,4v6x,4v7r,3sn6,6utj,1wcm"
@@ -220,6 +221,13 @@ def train(
     network: Annotated[
         Network | None, typer.Option(help="Without --init: compact (default), or the thesis' own.")
     ] = None,
+    blocks: Annotated[
+        str | None,
+        typer.Option(
+            help="Residual blocks of the compact network at 1/2, 1/4 and 1/8 of the resolution, such as "
+            "1,5,3; with --init as many as it has, or more: it answers as before at first."
+        ),
+    ] = None,
     conditions: Annotated[
         ConditionRange, typer.Option(help="Ranges of the simulated conditions: wide, or the usual ones.")
     ] = ConditionRange.WIDE,
@@ -268,7 +276,7 @@ def train(
     if init is not None and network is not None:
         raise ParameterError("--network: not with --init, whose architecture stays; leave it out")
     check_phase(multi, init, of_single if multi else of_multi | {"keep_heads": keep_heads, "group": group})
-    held = names_in(held_out)
+    held, asked = names_in(held_out), three_blocks(blocks)
     real_sets = [real_set(text) for text in real or []]
     groups = shared_heads(group or [])
     check_files(out, init)
@@ -289,11 +297,13 @@ def train(
             "groups": groups, "conditions": conditions.value, "backgrounds": len(empty),
         }  # fmt: skip
         settings = about | {"views": views, "real_share": real_share, "init": init and str(init)} | given
+        if asked:
+            settings["blocks"] = list(asked)
         earlier = remember(out, settings)
         if earlier:
             say(f"the checkpoint was made with other settings: {changes(earlier[-1], settings)}")
         chosen = _device(device, processes)
-        start = _start(init, network, seed)
+        start = _start(init, network, asked, seed)
         if processes == 1:
             start = start.to(chosen)
         run = Run(start, data, out, minutes, say, processes, workers, chosen)
@@ -314,7 +324,26 @@ def _device(name: str, processes: int) -> torch.device:
     return choose_device(name)
 
 
-def _start(init: Path | None, network: Network | None, seed: int) -> HydraPicker:
+def three_blocks(text: str | None) -> Blocks | None:
+    """Read the numbers of residual blocks at the three resolutions, N,N,N.
+
+    Raises
+    ------
+    ParameterError
+        If they are no such numbers.
+    """
+    if text is None:
+        return None
+    try:
+        half, quarter, eighth = map(int, text.split(","))
+    except ValueError:
+        half = quarter = eighth = 0
+    if not 1 <= min(half, quarter, eighth) <= max(half, quarter, eighth) <= 32:
+        raise ParameterError(f"--blocks {text}: give three numbers from 1 to 32, such as 1,5,3")
+    return half, quarter, eighth
+
+
+def _start(init: Path | None, network: Network | None, blocks: Blocks | None, seed: int) -> HydraPicker:
     """The network to start from, with the generic head alone: phase 2 starts all heads from it."""
     import torch
 
@@ -324,7 +353,9 @@ def _start(init: Path | None, network: Network | None, seed: int) -> HydraPicker
     torch.manual_seed(seed)
     if init is not None:
         made = load(init, [])[0]
-    else:
-        thesis = network is Network.THESIS
-        made = model.HydraPicker(model.Architecture() if thesis else model.Architecture.compact())
-    return made
+        return made.deeper(blocks) if blocks else made
+    if network is Network.THESIS:
+        if blocks:
+            raise ParameterError("--blocks: not with --network thesis, whose depth is fixed; leave it out")
+        return model.HydraPicker(model.Architecture())
+    return model.HydraPicker(model.Architecture.compact(blocks=blocks or FIRST_BLOCKS))

@@ -31,7 +31,8 @@ _RESERVED = frozenset(_RESERVED_WORDS.split())
 # Windows takes these for devices, whatever their case and extension.
 _DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 
-HEAD_FORMAT_VERSION: Final = 2  # 1 has no heads with a body of their own
+FIRST_BLOCKS: Final = (1, 3, 2)  # of a compact body, where a file says nothing
+HEAD_FORMAT_VERSION: Final = 3  # 2: heads with a body of their own; 3: for bodies of other depths
 GENERIC: Final = "generic"
 OF_MARKS: Final = "_marks"
 """In the name of a figure after what it was measured on: of some marks there, not of all particles."""
@@ -102,7 +103,7 @@ class HeadRecord(BaseModel):
     own_body
         Whether the head brings a body of its own, which was changed together with it, and fits any network of
         its architecture.
-    kind, channels, groups, dropout
+    kind, channels, groups, dropout, blocks
         The network's architecture.
     preprocessing
         Settings with which images were prepared.
@@ -123,7 +124,7 @@ class HeadRecord(BaseModel):
     model_config = _FROZEN
 
     format: Literal["napari-hydrapicker head"] = "napari-hydrapicker head"
-    format_version: Literal[1, 2] = 1
+    format_version: Literal[1, 2, 3] = 1
     name: str
     diameter_angstrom: float = Field(gt=0)
     pixel_size_angstrom: float | None = Field(default=None, gt=0)
@@ -134,6 +135,7 @@ class HeadRecord(BaseModel):
     channels: int = Field(ge=1, le=1024)
     groups: int = Field(ge=1, le=128)
     dropout: float = Field(ge=0, lt=1)
+    blocks: tuple[int, int, int] = FIRST_BLOCKS
     preprocessing: dict[str, JsonValue] = Field(default_factory=dict)
     calibration: tuple[float, float] = (1.0, 0.0)
     threshold: float = Field(default=0.5, ge=0, le=1)
@@ -155,6 +157,8 @@ class HeadRecord(BaseModel):
             raise ValueError("the slope of a calibration must be above 0")
         if self.own_body and self.format_version < 2:
             raise ValueError("a body of its own: since head format 2")
+        if self.blocks != FIRST_BLOCKS and self.format_version < 3:
+            raise ValueError("other numbers of residual blocks: since head format 3")
         return self
 
 

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_hydrapicker.hydra.head_record import FIRST_BLOCKS
+
 BLOCKS = 3
 STAGE_CHANNELS = (128, 256, 512, 1024)
 CLASS_BIAS = -4.0  # before any training a cell is background with probability 0.98
 OUTPUTS = 3  # logit, raw offset along rows, raw offset along columns
 OUTPUT_STD = 1e-3  # over 9216 inputs: raw offsets start near 0, where tanh has its full slope
 STRIDE = 8
-COMPACT_BLOCKS = (1, 3, 2)  # residual blocks of the body at a half, a quarter and an eighth of the resolution
 HEAD_CHANNELS = 256
 
 
@@ -218,23 +219,43 @@ class CompactBody(nn.Module):
     ----------
     channels
         At half the resolution; twice as many at a quarter, four times as many at an eighth.
+    blocks
+        Residual blocks at a half, a quarter and an eighth of the resolution, each at least 1.
     """
 
-    def __init__(self, channels: int = 48) -> None:
+    def __init__(self, channels: int = 48, blocks: tuple[int, int, int] = FIRST_BLOCKS) -> None:
         super().__init__()
         half, quarter, eighth = channels, 2 * channels, 4 * channels
         layers: list[nn.Module] = [_compact_conv(1, half, 5, 2), ChannelNorm(half), nn.ReLU()]
-        layers += [_Residual(half) for _ in range(COMPACT_BLOCKS[0])]
+        layers += [_Residual(half) for _ in range(blocks[0])]
         layers += [ChannelNorm(half), nn.ReLU(), _compact_conv(half, quarter, stride=2)]
-        layers += [_Residual(quarter) for _ in range(COMPACT_BLOCKS[1])]
+        layers += [_Residual(quarter) for _ in range(blocks[1])]
         layers += [ChannelNorm(quarter), nn.ReLU(), _compact_conv(quarter, eighth, stride=2)]
-        layers += [_Residual(eighth) for _ in range(COMPACT_BLOCKS[2])]
+        layers += [_Residual(eighth) for _ in range(blocks[2])]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images ``(B, 1, H, W)`` at working scale to features ``(B, 4 C, H/8, W/8)``."""
         features: Tensor = self.layers(images)
         return features
+
+    def stages(self) -> list[list[nn.Module]]:
+        """Return the layers at each resolution: what leads to it, then its residual blocks."""
+        found: list[list[nn.Module]] = []
+        for before, layer in zip([None, *self.layers], self.layers, strict=False):
+            if isinstance(before, _Residual | None) and not isinstance(layer, _Residual):
+                found.append([])
+            found[-1].append(layer)
+        return found
+
+    def take(self, other: CompactBody) -> None:
+        """Take the layers of a body with as many blocks or fewer: what it answers is the same.
+
+        Blocks that the other has not stay as they were made: each begins as the identity.
+        """
+        for own, theirs in zip(self.stages(), other.stages(), strict=True):
+            for layer, known in zip(own, theirs, strict=False):
+                layer.load_state_dict(known.state_dict())
 
 
 class CompactHead(Head):

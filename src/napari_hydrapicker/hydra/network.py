@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal, Self, cast
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.hydra.head_record import check_head_name
+from napari_hydrapicker.hydra.anchors import CELL_WPX
+from napari_hydrapicker.hydra.head_record import FIRST_BLOCKS, check_head_name
 from napari_hydrapicker.hydra.layers import (
     AdaptedHead,
     CompactBody,
@@ -20,6 +21,9 @@ from napari_hydrapicker.hydra.layers import (
 )
 
 GENERIC = "generic"
+
+_Number = Annotated[int, Field(ge=1, le=32)]
+Blocks = tuple[_Number, _Number, _Number]
 
 
 class Architecture(BaseModel):
@@ -35,6 +39,8 @@ class Architecture(BaseModel):
         Of every GroupNorm; the compact network has none.
     dropout
         In the heads.
+    blocks
+        Residual blocks of the compact body at a half, a quarter and an eighth of the resolution.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,11 +49,12 @@ class Architecture(BaseModel):
     channels: int = Field(default=64, ge=1, le=1024)
     groups: int = Field(default=32, ge=1, le=128)
     dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
+    blocks: Blocks = FIRST_BLOCKS
 
     @classmethod
-    def compact(cls, channels: int = 48, dropout: float = 0.1) -> Self:
+    def compact(cls, channels: int = 48, dropout: float = 0.1, blocks: Blocks = FIRST_BLOCKS) -> Self:
         """The compact network, of the bundled one's size by default."""
-        return cls(kind="compact", channels=channels, groups=1, dropout=dropout)
+        return cls(kind="compact", channels=channels, groups=1, dropout=dropout, blocks=blocks)
 
     @model_validator(mode="after")
     def _groups_divide_channels(self) -> Self:
@@ -68,7 +75,10 @@ class Architecture(BaseModel):
     @property
     def context_wpx(self) -> int:
         """How far the body sees around a feature, in working pixels, rounded up to whole cells."""
-        return 16 if self.kind == "thesis" else 80
+        if self.kind == "thesis":
+            return 16
+        half, quarter, eighth = self.blocks
+        return -(-(8 + 4 * half + 8 * quarter + 16 * eighth) // CELL_WPX) * CELL_WPX
 
     @property
     def window_wpx(self) -> int:
@@ -77,7 +87,9 @@ class Architecture(BaseModel):
 
     def make_body(self) -> nn.Module:
         """Make a body with random weights: images ``(B, 1, H, W)`` to features."""
-        return ThesisBody(self.channels, self.groups) if self.kind == "thesis" else CompactBody(self.channels)
+        if self.kind == "thesis":
+            return ThesisBody(self.channels, self.groups)
+        return CompactBody(self.channels, self.blocks)
 
     def make_head(self, adapted: bool = False) -> Head:
         """Make a head with random weights, on demand with a body of its own."""
@@ -183,6 +195,27 @@ class HydraPicker(nn.Module):
         head.requires_grad_(True).zero_grad(set_to_none=True)
         self.heads[name] = head
         return head
+
+    def deeper(self, blocks: Blocks) -> HydraPicker:
+        """Return the same compact network with more residual blocks in its body: it answers as before.
+
+        Raises
+        ------
+        ParameterError
+            If it is not compact, has other heads than the generic one, whose bodies would be left behind,
+            or has more blocks already.
+        """
+        if self.architecture.kind != "compact" or self.head_names != (GENERIC,):
+            raise ParameterError("Only a compact network with the generic head alone can be made deeper.")
+        if any(new < old for new, old in zip(blocks, self.architecture.blocks, strict=True)):
+            raise ParameterError(
+                f"The network has {self.architecture.blocks} residual blocks. Give as many or more, "
+                f"not {blocks}."
+            )
+        made = HydraPicker(self.architecture.model_copy(update={"blocks": blocks}))
+        cast(CompactBody, made.body).take(cast(CompactBody, self.body))
+        made.head().load_state_dict(self.head().state_dict())
+        return made
 
     def remove_head(self, name: str) -> None:
         """Remove a head.

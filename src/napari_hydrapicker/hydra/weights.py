@@ -14,13 +14,14 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from napari_hydrapicker.errors import ParameterError, WeightsError
-from napari_hydrapicker.hydra.head_record import HeadRecord, check_head_name, parse_record
+from napari_hydrapicker.hydra.head_record import FIRST_BLOCKS, HeadRecord, check_head_name, parse_record
 from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.network import GENERIC, Architecture, HydraPicker
 from napari_hydrapicker.io import safetensors as container
 from napari_hydrapicker.io.safetensors import GET_ANOTHER, HEAD, NETWORK, fill_module, reason, stored
 
-FORMAT_VERSION: Final = 4  # 1 is the thesis' network; 2 and 3, differences of it, are no longer read
+FORMAT_VERSION: Final = 5
+"""1: the thesis' network; 2 and 3, differences of it, are no longer read; 4: compact; 5: of other depths."""
 
 
 class Metadata(BaseModel):
@@ -47,7 +48,7 @@ class Metadata(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     format: Literal["napari-hydrapicker"] = "napari-hydrapicker"
-    format_version: Literal[1, 4] = 1
+    format_version: Literal[1, 4, 5] = 1
     architecture: Architecture = Architecture()
     diameter_wpx: Literal[21] = 21
     heads: tuple[str, ...] = Field(default=(GENERIC,), max_length=1000)
@@ -70,6 +71,8 @@ class Metadata(BaseModel):
             raise ValueError(f"it speaks of heads that are not there: {sorted(unknown)}")
         if self.architecture.kind != "thesis" and self.format_version < 4:
             raise ValueError("the compact architecture: since format 4")
+        if self.architecture.blocks != FIRST_BLOCKS and self.format_version < 5:
+            raise ValueError("other numbers of residual blocks: since format 5")
         if any(slope <= 0 for slope, _ in self.calibration.values()):
             raise ValueError("the slope of a calibration must be above 0")
         if any(not 0 <= threshold <= 1 for threshold in self.thresholds.values()):
@@ -185,7 +188,7 @@ def load(path: Path, heads: Sequence[str] | None = None) -> tuple[HydraPicker, M
 
 def _described(model: HydraPicker, meta: Metadata) -> Metadata:
     made = model.architecture
-    version = 1 if made.kind == "thesis" else FORMAT_VERSION
+    version = 5 if made.blocks != FIRST_BLOCKS else 4 if made.kind == "compact" else 1
     facts = {"heads": model.head_names, "architecture": made, "format_version": version}
     try:
         return Metadata.model_validate({**dict(meta), **facts})
@@ -245,7 +248,7 @@ def load_head(path: Path) -> tuple[Head, HeadRecord]:
 
 
 def _architecture(path: Path, record: HeadRecord) -> Architecture:
-    names = ("kind", "channels", "groups", "dropout")
+    names = ("kind", "channels", "groups", "dropout", "blocks")
     try:
         return Architecture(**{name: getattr(record, name) for name in names})
     except ValidationError as error:

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_hydrapicker.imaging.tiles import TILES_PER_DIAMETER, Mask, eroded, grow, robust
+from napari_hydrapicker.imaging.tiles import TILES_PER_DIAMETER, Mask, connected, eroded, grow, robust
 
 _EDGE_LINK = 5.0  # gradient of a film's edge at a diameter's resolution, in robust deviations
-_EDGE_PEAK, _EDGE_DIAMETERS = 10.0, 6.0  # what an edge reaches, and its least extent
-_CORNER_PEAK, _CORNER_DIAMETERS = 15.0, 2.5  # the same where it only cuts off a corner
+_EDGE_END = 3.0  # the same where an edge that was found fades out
+_EDGES = ((10.0, 6.0), (7.0, 12.0))  # what an edge reaches, and its least extent: a long one may be fainter
+_CORNER = (15.0, 2.5)  # the same where it only cuts off a corner
 _SLOPE_DIAMETERS = 4.0  # width from which on a steep ridge is a slope of the ice, not an edge
 _DARKER = 0.5  # how much darker than the ice the carbon is, in robust deviations
 _RIM_DIAMETERS = 3.0  # how far to look across an edge
@@ -87,10 +88,18 @@ def _film_edges(smooth: NDArray[np.float32], usable: Mask) -> Mask:
         peak = (gradient[place][ridge].max() - centre) / spread
         extent = max(ridge.shape) / TILES_PER_DIAMETER
         sides = [part.start == 0 or part.stop == n for part, n in zip(place, smooth.shape, strict=True)]
-        long = peak >= _EDGE_PEAK and extent >= _EDGE_DIAMETERS
-        if long or (all(sides) and peak >= _CORNER_PEAK and extent >= _CORNER_DIAMETERS):
+        enough = (*_EDGES, _CORNER) if all(sides) else _EDGES
+        if any(peak >= least and extent >= shortest for least, shortest in enough):
             edges[place] |= ridge
-    return edges
+    return _to_sides(connected((gradient > centre + _EDGE_END * spread) & usable, edges)) & usable
+
+
+def _to_sides(edges: Mask) -> Mask:
+    """Lead edges that end near a side of the image to it: a blurred map is level there."""
+    outermost = np.ones(edges.shape, np.bool_)
+    outermost[TILES_PER_DIAMETER:-TILES_PER_DIAMETER, TILES_PER_DIAMETER:-TILES_PER_DIAMETER] = False
+    led: Mask = edges | (grow(edges, TILES_PER_DIAMETER) & outermost)
+    return led
 
 
 def _without_slopes(edges: Mask, level: NDArray[np.float32]) -> Mask:
@@ -108,6 +117,8 @@ def _without_slopes(edges: Mask, level: NDArray[np.float32]) -> Mask:
     slopes = []
     for label in range(1, n_ridges + 1):
         ridge = grow(coarse == label, side // 2)
+        if not ridge.any():  # a crumb between the coarser tiles
+            continue
         steep = gradient > float(np.percentile(gradient[ridge], 90)) / 2
         if (eroded(steep, side) & ridge).any():
             slopes.append(label)

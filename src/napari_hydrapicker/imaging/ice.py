@@ -25,6 +25,7 @@ _PATCH = TILES_PER_DIAMETER  # their side, tiles
 _APART = 12  # how far they may lie from each other, tiles
 _LEAST_CONTRAST = 1.5  # how far from the background a crystal's other tiles are, in robust deviations
 _GAP = 7  # narrower gaps inside a crystal belong to it, tiles
+_WIDEST = 3 * TILES_PER_DIAMETER  # what is wider is one side of an edge, no patch of a crystal; tiles
 
 
 def tile_level(binned: NDArray[np.float32], usable: Mask) -> NDArray[np.float32]:
@@ -136,12 +137,21 @@ def crystalline_ice(level: NDArray[np.float32]) -> Mask:
     ndarray of bool, shape (rows, cols)
         True on crystals.
     """
-    bright = opened(level > _SWING, _PATCH)
+    bright = opened(_patches(level) > _SWING, _PATCH)
     if not bright.any():
         return bright
-    dark = opened(level < -_SWING, _PATCH)
+    dark = opened(_patches(-level) > _SWING, _PATCH)
     pairs = (bright & grow(dark, _APART)) | (dark & grow(bright, _APART))
     if not pairs.any():
         return pairs
     body = opened(level > _LEAST_CONTRAST, 3) | opened(level < -_LEAST_CONTRAST, 3)
     return grow(closed(connected(body | pairs, pairs), _GAP), 2)
+
+
+def _patches(level: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far a tile stands out from the background, and from what lies on all sides of it.
+
+    The ice beside a carbon film stands out from the background alone.
+    """
+    standing: NDArray[np.float32] = np.minimum(level, ndimage.white_tophat(level, _WIDEST))
+    return standing

@@ -16,6 +16,7 @@ from napari_hydrapicker.imaging.rescale import DIAMETER_WPX
 from napari_hydrapicker.imaging.tiles import TILES_PER_DIAMETER, Mask, tile_statistics
 
 _FLAT = 0.35  # a strip's variation across, relative to the interior's
+_ALONG = 80  # percent of a strip's length that repeat
 _BLANK = 0.1  # a blank patch's local deviation, relative to the median one
 
 
@@ -69,10 +70,11 @@ def _bad_ice(binned: NDArray[np.float32], usable: Mask) -> Mask:
 def _strips(binned: NDArray[np.float32]) -> tuple[int, int]:
     """Count the leading and trailing rows of tiles that repeat one another.
 
-    A row's change to the next is compared with the usual change. The outermost tiles may differ: resampling
-    rings there. One tile more is taken, because the strip may end within it.
+    A row's change to the next is compared with the usual change, along nearly all of it: a corner that the
+    beam does not reach is no strip. The outermost tiles may differ: resampling rings there. One tile more is
+    taken, because the strip may end within it.
     """
-    change = np.median(np.abs(np.diff(binned, axis=0)), axis=1)
+    change = np.percentile(np.abs(np.diff(binned, axis=0)), _ALONG, axis=1)
     flat = change < _FLAT * np.median(change)
     return _strip_length(flat), _strip_length(flat[::-1])
 

@@ -153,8 +153,8 @@ def normalise(image_w: NDArray[np.float32], mask: NDArray[np.bool_] | None = Non
 def flatten(
     image_w: NDArray[np.float32], sigma_wpx: float = 60, mask: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:
-    """Subtract slow gradients (ice thickness, illumination): a plane and a Gaussian blur of the usable
-    pixels.
+    """Subtract slow gradients (ice thickness, illumination): a quadratic surface and a Gaussian blur of the
+    usable pixels.
 
     Parameters
     ----------
@@ -175,12 +175,12 @@ def flatten(
     weight = np.ones(image_w.shape, np.float32) if mask is None else mask.astype(np.float32)
     sigma = sigma_wpx / block
     sums, counts = _block_sums(image_w * weight, block), _block_sums(weight, block)
-    # A blur bends a slope at the edges: the plane that fits best is taken out first.
-    plane = _plane(sums, counts)
-    sums = sums - plane * counts
+    # A blur bends a slope at the edges: the surface that fits best is taken out first.
+    surface = _surface(sums, counts)
+    sums = sums - surface * counts
     blurred = [ndimage.gaussian_filter(layer, sigma, mode="reflect") for layer in (sums, counts)]
     # Far from any usable pixel both vanish; the floor turns 0 / 0 into 0.
-    background = plane + blurred[0] / np.maximum(blurred[1], np.float32(1e-6))
+    background = surface + blurred[0] / np.maximum(blurred[1], np.float32(1e-6))
     down, across = (_interpolation(n, block).astype(np.float32) for n in image_w.shape)
     # Not `@`: for matrices this small BLAS spends its time waking threads.
     flat: NDArray[np.float32] = image_w - np.einsum(
@@ -189,14 +189,14 @@ def flatten(
     return flat
 
 
-def _plane(sums: NDArray[np.float32], counts: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Plane through the means of tiles, by least squares weighted with their number of pixels."""
-    rows, cols = (np.linspace(-1, 1, n) for n in sums.shape)
-    ones = np.ones(sums.shape)
-    design = np.stack([ones, ones * rows[:, None], ones * cols[None, :]]).reshape(3, -1)  # (3, tiles)
+def _surface(sums: NDArray[np.float32], counts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Quadratic surface through the means of tiles, by least squares weighted with their number of pixels."""
+    down, across = (np.linspace(-1, 1, n) ** np.arange(3)[:, None] for n in sums.shape)
+    terms = [(i, j) for i in range(3) for j in range(3 - i)]
+    design = np.stack([np.outer(down[i], across[j]).ravel() for i, j in terms])  # (6, tiles)
     matrix = np.einsum("in,jn,n->ij", design, design, counts.ravel(), dtype=np.float64)
     # Tiles in one line say nothing of the other direction: a trace on the diagonal keeps that flat.
-    matrix += np.eye(3) * max(float(np.trace(matrix)), 1e-6) * 1e-6
+    matrix += np.eye(len(terms)) * max(float(np.trace(matrix)), 1e-6) * 1e-6
     fit = np.linalg.solve(matrix, np.einsum("in,n->i", design, sums.ravel(), dtype=np.float64))
     return np.asarray(np.einsum("i,in->n", fit, design).reshape(sums.shape), np.float32)
 
@@ -209,10 +209,17 @@ def _block_sums(image: NDArray[np.float32], block: int) -> NDArray[np.float32]:
 
 
 def _interpolation(n: int, block: int) -> NDArray[np.float64]:
-    """Matrix (n, tiles) that interpolates linearly between the tiles' centres, constant beyond them."""
+    """Matrix (n, tiles) that interpolates linearly between the tiles' centres, and goes on beyond them."""
     starts = np.arange(0, n, block)
     centres = (starts + np.minimum(starts + block, n) - 1) / 2
-    return np.stack([np.interp(np.arange(n), centres, row) for row in np.eye(len(starts))], axis=1)
+    if len(starts) == 1:
+        return np.ones((n, 1))
+    places = np.arange(n)
+    before = np.clip(np.searchsorted(centres, places) - 1, 0, len(starts) - 2)
+    share = (places - centres[before]) / (centres[before + 1] - centres[before])
+    matrix = np.zeros((n, len(starts)))
+    matrix[places, before], matrix[places, before + 1] = 1 - share, share
+    return matrix
 
 
 def pad_with_noise(

@@ -14,6 +14,7 @@ from napari_hydrapicker.imaging.masks import usable_mask
 from napari_hydrapicker.imaging.normalise import Cleaner, flatten, normalise
 from napari_hydrapicker.imaging.rescale import pixel_angstrom, rescale, to_px, to_wpx, working_shape
 from napari_hydrapicker.imaging.spectrum import fill_with_background, whiten
+from napari_hydrapicker.imaging.stripes import without_stripes
 from napari_hydrapicker.io.micrograph import Micrograph
 
 
@@ -154,7 +155,7 @@ def flatten_and_normalise(
     elif use_mask:
         mask = usable_mask(image_w)
         mask &= ~contaminants(image_w, mask)
-    return normalise(flatten(image_w, mask=mask), mask), mask
+    return normalise(without_stripes(flatten(image_w, mask=mask), mask), mask), mask
 
 
 def network_input(

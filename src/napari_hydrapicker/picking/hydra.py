@@ -28,8 +28,8 @@ from napari_hydrapicker.picking.parameters import Contrast, HydraSpec, PickParam
 from napari_hydrapicker.picks import Picks
 
 STRIDE_WPX = 8
-MARGIN_WPX = 112  # the compact network sees 100 wpx in each direction, the thesis' 45; multiple of a cell
-MIN_TILE_WPX = 256
+MARGIN_WPX = 144  # the bundled network sees 132 wpx in each direction, the thesis' 45; multiple of a cell
+MIN_TILE_WPX = 320
 MAX_TILE_WPX = 2048  # larger images are tiled from the start
 
 Prediction = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -71,7 +71,7 @@ def check_tile(tile_wpx: int | None) -> None:
     Raises
     ------
     ParameterError
-        If the tile is not a multiple of 16 of at least 256 working pixels.
+        If the tile is not a multiple of 16 of at least `MIN_TILE_WPX` working pixels.
     """
     if tile_wpx is not None and (tile_wpx < MIN_TILE_WPX or tile_wpx % CELL_WPX):
         raise ParameterError(

@@ -19,6 +19,10 @@ _NOTHING: Final[dict[str, Any]] = dict.fromkeys(
         "aggregates",
         "ice",
         "cracks",
+        "absorbers",
+        "support",
+        "patches",
+        "stripes",
     ),
     0.0,
 )
@@ -69,6 +73,15 @@ class Conditions:
         Probability that crystalline ice, with its lattice, covers part of the image.
     cracks : float
         Mean number of bright cracks.
+    absorbers : float
+        Thick dirt that electrons do not pass, such as frozen ethane: dark all over, whatever the defocus; for
+        each diameter^2 of area. In a quarter of the micrographs bright, as holes are.
+    support : float
+        Probability that the edge or the strands of a dark support film cross the image.
+    patches : float
+        How uneven the ice is over 0.4 to 3 diameters, in deviations of the image.
+    stripes : float
+        Deviation of whole rows and columns from the others, relative to that of the image.
     stain : bool
         Negative stain, its contrast turned over: dark particles with a light rim, no contrast transfer.
     lowpass_wpx, highpass_wpx : float
@@ -112,6 +125,10 @@ class Conditions:
     aggregates: float = 0.0
     ice: float = 0.0
     cracks: float = 0.0
+    absorbers: float = 0.0
+    support: float = 0.0
+    patches: float = 0.0
+    stripes: float = 0.0
     stain: bool = False
     lowpass_wpx: float = 0.0
     highpass_wpx: float = 0.0
@@ -195,6 +212,10 @@ def draw_wide_conditions(rng: np.random.Generator) -> Conditions:
         aggregates=sometimes(0.1, 0.001, 0.01),
         ice=0.05,
         cracks=0.05,
+        absorbers=sometimes(0.3, 0.003, 0.06),
+        support=0.08,
+        patches=sometimes(0.12, 0.2, 3),
+        stripes=sometimes(0.06, 0.05, 0.6),
         stain=stain,
         lowpass_wpx=log_uniform(0.3, 2.0) if rng.random() < 0.25 else 0.0,
         highpass_wpx=log_uniform(10, 60) if rng.random() < 0.15 else 0.0,

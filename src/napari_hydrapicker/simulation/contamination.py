@@ -58,7 +58,7 @@ def dirt(
     return potential
 
 
-def _window(
+def window(
     out: NDArray[np.float32], centre: NDArray[np.float64], reach: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]] | None:
     """View of a canvas (H, W) around a place, and the rows and columns of its pixels from that place."""
@@ -76,7 +76,7 @@ def _add_ellipse(
     """Add the projection of an ellipsoid at a random place."""
     place = rng.uniform((0, 0), out.shape)
     squash, turn = 1.0 if round_ else rng.uniform(0.5, 1.0), rng.uniform(0, np.pi)
-    found = _window(out, place, radius)
+    found = window(out, place, radius)
     if found is None:
         return
     part, rows, cols = found
@@ -98,7 +98,7 @@ def _add_filament(
     for _ in range(int(rng.uniform(1, 12) * diameter / step)):
         heading += rng.normal(0, bend)
         place = place + step * np.array([np.sin(heading), np.cos(heading)])
-        found = _window(out, place, width / 2)
+        found = window(out, place, width / 2)
         if found is None:
             return
         part, rows, cols = found

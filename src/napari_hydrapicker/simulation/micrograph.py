@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.simulation import optics, specimen
+from napari_hydrapicker.simulation.absorption import absorption
 from napari_hydrapicker.simulation.conditions import Conditions
 from napari_hydrapicker.simulation.contamination import dirt
 from napari_hydrapicker.simulation.projection import Species, gaussian_blur
@@ -116,7 +117,7 @@ class Simulated:
     yx : ndarray of float64, shape (N, 2)
         Centres of mass of the particles, (row, column) in pixels.
     ignore_yx : ndarray of float64, shape (M, 2)
-        Centres that are neither particles nor background: on carbon, or broken.
+        Centres that are neither particles nor background: on carbon, broken, or hidden by dirt.
     """
 
     image: Tensor
@@ -202,6 +203,18 @@ def simulate(
         keep = ~on_carbon.numpy()[row, col]
     expose = _stained if c.stain else _expose
     image = expose(potential, shape, pixel_size_angstrom, c, rng, generator, background)
+    absorbed = absorption(rng, shape, diameter, c)
+    if absorbed is not None:
+        darkness, hidden = absorbed
+        image -= float(image.std()) * darkness
+        row, col = np.clip(np.round(yx).astype(int), 0, np.array(shape) - 1).T
+        keep &= ~hidden.numpy()[row, col]
+    if c.stripes > 0:
+        lines = (
+            torch.randn((shape[0], 1), generator=generator),
+            torch.randn((1, shape[1]), generator=generator),
+        )
+        image += c.stripes * float(image.std()) * (lines[0] + lines[1])
     image = processed(image, c, diameter)
     if c.inverted:
         return Simulated(image, np.empty((0, 2)), np.empty((0, 2)))

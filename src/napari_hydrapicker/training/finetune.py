@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.hydra.head_record import OF_MARKS, HeadRecord, MicrographUse, check_head_name
+from napari_hydrapicker.hydra.head_record import (
+    FIRST_BLOCKS,
+    OF_MARKS,
+    HeadRecord,
+    MicrographUse,
+    check_head_name,
+)
 from napari_hydrapicker.hydra.layers import Head
 from napari_hydrapicker.hydra.network import GENERIC, HydraPicker
 from napari_hydrapicker.hydra.weights import Metadata, body_hash
@@ -91,7 +97,7 @@ def finetune(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         parent=body_hash(model),
         own_body=result.head.takes_images,
-        format_version=2 if result.head.takes_images else 1,
+        format_version=_format_version(model, result.head),
         **model.architecture.model_dump(),
         preprocessing=metadata.preprocessing,
         calibration=calibration,
@@ -115,6 +121,13 @@ def _corrected(example: AnnotatedMicrograph, diameter_angstrom: float, whiten: f
     return LabelledImage.from_prepared(
         example.micrograph.name, prepared, example.yx, example.negative_yx, example.complete, whiten
     )
+
+
+def _format_version(model: HydraPicker, head: Head) -> Literal[1, 2, 3]:
+    """The oldest format that can say how the head is built."""
+    if model.architecture.blocks != FIRST_BLOCKS:
+        return 3
+    return 2 if head.takes_images else 1
 
 
 def _figures(result: FewShotResult, scores: HeadScores) -> dict[str, float]:
