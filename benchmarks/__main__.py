@@ -26,8 +26,8 @@ from benchmarks.sets import SWEEPS, DataSet, make_sets, read_sets
 
 HERE = Path(__file__).parent
 SCRIPTS = (
-    "ablation", "batch", "classes", "classes_head", "few_shot", "kill_picking", "kill_test", "offset", "pick",
-    "round_trip", "window",
+    "ablation", "batch", "classes", "classes_head", "few_shot", "independent", "kill_picking", "kill_test",
+    "offset", "pick", "round_trip", "window",
 )  # fmt: skip
 """Measurements of their own."""
 

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_hydrapicker.simulation.absorption import HIDING, absorption
 from napari_hydrapicker.simulation.conditions import Conditions
@@ -77,3 +78,18 @@ def test_stripes_are_whole_rows_and_columns() -> None:
     np.testing.assert_allclose(across, across[:, :1].repeat(SHAPE[1], 1), atol=1e-4)
     np.testing.assert_allclose(down, down[:1].repeat(SHAPE[0], 0), atol=1e-4)
     assert lines.std() > 0.1 * float(without.image.std())
+
+
+def test_dirt_of_a_particles_size_is_darker_than_particles() -> None:
+    """Of draws with one lump alone, inside the image."""
+    few = dataclasses.replace(CLEAN, absorbers=0.004)
+    darkest = []
+    for seed in range(300):
+        one = absorption(np.random.default_rng(seed), SHAPE, 21.0, few)
+        lump = np.zeros(SHAPE) if one is None else np.abs(one[0].numpy())
+        at_the_edge = any(side.any() for side in (lump[0], lump[-1], lump[:, 0], lump[:, -1]))
+        length = 2 * np.sqrt((lump > 0).sum() / np.pi)
+        if ndimage.label(lump)[1] == 1 and not at_the_edge and 16 < length < 27:
+            darkest.append(lump.max())
+    assert len(darkest) > 5
+    assert min(darkest) > 2

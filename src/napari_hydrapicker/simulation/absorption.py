@@ -16,6 +16,8 @@ from napari_hydrapicker.simulation.conditions import Conditions, draw_log_unifor
 from napari_hydrapicker.simulation.contamination import window
 
 HIDING = 1.0  # how dark, or bright, it is where a particle cannot be seen
+# Dirt of a particle's size (diameters) is darker than particles are: else nobody could tell them apart.
+_ALIKE, _DARK = (0.6, 1.6), 3.0
 _BUBBLES = 0.25  # share of the micrographs whose dirt is bright: holes, and what the beam has burnt
 
 
@@ -56,7 +58,8 @@ def _dirt(rng: np.random.Generator, shape: tuple[int, int], n: int, diameter: fl
         radius = diameter / 2 * draw_log_uniform(rng, 0.2, 4.0)
         found = window(out, rng.uniform((0, 0), shape), 1.6 * radius)
         waves, phases = rng.normal(0, 0.2, 5) / harmonics, rng.uniform(0, 2 * np.pi, 5)
-        softness, darkness = rng.uniform(0.03, 1.0) * radius, draw_log_uniform(rng, 0.7, 15)
+        least = _DARK if _ALIKE[0] < 2 * radius / diameter < _ALIKE[1] else 0.7
+        softness, darkness = rng.uniform(0.03, 1.0) * radius, draw_log_uniform(rng, least, 15)
         if found is None:
             continue
         part, rows, cols = found
