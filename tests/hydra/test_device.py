@@ -43,10 +43,19 @@ def test_the_cpu_picks_on_a_build_without_onednn(monkeypatch: pytest.MonkeyPatch
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
 
 
+@pytest.mark.parametrize("tiles", [True, False])
+def test_the_cpu_computes_in_bfloat16_where_it_has_tiles_of_it(
+    tiles: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
+    with precision(torch.device("cpu")):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == (torch.bfloat16 if tiles else torch.float32)
+
+
 def test_torch_still_says_whether_bfloat16_is_fast() -> None:
-    """It is asked through a private operator; where that goes away, picking becomes slower unnoticed."""
-    if torch.backends.mkldnn.is_available():
-        assert isinstance(torch.ops.mkldnn._is_mkldnn_bf16_supported(), bool)
+    """It is asked through a private function; where that goes away, picking becomes slower unnoticed."""
+    assert isinstance(torch.cpu._is_amx_tile_supported(), bool)
 
 
 @pytest.mark.parametrize("device", ["cpu", "mps"])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from napari_hydrapicker.cgan.networks import Discriminator, Generator, LossName, adversarial_loss, data_loss
 from napari_hydrapicker.errors import ParameterError, WeightsError
+from napari_hydrapicker.hydra.device import precision
 from napari_hydrapicker.training import loop
 from napari_hydrapicker.training.cgan_data import Pairs, draw_batch
 from napari_hydrapicker.training.checkpoint import load_checkpoint, save_checkpoint
@@ -187,7 +188,7 @@ class _Training:
         images, truths = (part.to(self._device) for part in draw_batch(self._pairs, rng, p.batch_size))
         set_rate(self._optimiser, p.learning_rate * p.share(number))
         self._optimiser.param_groups[1]["lr"] = p.discriminator_rate * p.share(number)
-        with torch.autocast(self._device.type, dtype=torch.bfloat16):
+        with precision(self._device):
             marked = self._generator(images)
         judged = self._step_discriminator(images, truths, marked.detach())
         fooled, distance = self._step_generator(images, truths, marked)
@@ -209,7 +210,7 @@ class _Training:
         return adversarial.item(), data.item()
 
     def _judge(self, images: Tensor, marked: Tensor) -> Tensor:
-        with torch.autocast(self._device.type, dtype=torch.bfloat16):
+        with precision(self._device):
             return self._discriminator.logit(images, marked)
 
     def _move(self, loss: Tensor, network: nn.Module) -> None:
