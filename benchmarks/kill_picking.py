@@ -26,7 +26,7 @@ import numpy as np
 
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking import base, library, prepared_run
+from napari_hydrapicker.picking import base, model_files, prepared_run
 from napari_hydrapicker.picking.manifest import Manifest
 from napari_hydrapicker.picking.parameters import NetworkFile
 from napari_hydrapicker.picks import Picks
@@ -159,7 +159,7 @@ def _run_stand_in(arguments: list[str]) -> int:
     own = NetworkFile(name="stand-in")
     # No network is needed, and so no torch, which takes longer to load than all this to pick.
     base.load_picker = lambda *_: StandIn()  # type: ignore[assignment]
-    library.identified = lambda _: (own, own)  # type: ignore[assignment]
+    model_files.identified = lambda _: (own, own)  # type: ignore[assignment]
     prepared_run.looked_at = lambda picker, spec, *_: (picker, spec, ())  # type: ignore[assignment]
     return run(arguments)
 

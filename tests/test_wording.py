@@ -15,7 +15,7 @@ from napari_hydrapicker.cli.pick_run import done_of, not_picked
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.evaluation.matching import Criterion, match
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.wording import by_number, counted, with_parameters
+from napari_hydrapicker.wording import by_number, counted, first_of, shortened, with_parameters
 
 PACKAGE = Path(napari_hydrapicker.__file__).parent
 # What messages count, in the plural. Up to two words may stand before it: "deleted picks".
@@ -130,3 +130,15 @@ def test_the_command_line_names_options(text: str, said: str) -> None:
 
 def test_each_reader_has_words_of_its_own() -> None:
     assert with_parameters("`a` and `b_c`", str.upper) == "A and B_C"
+
+
+def test_lists_are_shortened() -> None:
+    assert shortened([]) == ""
+    assert shortened("abc") == "a, b, c"
+    assert shortened(iter("abcd")) == "a, b, c and 1 more"
+    assert shortened(range(1500), 1) == "0 and 1,499 more"
+
+
+def test_the_first_of_several_problems_is_told() -> None:
+    assert first_of(["a.mrc: empty"]) == "a.mrc: empty"
+    assert first_of(["a.mrc: empty", "b.mrc: empty"]) == "a.mrc: empty (and 1 more)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 _PARAMETER = re.compile(r"`([a-z][a-z_]*)`")
 _SIBILANT = ("s", "sh", "ch", "x", "z")  # the plural of these takes a syllable more
@@ -25,6 +25,18 @@ def by_number(n: int, one: str, several: str) -> str:
 def counted(n: int, noun: str) -> str:
     """Return a number with its noun, in the plural unless it is one: "1 pick", "1,200 picks", "2 classes"."""
     return f"{n:,} {by_number(n, noun, _plural(noun))}"
+
+
+def shortened(names: Iterable[object], most: int = 3) -> str:
+    """Return the first names of a list, and how many more there are: "a, b and 3 more"."""
+    every = list(map(str, names))
+    more = f" and {len(every) - most:,} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
+
+
+def first_of(problems: Sequence[object]) -> str:
+    """Return the first of some sentences, and how many more there are: "a.mrc: empty (and 3 more)"."""
+    return f"{problems[0]} (and {len(problems) - 1:,} more)" if len(problems) > 1 else str(problems[0])
 
 
 def _plural(noun: str) -> str:

@@ -17,7 +17,7 @@ from napari_hydrapicker.hydra.network import Architecture, HydraPicker
 from napari_hydrapicker.hydra.weights import Metadata
 from napari_hydrapicker.io import coordinates as formats
 from napari_hydrapicker.io.micrograph import open_micrograph
-from napari_hydrapicker.picking import library
+from napari_hydrapicker.picking import library, model_files
 from napari_hydrapicker.picks import Picks, Source
 from napari_hydrapicker.simulation import sample
 
@@ -45,7 +45,8 @@ def _tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         model.head().output.bias[0] = 0  # type: ignore[index, union-attr]
     path = tmp_path / "tiny.safetensors"
     weights.save(model, path, Metadata(thresholds={"generic": 0.25}))
-    monkeypatch.setattr(library, "bundled_path", lambda: path)
+    for module in (library, model_files):
+        monkeypatch.setattr(module, "bundled_path", lambda: path)
     monkeypatch.setattr(sample, "sample_micrograph", simulated)
 
 

@@ -14,7 +14,7 @@ from napari_hydrapicker.cgan.networks import Generator
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.cli.main import run
 from napari_hydrapicker.io import coordinates as formats
-from napari_hydrapicker.picking import library
+from napari_hydrapicker.picking import model_files
 from napari_hydrapicker.picking.library import user_generators
 
 
@@ -122,6 +122,6 @@ def test_without_a_bundled_generator_one_must_be_given(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(library, "bundled_generator", lambda: None)
+    monkeypatch.setattr(model_files, "bundled_generator", lambda: None)
     assert pick(tmp_path / "out", micrograph) == 2
     assert "--weights" in capsys.readouterr().err

@@ -16,7 +16,8 @@ from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.cli.pick_options import picker_spec, picking_options
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.picking.base import load_picker
-from napari_hydrapicker.picking.library import HOME_VARIABLE, bundled_path, identified, user_generators
+from napari_hydrapicker.picking.library import HOME_VARIABLE, bundled_path, user_generators
+from napari_hydrapicker.picking.model_files import identified
 from napari_hydrapicker.picking.parameters import CGanSpec, HydraSpec, NetworkSpec, PickParameters
 
 HYDRA, CGAN = "hydra", "cgan"

@@ -17,7 +17,7 @@ from napari_hydrapicker.cgan.preprocess import WorkingImage
 from napari_hydrapicker.cgan.weights import GeneratorMetadata
 from napari_hydrapicker.errors import MicrographError, OutOfMemoryError, ParameterError, WeightsError
 from napari_hydrapicker.io.micrograph import open_micrograph
-from napari_hydrapicker.picking import library
+from napari_hydrapicker.picking import model_files
 from napari_hydrapicker.picking.base import MIN_SCORE, Picker, kept
 from napari_hydrapicker.picking.cgan import CGanPicker
 from napari_hydrapicker.picking.parameters import CGanSpec, PickParameters
@@ -230,6 +230,6 @@ def test_a_generator_is_read_from_its_file(tmp_path: Path, micrograph: Path) -> 
 
 
 def test_without_a_bundled_generator_one_must_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "bundled_generator", lambda: None)
+    monkeypatch.setattr(model_files, "bundled_generator", lambda: None)
     with pytest.raises(ParameterError, match=r"`weights`.*cgan train"):
         CGanPicker.load(device="cpu")

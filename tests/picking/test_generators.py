@@ -15,10 +15,10 @@ from napari_hydrapicker.picking.library import (
     bundled_generator,
     bundled_path,
     check_name,
-    find_generator,
     project_generators,
     user_generators,
 )
+from napari_hydrapicker.picking.model_files import find_generator
 
 
 @pytest.fixture

@@ -46,7 +46,12 @@ def flat(head: Head) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in head.parameters()])
 
 
-def test_the_loss_falls_and_the_heads_given_stay(generic: Head, window: Window) -> None:
+@pytest.mark.parametrize("half", [True, False], ids=["bfloat16", "float32"])
+def test_the_loss_falls_and_the_heads_given_stay(
+    generic: Head, window: Window, half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On CPUs that compute in bfloat16, and on those that do not."""
+    monkeypatch.setattr("napari_hydrapicker.hydra.device.cpu_has_bfloat16", lambda: half)
     kept = flat(generic)
     trainer = HeadTrainer(generic, generic, [window], P)
     losses = [trainer.step(number) for number in range(20)]

@@ -24,6 +24,7 @@ from napari_hydrapicker.io.files import bad_line, write_files
 from napari_hydrapicker.io.names import distinct_names, micrograph_path
 from napari_hydrapicker.io.relion_names import name_here
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import shortened
 
 SHEET, AVERAGES, TABLE, MEMBERS = "classes.png", "classes.mrcs", "classes.csv", "particles.star"
 
@@ -249,7 +250,7 @@ def _ranges(numbers: Sequence[int]) -> str:
     """Return numbers in words: ``1 to 20``, or a list of some."""
     if numbers and list(numbers) == list(range(numbers[0], numbers[-1] + 1)):
         return f"classes {numbers[0]} to {numbers[-1]}"
-    return f"classes {', '.join(map(str, numbers[:10]))}{' and others' if len(numbers) > 10 else ''}"
+    return f"classes {shortened(numbers, 10)}"
 
 
 def kept_numbers(

@@ -15,7 +15,7 @@ import typer
 from napari_hydrapicker.cli.coordinate_reading import ShowMatch, open_known, warn_of_frame
 from napari_hydrapicker.cli.pick import parse_formats
 from napari_hydrapicker.errors import ParameterError
-from napari_hydrapicker.wording import counted
+from napari_hydrapicker.wording import counted, shortened
 
 if TYPE_CHECKING:
     from napari_hydrapicker.cli.pick_lists import PickList, Reach, Shared
@@ -86,8 +86,7 @@ def consensus(
     _write(shared, kept, reach, out, chosen, overwrite)
     _report(shared, kept, out, chosen)
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        typer.echo(f"Note: not every list has {missing[0]}{more}: skipped")
+        typer.echo(f"Note: not every list has {shortened(missing, 1)}: skipped")
 
 
 def _doubt(path: Path, own: PickList, known: Sequence[Micrograph]) -> None:

@@ -23,7 +23,7 @@ from napari_hydrapicker.cli.coordinate_reading import (
 )
 from napari_hydrapicker.errors import CoordinateFileError, ParameterError
 from napari_hydrapicker.io import coordinates as formats
-from napari_hydrapicker.wording import by_number, counted
+from napari_hydrapicker.wording import by_number, counted, shortened
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.coordinates.conversion import NamedPicks
@@ -112,8 +112,8 @@ def _named(picks: Mapping[Key, Picks], known: Sequence[Micrograph], show: bool) 
     if picks and not found.pairs:
         raise ParameterError(
             f"--micrographs: none of them has the name of picks, which are those of "
-            f"{', '.join([key.label for key in picks][:3])}{' and others' if len(picks) > 3 else ''}; "
-            f"they are {', '.join([one.name for one in known][:3])}{' and others' if len(known) > 3 else ''}"
+            f"{shortened(key.label for key in picks)}; "
+            f"they are {shortened(one.name for one in known)}"
         )
     return NamedPicks.by_micrographs([(picks[key], known[i]) for key, i in found.pairs])
 
@@ -147,8 +147,7 @@ def _report_files(problems: Sequence[str], left_out: Sequence[str], spare: Seque
     for line in left_out:
         typer.echo(f"left out: {line}", err=True)
     if spare:
-        more = f" and {len(spare) - 1} more" if len(spare) > 1 else ""
-        typer.echo(f"left out {spare[0]}{more}: other files hold more of the same micrographs", err=True)
+        typer.echo(f"left out {shortened(spare, 1)}: other files hold more of the same micrographs", err=True)
 
 
 def _report(picks: Mapping[str, Picks], target: str, written: list[Path], out: Path) -> None:

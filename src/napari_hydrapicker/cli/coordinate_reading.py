@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
+from napari_hydrapicker.wording import first_of
 
 if TYPE_CHECKING:
     from napari_hydrapicker.io.coordinates.frame_check import Reading
@@ -82,8 +83,7 @@ def open_known(paths: Sequence[str]) -> list[Micrograph]:
 
     opened, problems = open_any(paths)
     if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise MicrographError(problems[0] + more)
+        raise MicrographError(first_of(problems))
     return opened
 
 

@@ -30,6 +30,7 @@ from napari_hydrapicker.evaluation.report import (
 from napari_hydrapicker.io.coordinates.folder import Key, read_folder
 from napari_hydrapicker.io.names import match_names
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import shortened
 
 _LISTED = 5
 _ANY_COLUMNS = 10_000
@@ -155,9 +156,7 @@ def _notes(scales: Scales) -> list[str]:
 
 
 def _names(keys: Sequence[Key]) -> str:
-    names = [key.label for key in keys[:_LISTED]]
-    more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
-    return (", ".join(names) or "nothing") + more
+    return shortened((key.label for key in keys), _LISTED) or "nothing"
 
 
 def _print(evaluation: Evaluation, by_micrograph: bool, notes: Sequence[str]) -> None:

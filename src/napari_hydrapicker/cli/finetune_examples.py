@@ -15,8 +15,7 @@ from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picks import Picks
 from napari_hydrapicker.training.annotated_micrograph import AnnotatedMicrograph
 from napari_hydrapicker.training.data_sets import check_inside
-
-_LISTED = 3
+from napari_hydrapicker.wording import shortened
 
 
 def read_examples(
@@ -62,9 +61,7 @@ def read_examples(
     show_match(match, "micrographs", "picks", show, both=False)
     chosen = [(one, own) for one, own in zip(opened, raw, strict=True) if own is not None]
     if not chosen:
-        names = ", ".join(one.name for one in opened[:_LISTED]) + (
-            " and others" if len(opened) > _LISTED else ""
-        )
+        names = shortened(one.name for one in opened)
         raise ParameterError(f"{picks}: no picks for {names}; are these the right micrographs?")
     reading = reading or Reading()
     warn_of_frame(picks, chosen, reading)

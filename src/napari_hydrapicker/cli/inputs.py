@@ -12,6 +12,7 @@ from napari_hydrapicker.io.lists import is_list, open_any
 from napari_hydrapicker.io.micrograph import Micrograph, MicrographWarning
 from napari_hydrapicker.picking.batch import open_all
 from napari_hydrapicker.picking.results import MicrographResult
+from napari_hydrapicker.wording import shortened
 
 _SAME_SIZE = 1.05  # a factor within which pixel sizes are one size, calibrated anew
 
@@ -96,5 +97,4 @@ def doubt_pixel_size(micrographs: Sequence[Micrograph], pixel_size_angstrom: flo
 
 def _warn(paths: Sequence[Path], doubt: str) -> None:
     if paths:
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        warnings.warn(f"{paths[0]}{more}: {doubt}", MicrographWarning, stacklevel=3)
+        warnings.warn(f"{shortened(paths, 1)}: {doubt}", MicrographWarning, stacklevel=3)

@@ -18,6 +18,7 @@ from napari_hydrapicker.io.coordinates.folder import Key, ShapeIndex, read_folde
 from napari_hydrapicker.io.names import match_names
 from napari_hydrapicker.picking.consensus import JOIN_DIAMETERS, are_probabilities
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import shortened
 
 
 class ScoreWarning(UserWarning):
@@ -31,6 +32,11 @@ class PickList:
     name: str
     picks: dict[Key, Picks]
     scales: dict[Key, Scale]
+
+    @property
+    def names(self) -> set[str]:
+        """Names of its micrographs."""
+        return {key.name for key in self.picks}
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,14 +132,9 @@ def join(lists: Sequence[PickList]) -> tuple[list[Shared], list[str]]:
     if not rows:
         raise ParameterError(
             "no micrograph is in all lists: "
-            + "; ".join(f"{one.name} has {_some(sorted({key.name for key in one.picks}))}" for one in lists)
+            + "; ".join(f"{one.name} has {shortened(sorted(one.names))}" for one in lists)
         )
     return [_shared(lists, row) for row in rows.values()], sorted(missing)
-
-
-def _some(names: Sequence[str], listed: int = 3) -> str:
-    more = f" and {len(names) - listed} more" if len(names) > listed else ""
-    return ", ".join(names[:listed]) + more
 
 
 def _shared(lists: Sequence[PickList], keys: Sequence[Key]) -> Shared:

@@ -13,10 +13,10 @@ from napari_hydrapicker.io.lists import MicrographsLike, open_given
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import NameFinder, match_names
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import shortened
 
 _SET = "all"
 _ONE = "micrograph"
-_LISTED = 3
 
 
 def evaluate(
@@ -87,8 +87,8 @@ def evaluate(
     match.check_unambiguous("picks", "true particles")
     if not match.pairs:
         raise ParameterError(
-            f"`truth`: no micrograph has both picks and true particles; picks are of {_some(picks)}, true "
-            f"particles of {_some(truth)}"
+            "`truth`: no micrograph has both picks and true particles; picks are of "
+            f"{shortened(picks) or 'nothing'}, true particles of {shortened(truth) or 'nothing'}"
         )
     finder = NameFinder({i: one.full_name for i, one in enumerate(known)})
     samples = []
@@ -115,7 +115,3 @@ def _found(finder: NameFinder[int], known: list[Micrograph], name: str) -> Micro
 def _reach(*lists: Picks) -> tuple[int, int]:
     rows, cols = np.concatenate([*(one.yx for one in lists), [[0.0, 0.0]]]).max(axis=0).tolist()
     return math.floor(rows) + 1, math.floor(cols) + 1
-
-
-def _some(picks: Mapping[str, Picks]) -> str:
-    return (", ".join(list(picks)[:_LISTED]) or "nothing") + (" and others" if len(picks) > _LISTED else "")

@@ -16,6 +16,7 @@ from napari_hydrapicker.io.lists import open_any
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import NameFinder
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import first_of
 
 Scale = tuple[tuple[int, int], float]
 
@@ -108,7 +109,7 @@ class Scales:
         self._shape = shape
         opened, problems = open_any(_with_sub_folders(micrographs))
         if problems:
-            raise MicrographError(problems[0] + (f" (and {len(problems) - 1} more)" if problems[1:] else ""))
+            raise MicrographError(first_of(problems))
         self._micrographs = {one.full_name: one for one in opened}
         self._finder = NameFinder({name: name for name in self._micrographs})
         known = {key.path: scale[0] for key, scale in self._summaries.items()}

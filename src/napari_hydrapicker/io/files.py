@@ -12,6 +12,7 @@ from typing import BinaryIO
 from filelock import FileLock, Timeout
 
 from napari_hydrapicker.errors import CoordinateFileError, HydraPickerError
+from napari_hydrapicker.wording import first_of
 
 MAX_FILE_BYTES = 512 * 2**20
 MAX_LINE_BYTES = 64 * 2**10
@@ -122,9 +123,8 @@ def write_files(files: dict[Path, bytes], overwrite: bool, within: Path | None =
     """
     existing = [path for path in files if os.path.exists(path)]
     if existing and not overwrite:
-        others = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise CoordinateFileError(
-            f"{existing[0]}{others} exists already; choose another, or allow overwriting (`overwrite`)"
+            f"{first_of(existing)} exists already; choose another, or allow overwriting (`overwrite`)"
         )
     for path, content in files.items():
         try:

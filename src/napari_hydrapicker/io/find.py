@@ -16,6 +16,7 @@ from pathlib import Path
 from napari_hydrapicker.errors import MicrographError
 from napari_hydrapicker.io.image_info import MicrographWarning
 from napari_hydrapicker.io.names import micrograph_stem
+from napari_hydrapicker.wording import shortened
 
 _COMPRESSED = (".gz", ".bz2")
 _MRC_SUFFIXES = (".mrc", ".mrcs")
@@ -93,11 +94,9 @@ def without_side_products(files: Sequence[Path], said: bool = True) -> list[Path
     stems = {(file.parent, micrograph_stem(file.name)) for file in files}
     left_out = [file for file in files if _is_side_product(file.parent, micrograph_stem(file.name), stems)]
     if left_out and said:
-        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
         warnings.warn(
-            f"{left_out[0]}{more}: left out, since a micrograph of the same exposure lies beside it (power "
-            "spectra, "
-            "masks, sums without dose weighting); name the files themselves to take them",
+            f"{shortened(left_out, 1)}: left out, since a micrograph of the same exposure lies beside it "
+            "(power spectra, masks, sums without dose weighting); name the files themselves to take them",
             MicrographWarning,
             stacklevel=4,
         )

@@ -27,6 +27,7 @@ from napari_hydrapicker.io.micrograph import (
     with_distinct_names,
 )
 from napari_hydrapicker.io.names import micrograph_path
+from napari_hydrapicker.wording import first_of, shortened
 
 _LISTS = (".star", ".cs")
 _NAME, _GROUP, _MOVIE = "rlnMicrographName", "rlnOpticsGroup", "rlnMicrographMovieName"
@@ -64,8 +65,7 @@ def open_given(micrographs: MicrographsLike | None) -> list[Micrograph]:
             continue
         opened, problems = open_any([Path(one)])
         if problems:
-            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            raise MicrographError(problems[0] + more)
+            raise MicrographError(first_of(problems))
         found += opened
     return found
 
@@ -129,8 +129,7 @@ def _open(path: Path, pixel_size: float | None, doubts: dict[str, list[Path]]) -
 def warn_once(doubts: Mapping[str, Sequence[Path]]) -> None:
     """Warn of each flaw of the headers once, with the files that have it: of thousands all may."""
     for doubt, paths in doubts.items():
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        warnings.warn(f"{paths[0]}{more}: {doubt}", MicrographWarning, stacklevel=3)
+        warnings.warn(f"{shortened(paths, 1)}: {doubt}", MicrographWarning, stacklevel=3)
 
 
 def listed_micrographs(path: Path) -> list[tuple[str, float | None, ListedFigures | None]]:

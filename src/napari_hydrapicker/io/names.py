@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from napari_hydrapicker.errors import ParameterError
+from napari_hydrapicker.wording import shortened
 
 IMAGE_ENDING = re.compile(r"(\.(mrcs?|map|st|tiff?|png|jpe?g|eer|rec|gz|bz2|xz))+$", re.IGNORECASE)
 
@@ -44,7 +45,6 @@ _OF_PROCESSING = (
     *("denoised", "ctf"),
 )
 _SUFFIX = re.compile(rf"[_.-]({'|'.join((*_OF_PICKS, *_OF_PICKERS, *_OF_PROCESSING))})$", re.IGNORECASE)
-_LISTED = 3
 _LAST_FOLDERS = 6
 
 L = TypeVar("L", bound=Hashable)
@@ -334,6 +334,4 @@ def _agreement(ours: Sequence[str], theirs: Sequence[str]) -> int:
 
 
 def _listed(names: Iterable[str]) -> str:
-    every = list(dict.fromkeys(names))
-    more = f" and {len(every) - _LISTED} more" if len(every) > _LISTED else ""
-    return ", ".join(every[:_LISTED]) + more
+    return shortened(dict.fromkeys(names))

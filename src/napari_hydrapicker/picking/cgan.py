@@ -20,7 +20,7 @@ from napari_hydrapicker.hydra.device import choose_device
 from napari_hydrapicker.imaging.rescale import diameter_on, pixel_angstrom
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.base import MIN_SCORE, Candidates, kept
-from napari_hydrapicker.picking.library import model_files
+from napari_hydrapicker.picking.model_files import model_files
 from napari_hydrapicker.picking.parameters import CGanSpec, PickParameters
 from napari_hydrapicker.picks import Picks
 

@@ -23,7 +23,8 @@ from napari_hydrapicker.imaging.normalise import pad_with_noise
 from napari_hydrapicker.imaging.prepare import Prepared, network_input, prepare
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.base import MIN_SCORE, Candidates, kept
-from napari_hydrapicker.picking.library import SUFFIX, model_files
+from napari_hydrapicker.picking.library import SUFFIX
+from napari_hydrapicker.picking.model_files import model_files
 from napari_hydrapicker.picking.parameters import Contrast, HydraSpec, PickParameters, Quality
 from napari_hydrapicker.picks import Picks
 

@@ -281,7 +281,7 @@ class RunConfig(PickParameters):
         formats: tuple[str, ...] = ("star",),
         overlay: bool = False,
     ) -> Self:
-        """Return the record of a run; `files` is what `library.identified` says of the specification."""
+        """Return the record of a run; `files` is what `model_files.identified` says of the specification."""
         left_out = dict.fromkeys(_IDENTIFIED | _OF_NO_EFFECT, True)
         options = spec.model_dump(mode="json", exclude={**left_out, "members": {"__all__": left_out}})
         return cls(

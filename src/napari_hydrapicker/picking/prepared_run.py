@@ -84,7 +84,7 @@ def prepared(
     """
     # Not before the arguments are known to make sense: torch takes a second or two to load.
     from napari_hydrapicker.picking.base import load_picker
-    from napari_hydrapicker.picking.library import identified
+    from napari_hydrapicker.picking.model_files import identified
     from napari_hydrapicker.picking.outputs import OutputFolder, Settings
 
     o, parameters = options, options.parameters

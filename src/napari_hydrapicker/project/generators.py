@@ -6,13 +6,8 @@ from pathlib import Path
 
 from napari_hydrapicker.errors import ParameterError
 from napari_hydrapicker.io.micrograph import Micrograph
-from napari_hydrapicker.picking.library import (
-    GeneratorLibrary,
-    find_generator,
-    names_of,
-    project_generators,
-    user_generators,
-)
+from napari_hydrapicker.picking.library import GeneratorLibrary, names_of, project_generators, user_generators
+from napari_hydrapicker.picking.model_files import find_generator
 from napari_hydrapicker.project.records import Status
 from napari_hydrapicker.project.session import Session
 

@@ -20,10 +20,9 @@ from napari_hydrapicker.project.edits import Replayed, inside
 from napari_hydrapicker.project.records import MicrographRecord, Status
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.settings import IMPORTED
-from napari_hydrapicker.wording import counted
+from napari_hydrapicker.wording import counted, shortened
 
 _LOOKED_INTO = 50  # files of a folder, to see whether they hold coordinates
-_FEW = 3  # names that fit into a message
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def plan_import(path: Path, records: Sequence[MicrographRecord], report: Report 
     )
     if not match.pairs:
         match.check_unambiguous("micrographs", "picks")
-        theirs, ours = _some(list(match.labels[1].values())), _some(list(match.labels[0].values()))
+        theirs, ours = (shortened(match.labels[i].values()) for i in (1, 0))
         raise CoordinateFileError(
             f"no name in it is one of these micrographs': it has {theirs}, and here are {ours}: {path}"
         )
@@ -190,7 +189,7 @@ def import_in_parts(plan: ImportPlan, session: Session) -> Parts[None]:
 def replayed_import(done: Replayed, records: Sequence[MicrographRecord], undone: bool) -> str:
     """Say what an undo or redo has done to an import; "" if it was none."""
     names = {record.id: record.name for record in records}
-    left = _some([names[number] for number in done.left if number in names])
+    left = shortened(names[number] for number in done.left if number in names)
     if done.left and not done:
         return (
             f"Nothing {'undone' if undone else 'redone'}: the import is the last change here, but {left} was "
@@ -245,19 +244,14 @@ def _of_names(match: Match[int, Key]) -> list[str]:
     """Say which names were matched by the second rule, and which have no partner."""
     ours, theirs = match.labels
     lines = []
-    shortened = [f"{ours[a]} = {theirs[b]}" for a, b in match.pairs if a not in match.exact]
-    if shortened:
-        lines.append(f"Matched without what programs add to names: {_some(shortened)}")
+    other_words = [f"{ours[a]} = {theirs[b]}" for a, b in match.pairs if a not in match.exact]
+    if other_words:
+        lines.append(f"Matched without what programs add to names: {shortened(other_words)}")
     if match.ambiguous:
         text = match.unclear("micrographs", "picks")
         lines.append(f"{text[0].upper()}{text[1:]}; none of these got picks")
     if match.right_only:
-        lines.append(f"Not here: {_some(sorted(theirs[one] for one in match.right_only))}")
+        lines.append(f"Not here: {shortened(sorted(theirs[one] for one in match.right_only))}")
     if match.left_only:
-        lines.append(f"Without picks in it: {_some([ours[one] for one in match.left_only])}")
+        lines.append(f"Without picks in it: {shortened(ours[one] for one in match.left_only)}")
     return lines
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return f"{', '.join(names[:_FEW])}{more}"

@@ -61,7 +61,7 @@ def dirt(
 def window(
     out: NDArray[np.float32], centre: NDArray[np.float64], reach: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]] | None:
-    """View of a canvas (H, W) around a place, and the rows and columns of its pixels from that place."""
+    """View of an image (H, W) around a place, and the rows and columns of its pixels from that place."""
     low = np.maximum(np.floor(centre - reach), 0).astype(int)
     high = np.minimum(np.ceil(centre + reach) + 1, out.shape).astype(int)
     if (high <= low).any():

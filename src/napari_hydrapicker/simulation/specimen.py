@@ -44,9 +44,9 @@ def paste(
     half = max(1, math.ceil(SIDE / 2 * ratio))
     side = 2 * half + 1
     n = len(yx)
-    canvas = torch.zeros(shape[0] + 2 * side, shape[1] + 2 * side, device=device)
+    padded = torch.zeros(shape[0] + 2 * side, shape[1] + 2 * side, device=device)
     if n == 0:
-        return canvas[side:-side, side:-side]
+        return padded[side:-side, side:-side]
     centre = torch.as_tensor(yx, dtype=torch.float32, device=device)
     whole = centre.round()
     part = centre - whole  # (N, 2)
@@ -67,10 +67,10 @@ def paste(
         patches = patches * (u + cut > 0)
     rows = (whole[:, 0].long() + side - half)[:, None] + torch.arange(side, device=device)
     cols = (whole[:, 1].long() + side - half)[:, None] + torch.arange(side, device=device)
-    rows, cols = rows.clamp(0, canvas.shape[0] - 1), cols.clamp(0, canvas.shape[1] - 1)
-    index = rows[:, :, None] * canvas.shape[1] + cols[:, None, :]
-    canvas.view(-1).index_add_(0, index.reshape(-1), patches.reshape(-1))
-    return canvas[side:-side, side:-side]
+    rows, cols = rows.clamp(0, padded.shape[0] - 1), cols.clamp(0, padded.shape[1] - 1)
+    index = rows[:, :, None] * padded.shape[1] + cols[:, None, :]
+    padded.view(-1).index_add_(0, index.reshape(-1), patches.reshape(-1))
+    return padded[side:-side, side:-side]
 
 
 def _distance(shape: tuple[int, int], centre: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -235,10 +235,11 @@ def cached_windows(
 def batch(found: Sequence[Window], rng: np.random.Generator, n: int, size: int) -> tuple[Tensor, list[Marks]]:
     """Draw `n` crops, of windows in proportion to their area: features ``(n, C, s, s)`` and marks.
 
-    The side ``s`` is `size`, or what the smallest window has.
+    The side ``s`` is `size`, or what the smallest window has. Features are kept in half precision, but come
+    as float32: not every device computes in the former.
     """
     side = min(size, *(min(one.shape) for one in found)) // CELL_WPX * CELL_WPX
     area = np.array([one.shape[0] * one.shape[1] for one in found], np.float64)
     chosen = rng.choice(len(found), size=n, p=area / area.sum())
     crops = [found[i].crop(rng, side) for i in chosen]
-    return torch.stack([features for features, _ in crops]), [marks for _, marks in crops]
+    return torch.stack([features for features, _ in crops]).float(), [marks for _, marks in crops]

@@ -237,8 +237,8 @@ def score_tiles(head: Head, windows: Sequence[Window]) -> list[HeadScores]:
     for window in windows:
         marks = window.marks
         with torch.inference_mode(), precision(device):
-            features = window.features[None].to(device).contiguous(memory_format=torch.channels_last)
-            raw = head.dense(features).float()
+            features = window.features[None].to(device).float()  # half precision is not for every device
+            raw = head.dense(features.contiguous(memory_format=torch.channels_last)).float()
         centres, scores = decode_picks(raw, window.shape, marks.yx, marks.unusable_yx)
         if not marks.complete:
             near = np.minimum(distance_to(centres, marks.yx), distance_to(centres, marks.negative_yx))

@@ -13,8 +13,8 @@ from napari_hydrapicker.errors import MicrographError
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.picking.base import Picker, load_picker
 from napari_hydrapicker.picking.batch import WITH_LOG, default_threads, most_under_way, pick_all
-from napari_hydrapicker.picking.library import model_files
 from napari_hydrapicker.picking.manifest import Manifest
+from napari_hydrapicker.picking.model_files import model_files
 from napari_hydrapicker.picking.parameters import ConsensusSpec, HydraSpec, PickerSpec
 from napari_hydrapicker.picking.prepared_run import RunOptions, prepared
 from napari_hydrapicker.picking.results import MicrographResult

@@ -26,7 +26,7 @@ from napari_hydrapicker.project.project import Project
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.records import MicrographRecord
 from napari_hydrapicker.project.session import Session
-from napari_hydrapicker.wording import by_number, counted
+from napari_hydrapicker.wording import by_number, counted, first_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -166,8 +166,7 @@ class Opener(QObject):
             return
         micrographs, problems = found
         if problems:
-            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            self.problem.emit(f"Not opened: {problems[0]}{more}")
+            self.problem.emit(f"Not opened: {first_of(problems)}")
         if micrographs:
             first = Path(names[0]).expanduser()
             folder = first if first.is_dir() else micrographs[0].path.parent

@@ -31,7 +31,7 @@ from napari_hydrapicker.io.safetensors import GENERATOR, read_header
 from napari_hydrapicker.project.recent import Recent
 from napari_hydrapicker.project.session import Session
 from napari_hydrapicker.project.settings import PickSettings
-from napari_hydrapicker.wording import counted
+from napari_hydrapicker.wording import counted, first_of
 
 _SHOW_MASK = "Show mask"
 _PAINT_HINT = (
@@ -313,8 +313,7 @@ class PickSection(Section):
     def _on_finished(self, cancelled: bool, problems: list[str]) -> None:
         self.progress.setVisible(False)
         if problems:
-            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            text = in_window_words(f"Not picked: {problems[0]}{more}")
+            text = in_window_words(f"Not picked: {first_of(problems)}")
             self.trouble.setText(text)  # a notification is gone after a few seconds
             self.trouble.setVisible(True)
             self.problem.emit(text)

@@ -19,10 +19,8 @@ from napari_hydrapicker.gui.widgets.parts import WrappedLabel, button, in_window
 from napari_hydrapicker.hydra.head_record import GENERIC, check_head_name
 from napari_hydrapicker.project.training_set import Suggestion
 from napari_hydrapicker.training.annotated_micrograph import MARKS_DO_NOT_TELL, AnnotatedMicrograph, is_gain
-from napari_hydrapicker.wording import counted
+from napari_hydrapicker.wording import counted, shortened
 from napari_hydrapicker.worker.messages import Trained, Training
-
-_FEW = 3  # names that fit
 
 _STAGES = {"features": "preparing micrograph {done} of {total}", "training": "step {done} of {total}"}
 _FEATURE_SHARE = 0.2  # of the time: the bar shows both stages as one
@@ -46,8 +44,7 @@ def labels(corrected: Sequence[AnnotatedMicrograph], held_out: Sequence[str] = (
     if not any(len(one.yx) for one in corrected):
         sentences.append("There are no particles to learn from: add some, or complete a micrograph (key Q)")
     elif held_out:
-        more = f" and {len(held_out) - _FEW} more" if len(held_out) > _FEW else ""
-        sentences.append(f"Held out for validation: {', '.join(held_out[:_FEW])}{more}")
+        sentences.append(f"Held out for validation: {shortened(held_out)}")
     else:
         sentences.append("None is held out for validation: that needs a second one with particles")
     return ". ".join(sentences)

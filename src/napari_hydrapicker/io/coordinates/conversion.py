@@ -24,9 +24,9 @@ from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import Match, distinct_names, match_names
 from napari_hydrapicker.io.relion_names import name_here, relion_project
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import first_of, shortened
 
 _FORMAT_OF = {".star": "star", ".box": "box", ".cbox": "cbox", ".txt": "topaz", ".csv": "csv", ".cs": "cs"}
-_LISTED = 3
 
 
 class FrameWarning(UserWarning):
@@ -305,8 +305,7 @@ def _read(
     sizes = ShapeIndex({one.full_name: one.shape for one in known})
     content = scan_folder(path, format, lambda name: sizes(name) or shape)
     if content.problems:
-        more = f" (and {len(content.problems) - 1} more problems)" if len(content.problems) > 1 else ""
-        raise CoordinateFileError(content.problems[0] + more)
+        raise CoordinateFileError(first_of(content.problems))
     for line in content.left_out:
         warnings.warn(f"left out: {line}", LeftOutWarning, stacklevel=4)
     if not known:
@@ -315,8 +314,8 @@ def _read(
         match = match_picks(content.picks, known)
         if not match.pairs:
             raise ParameterError(
-                f"`micrographs`: none of {_some([one.name for one in known])} has the name of picks, which "
-                f"are those of {_some([key.label for key in content.picks])}: {path}"
+                f"`micrographs`: none of {shortened(one.name for one in known)} has the name of picks, which "
+                f"are those of {shortened(key.label for key in content.picks)}: {path}"
             )
         for line in match.skipped("picks", "micrographs", both=False):
             warnings.warn(line, LeftOutWarning, stacklevel=4)
@@ -364,7 +363,7 @@ def _several(picks: Mapping[str, Picks], known: list[Micrograph]) -> NamedPicks:
     match = match_names({name: name for name in picks}, {i: one.full_name for i, one in enumerate(known)})
     match.check_unambiguous("picks", "micrographs")
     if match.left_only:
-        raise ParameterError(f"`micrographs`: none of them is called {_some(list(match.left_only))}")
+        raise ParameterError(f"`micrographs`: none of them is called {shortened(match.left_only)}")
     return NamedPicks.by_micrographs([(picks[name], known[i]) for name, i in match.pairs])
 
 
@@ -383,7 +382,3 @@ def _write(
             f"`box_px`: {target} needs a box size in pixels, and {unsized} has none; give one"
         )
     return named.write(out, target, box_px=box_px, overwrite=overwrite)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_LISTED]) + (" and others" if len(names) > _LISTED else "")

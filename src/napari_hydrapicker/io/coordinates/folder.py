@@ -24,6 +24,7 @@ from napari_hydrapicker.io.coordinates.star_lists import listed_files
 from napari_hydrapicker.io.micrograph import Micrograph
 from napari_hydrapicker.io.names import Match, NameFinder, distinct_names, match_names
 from napari_hydrapicker.picks import Picks
+from napari_hydrapicker.wording import first_of
 
 # What RELION writes into a job's folder beside its results.
 _OF_RELION = re.compile(
@@ -150,8 +151,7 @@ def read_folder(
     """
     content = scan_folder(folder, shape_of=shape_of, before_each=before_each)
     if content.problems:
-        more = f" (and {len(content.problems) - 1} more problems)" if len(content.problems) > 1 else ""
-        raise CoordinateFileError(content.problems[0] + more)
+        raise CoordinateFileError(first_of(content.problems))
     for line in content.left_out:
         warnings.warn(f"left out: {line}", LeftOutWarning, stacklevel=2)
     return content.picks

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from napari_hydrapicker.io.micrograph import Micrograph, open_micrograph
 from napari_hydrapicker.io.names import micrograph_stem
 from napari_hydrapicker.picks import Picks
-from napari_hydrapicker.wording import counted
+from napari_hydrapicker.wording import counted, shortened
 
 Image = Micrograph | Path | str | NDArray[Any]
 
@@ -54,7 +54,6 @@ _SURE_TIMES = 2.0  # as much as the second best reading
 
 _AT_ONCE_PX = 2**18
 _FOR_MEDIAN = 256  # rows and columns
-_FEW = 3  # names that fit into a message
 
 Report = Callable[[int, int], object]
 
@@ -210,8 +209,7 @@ class FrameCheck:
         names = [self.names[i] for i in found if i < len(self.names) and self.names[i]]
         if not names:
             return str(len(found))
-        more = f" and {len(found) - _FEW} more" if len(names) > _FEW else ""
-        return f"{len(found)} ({', '.join(names[:_FEW])}{more})"
+        return f"{len(found)} ({shortened(names)})"
 
     @staticmethod
     def _way(reading: Reading) -> str:
