@@ -101,7 +101,8 @@ def test_specialised_heads_solve_what_the_generic_one_cannot(
     assert ap.generic < 0.6
     # Of two heads every place between them is a median, with Adam often one of them itself.
     gains = [ap.specialised[name] - ap.generic_there[name] for name in ("strong", "faint")]
-    assert (sum(gains) if optimiser == "adam" else 2 * min(gains)) > 0.2
+    assert sum(gains) > 0.2
+    assert optimiser == "adam" or min(gains) > 0.05
     assert reports[-1].bias > reports[0].bias > 0
 
 
