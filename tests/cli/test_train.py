@@ -80,6 +80,12 @@ def test_labelled_micrographs_and_a_network_to_start_from(
     init = tmp_path / "first" / "network.safetensors"
     assert weights.read_metadata(init).training["real"] == ["set"]
     assert train(tmp_path / "second", *real, "--steps", "1", "--init", str(init)) == 0
+    seen = [
+        weights.read_metadata(tmp_path / name / "network.safetensors").training["parameters"]
+        for name in ("first", "second")
+    ]
+    # A trained one is believed from the beginning where it finds what is not labelled.
+    assert [one["trusted_from"] for one in seen] == [2000, 0]
     first, second = (weights.load(tmp_path / f / "network.safetensors")[0] for f in ("first", "second"))
     pairs = zip(first.parameters(), second.parameters(), strict=True)
     changes = [float((one - other).detach().abs().max()) for one, other in pairs]

@@ -285,6 +285,8 @@ def train(
         clouds += with_micelles([one for one in clouds if one.name not in held])
     empty = load_backgrounds(backgrounds or [])
     given = {k: v for k, v in (of_both | (of_multi if multi else of_single)).items() if v is not None}
+    if init is not None and not multi:
+        given["trusted_from"] = 0  # a trained network knows particles that nobody has labelled
     with training_in(out):
         wide = conditions is ConditionRange.WIDE
         data = assemble(clouds, views, real_sets, real_share, held, seed, groups, wide, empty)

@@ -42,7 +42,7 @@ class SingleHeadParameters:
     rises for `warmup_steps`, stays, and falls to 0 over the last `cooldown_steps` (Hu et al., "MiniCPM",
     2024): a training can go on for as long as it gets better, and be cooled down from any checkpoint.
     From step `trusted_from` on, what the running mean of the weights is sure is a particle is not taught as
-    background where labels may be missing.
+    background where labels may be missing; a training that starts from a trained network has it at 0.
     """
 
     steps: int = 20000
