@@ -83,3 +83,11 @@ def test_images_without_contrast_or_usable_pixels() -> None:
     shape = (200, 300)
     assert not contaminants(np.zeros(shape, np.float32), np.ones(shape, bool)).any()
     assert not contaminants(noise(shape), np.zeros(shape, bool)).any()
+
+
+@pytest.mark.parametrize("level", [-300, -5, 40])
+def test_what_does_not_count_has_no_say_beside_it(level: float) -> None:
+    shape = (300, 420)
+    image, usable = noise(shape), np.ones(shape, bool)
+    image[:, :90], usable[:, :90] = level, False
+    assert not (contaminants(image, usable) & usable).any()

@@ -144,3 +144,25 @@ def test_real_labels_stay_usable(shared_data):
             lost = int((~mask[yx[:, 0], yx[:, 1]]).sum())
             assert lost <= ON_CARBON.get(path.stem[-10:-2], 0), path.name
             assert mask.mean() > (0.75 if folder == "empiar10017" else 0.98), path.name
+
+
+@pytest.mark.parametrize("contrast", [1, 2])
+@pytest.mark.parametrize("seed", range(2))
+def test_a_crowd_that_ends_along_a_line_is_no_film(seed, contrast):
+    """Particles as dense as they lie without touching, on one half of the micrograph."""
+    rng = np.random.default_rng(seed)
+    image, places = rng.normal(size=(600, 520)).astype(np.float32), np.empty((0, 2))
+    row, col = np.indices((31, 31)) - 15
+    disc = np.hypot(row, col) < 10.5
+    for y, x in rng.integers(15, (300, 505), (5000, 2)):
+        if not len(places) or np.hypot(*(places - (y, x)).T).min() >= 22:
+            places = np.vstack([places, (y, x)])
+            image[y - 15 : y + 16, x - 15 : x + 16] -= contrast * disc
+    found = usable_mask(image)[tuple(places.astype(int).T)]
+    assert found.mean() > 0.97
+
+
+def test_half_black_and_half_white_is_answered():
+    image = np.zeros((300, 260), np.float32)
+    image[150:] = 1
+    assert usable_mask(image).shape == image.shape

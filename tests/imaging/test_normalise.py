@@ -135,3 +135,29 @@ def test_a_steep_bowl_of_ice_is_flat_up_to_the_edges(shape):
     for part in (flat[:12], flat[-12:], flat[:, :12], flat[:, -12:], flat):
         assert abs(part.mean()) < 1
         assert part.std() < 1.2
+
+
+@pytest.mark.parametrize("side", [45, 60, 84, 126])
+def test_a_particle_on_a_small_image_keeps_its_contrast(side):
+    """So does one on a small area that is left of a large image."""
+    image = np.random.default_rng(side).normal(0, 0.5, (side, side + 10)).astype(np.float32)
+    row, col = np.indices(image.shape)
+    particle = np.hypot(row - side // 2, col - side // 2) < 10
+    image[particle] -= 3
+    plain = image[particle].mean() - image.mean()
+    assert flatten(image)[particle].mean() < 0.85 * plain
+    whole, mask = np.full((400, 400), 50, np.float32), np.zeros((400, 400), bool)
+    whole[:side, : side + 10], mask[:side, : side + 10] = image, True
+    assert flatten(whole, mask=mask)[:side, : side + 10][particle].mean() < 0.85 * plain
+
+
+@pytest.mark.parametrize("width", [600, 601, 607, 614])
+def test_a_slope_goes_whatever_the_width(width):
+    noise = np.random.default_rng(0).normal(size=(200, width)).astype(np.float32)
+    slope = np.linspace(0, 500, width, dtype=np.float32)
+    assert np.abs((flatten(noise + slope) - flatten(noise)).mean(axis=0)).max() < 0.02
+
+
+@pytest.mark.parametrize("offset", [1e4, 1e5])
+def test_a_large_mean_changes_nothing(noise, offset):
+    np.testing.assert_allclose(flatten(noise + np.float32(offset)), flatten(noise), atol=0.02)

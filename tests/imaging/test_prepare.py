@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from napari_hydrapicker.errors import MicrographError, ParameterError
-from napari_hydrapicker.imaging.prepare import prepare
+from napari_hydrapicker.imaging.prepare import flatten_and_normalise, prepare
 from napari_hydrapicker.io.edited_mask import EditedMask, MaskGrid
 from napari_hydrapicker.io.micrograph import open_micrograph
 
@@ -155,3 +155,11 @@ def test_a_damaged_mask_is_told_with_the_micrograph_s_name(tmp_path):
     micrograph = save(tmp_path / "a.mrc", noisy_blob((600, 801), (200, 300), 12))
     with pytest.raises(ParameterError, match=r"a\.mrc: the mask .* damaged"):
         prepare(replace(micrograph, mask=EditedMask((600, 801), 1, "AAAA")), 84.0)
+
+
+def test_nothing_is_left_around_a_stripe():
+    plain = np.random.default_rng(0).normal(size=(400, 430)).astype(np.float32)
+    striped = plain.copy()
+    striped[200:202] -= 40
+    found, expected = (flatten_and_normalise(one, use_mask=False)[0] for one in (striped, plain))
+    assert np.abs((found - expected).mean(axis=1)[150:250]).max() < 0.4

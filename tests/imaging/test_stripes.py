@@ -55,3 +55,15 @@ def test_slow_changes_and_edges_are_no_stripes():
     for change in (row / 40 + col / 90, 3.0 * (row > 120 + col / 9), 2 * np.sin(row / 30)):
         made = (image + change).astype(np.float32)
         assert np.abs(without_stripes(made, np.ones_like(mask)) - made).max() < 0.6
+
+
+@pytest.mark.parametrize("pitch", [(22, 22), (26, 26), (42, 42), (40, 23)])
+def test_regularly_packed_particles_are_no_stripes(pitch):
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(400, 480)).astype(np.float32)
+    row, col = np.indices(image.shape)
+    for y in range(20, 390, pitch[0]):
+        for x in range(20, 470, pitch[1]):
+            dy, dx = rng.normal(0, 1.5, 2)
+            image[(row - y - dy) ** 2 + (col - x - dx) ** 2 < 110] -= 3
+    assert without_stripes(image, np.ones(image.shape, bool)) is image

@@ -10,7 +10,8 @@ from napari_hydrapicker.imaging.tiles import TILES_PER_DIAMETER, Mask, connected
 
 _EDGE_LINK = 5.0  # gradient of a film's edge at a diameter's resolution, in robust deviations
 _EDGE_END = 3.0  # the same where an edge that was found fades out
-_EDGES = ((10.0, 6.0), (7.0, 12.0))  # what an edge reaches, and its least extent: a long one may be fainter
+_EDGE = (10.0, 6.0)  # what an edge reaches, and its least extent in diameters
+_FAINT = (7.0, 12.0)  # the same of an edge that a film, and no crowd of particles, ends at
 _CORNER = (15.0, 2.5)  # the same where it only cuts off a corner
 _SLOPE_DIAMETERS = 4.0  # width from which on a steep ridge is a slope of the ice, not an edge
 _DARKER = 0.5  # how much darker than the ice the carbon is, in robust deviations
@@ -41,7 +42,7 @@ def carbon_film(binned: NDArray[np.float32], usable: Mask) -> Mask:
         return nothing
     level = ((np.where(usable, binned, centre) - centre) / spread).astype(np.float32)
     smooth = _blurred(np.clip(level, -4, 4))
-    edges = _film_edges(smooth, usable)
+    edges = _film_edges(smooth, usable, level)
     if edges.any():
         edges = _without_slopes(edges, level)
     regions, n_regions = ndimage.label(~edges & usable)
@@ -76,10 +77,12 @@ def _crumbs(usable: Mask) -> Mask:
     return crumbs
 
 
-def _film_edges(smooth: NDArray[np.float32], usable: Mask) -> Mask:
+def _film_edges(smooth: NDArray[np.float32], usable: Mask, level: NDArray[np.float32]) -> Mask:
     """Ridges in the gradient of a blurred map that are too strong and too long to be particles."""
     gradient = np.hypot(*np.gradient(smooth))
     centre, spread = robust(gradient)
+    if spread <= 0:
+        return np.zeros(smooth.shape, np.bool_)
     linked: Mask = (gradient > centre + _EDGE_LINK * spread) & usable
     labels, _ = ndimage.label(linked, np.ones((3, 3)))
     edges = np.zeros(smooth.shape, np.bool_)
@@ -88,10 +91,25 @@ def _film_edges(smooth: NDArray[np.float32], usable: Mask) -> Mask:
         peak = (gradient[place][ridge].max() - centre) / spread
         extent = max(ridge.shape) / TILES_PER_DIAMETER
         sides = [part.start == 0 or part.stop == n for part, n in zip(place, smooth.shape, strict=True)]
-        enough = (*_EDGES, _CORNER) if all(sides) else _EDGES
-        if any(peak >= least and extent >= shortest for least, shortest in enough):
+        enough = (_EDGE, _CORNER) if all(sides) else (_EDGE,)
+        is_edge = any(peak >= least and extent >= shortest for least, shortest in enough)
+        if not is_edge and peak >= _FAINT[0] and extent >= _FAINT[1]:
+            is_edge = _ends_a_film(labels == label, smooth, level)
+        if is_edge:
             edges[place] |= ridge
     return _to_sides(connected((gradient > centre + _EDGE_END * spread) & usable, edges)) & usable
+
+
+def _ends_a_film(ridge: Mask, smooth: NDArray[np.float32], level: NDArray[np.float32]) -> bool:
+    """Whether what is darker on one side of a ridge is dark all over: between particles one sees the ice."""
+    beside = grow(ridge, round(_RIM_DIAMETERS * TILES_PER_DIAMETER)) & ~grow(ridge, TILES_PER_DIAMETER)
+    darker = beside & (smooth < np.median(smooth[ridge]))
+    brighter = beside & ~darker
+    if not (darker.any() and brighter.any()):
+        return False
+    seen = ndimage.gaussian_filter(level, 1.0)
+    ice, film = np.median(seen[brighter]), np.median(seen[darker])
+    return bool(np.percentile(seen[darker], 90) < ice - (ice - film) / 4)
 
 
 def _to_sides(edges: Mask) -> Mask:

@@ -47,7 +47,9 @@ def contaminants(image_w: NDArray[np.float32], usable: Mask) -> Mask:
         background = usable & ~found
         if not background.any():
             return np.zeros(image_w.shape, np.bool_)
-        level, seen = _levels(flatten(image_w, mask=background), background)
+        flat = flatten(image_w, mask=background)
+        flat[~usable] = 0  # whatever lies there has no say beside it
+        level, seen = _levels(flat, background)
         tiles = _wide(-level, _DARK) | _wide(level, _BRIGHT)
         tiles = ndimage.binary_dilation(tiles, iterations=_GROWN) if tiles.any() else tiles
         found = _as_pixels(tiles, image_w.shape) & usable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ _SAMPLES = 2**16
 _HOT_SIGMA = 8.0
 _CLIP_SIGMA = 6.0
 _MAD_TO_SIGMA = 1.4826
+_CURVED = 2.5  # extent, in widths of the blur, from which on slow changes may be curved
 _NO_CONTRAST = "the image has no contrast: all of its pixels are equal or not numbers"
 
 
@@ -153,8 +155,8 @@ def normalise(image_w: NDArray[np.float32], mask: NDArray[np.bool_] | None = Non
 def flatten(
     image_w: NDArray[np.float32], sigma_wpx: float = 60, mask: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:
-    """Subtract slow gradients (ice thickness, illumination): a quadratic surface and a Gaussian blur of the
-    usable pixels.
+    """Subtract slow gradients (ice thickness, illumination): a surface, quadratic where there is room, and a
+    Gaussian blur of the usable pixels.
 
     Parameters
     ----------
@@ -174,9 +176,11 @@ def flatten(
     block = max(1, int(sigma_wpx / 4))
     weight = np.ones(image_w.shape, np.float32) if mask is None else mask.astype(np.float32)
     sigma = sigma_wpx / block
+    # Without the mean first: beside a large one sums of float32 are coarse.
+    image_w = image_w - np.float32(image_w.mean(where=True if mask is None else mask, dtype=np.float64))
     sums, counts = _block_sums(image_w * weight, block), _block_sums(weight, block)
     # A blur bends a slope at the edges: the surface that fits best is taken out first.
-    surface = _surface(sums, counts)
+    surface = _surface(sums, counts, [_centres(n, block) for n in image_w.shape], _CURVED * sigma_wpx)
     sums = sums - surface * counts
     blurred = [ndimage.gaussian_filter(layer, sigma, mode="reflect") for layer in (sums, counts)]
     # Far from any usable pixel both vanish; the floor turns 0 / 0 into 0.
@@ -189,16 +193,38 @@ def flatten(
     return flat
 
 
-def _surface(sums: NDArray[np.float32], counts: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Quadratic surface through the means of tiles, by least squares weighted with their number of pixels."""
-    down, across = (np.linspace(-1, 1, n) ** np.arange(3)[:, None] for n in sums.shape)
-    terms = [(i, j) for i in range(3) for j in range(3 - i)]
-    design = np.stack([np.outer(down[i], across[j]).ravel() for i, j in terms])  # (6, tiles)
+def _surface(
+    sums: NDArray[np.float32],
+    counts: NDArray[np.float32],
+    centres: Sequence[NDArray[np.float64]],
+    curved_from: float,
+) -> NDArray[np.float32]:
+    """Surface through the means of tiles, by least squares weighted with their number of pixels.
+
+    It is quadratic where the pixels that count extend over `curved_from` pixels in both directions, a plane
+    elsewhere: on a small area a curve follows the particles themselves. `centres` are those of the tiles
+    along both axes, pixels.
+    """
+    places = [(one - one.mean()) / max(1.0, float(np.ptp(one))) for one in centres]
+    order = 2 if min(_extents(counts, centres)) >= curved_from else 1
+    terms = [(i, j) for i in range(order + 1) for j in range(order + 1 - i)]
+    design = np.stack([np.outer(places[0] ** i, places[1] ** j).ravel() for i, j in terms])  # (6, tiles)
     matrix = np.einsum("in,jn,n->ij", design, design, counts.ravel(), dtype=np.float64)
     # Tiles in one line say nothing of the other direction: a trace on the diagonal keeps that flat.
     matrix += np.eye(len(terms)) * max(float(np.trace(matrix)), 1e-6) * 1e-6
     fit = np.linalg.solve(matrix, np.einsum("in,n->i", design, sums.ravel(), dtype=np.float64))
     return np.asarray(np.einsum("i,in->n", fit, design).reshape(sums.shape), np.float32)
+
+
+def _extents(counts: NDArray[np.float32], centres: Sequence[NDArray[np.float64]]) -> list[float]:
+    """Over how many pixels tiles with these numbers of pixels extend, along rows and columns."""
+    found = []
+    for axis, places in enumerate(centres):
+        weight = counts.sum(axis=1 - axis, dtype=np.float64)
+        mean = np.average(places, weights=weight)
+        step = float(places[1] - places[0]) if len(places) > 1 else 0.0
+        found.append(math.sqrt(12 * np.average((places - mean) ** 2, weights=weight) + step**2))
+    return found
 
 
 def _block_sums(image: NDArray[np.float32], block: int) -> NDArray[np.float32]:
@@ -208,16 +234,21 @@ def _block_sums(image: NDArray[np.float32], block: int) -> NDArray[np.float32]:
     return sums
 
 
+def _centres(n: int, block: int) -> NDArray[np.float64]:
+    """Centres of the tiles along a side of `n` pixels; the last tile may be smaller."""
+    starts = np.arange(0, n, block)
+    return np.asarray((starts + np.minimum(starts + block, n) - 1) / 2)
+
+
 def _interpolation(n: int, block: int) -> NDArray[np.float64]:
     """Matrix (n, tiles) that interpolates linearly between the tiles' centres, and goes on beyond them."""
-    starts = np.arange(0, n, block)
-    centres = (starts + np.minimum(starts + block, n) - 1) / 2
-    if len(starts) == 1:
+    centres = _centres(n, block)
+    if len(centres) == 1:
         return np.ones((n, 1))
     places = np.arange(n)
-    before = np.clip(np.searchsorted(centres, places) - 1, 0, len(starts) - 2)
+    before = np.clip(np.searchsorted(centres, places) - 1, 0, len(centres) - 2)
     share = (places - centres[before]) / (centres[before + 1] - centres[before])
-    matrix = np.zeros((n, len(starts)))
+    matrix = np.zeros((n, len(centres)))
     matrix[places, before], matrix[places, before + 1] = 1 - share, share
     return matrix
 

@@ -155,7 +155,11 @@ def flatten_and_normalise(
     elif use_mask:
         mask = usable_mask(image_w)
         mask &= ~contaminants(image_w, mask)
-    return normalise(without_stripes(flatten(image_w, mask=mask), mask), mask), mask
+    flat = flatten(image_w, mask=mask)
+    even = without_stripes(flat, mask)
+    if even is not flat:
+        even = flatten(even, mask=mask)  # the stripes had pulled on what is flat
+    return normalise(even, mask), mask
 
 
 def network_input(

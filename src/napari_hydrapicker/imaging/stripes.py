@@ -12,13 +12,15 @@ from napari_hydrapicker.imaging.tiles import Mask
 _NEIGHBOURS = DIAMETER_WPX  # lines that a line is compared with
 _LEAST_LINES = 4 * DIAMETER_WPX  # a shorter line says too little
 _ALIKE = 0.5  # correlation between the levels of the lines' two halves from which on they are stripes
+_SHARP = 0.5  # how much of that changes from line to line: 2 of noise, 0.2 of rows of particles
 
 
 def without_stripes(image_w: NDArray[np.float32], mask: Mask) -> NDArray[np.float32]:
     """Take stripes along rows and columns out of a flat image; one without stripes is returned as it is.
 
     A stripe goes from side to side, so that two halves of each line, of alternating pieces two particles
-    long, agree on how bright it is. Noise, particles and dirt differ between the halves.
+    long, agree on how bright it is. Noise, particles and dirt differ between the halves. It is at most a few
+    lines wide, unlike a row of regularly packed particles.
 
     Parameters
     ----------
@@ -45,8 +47,10 @@ def _stripes(lines: NDArray[np.float32]) -> NDArray[np.float32] | None:
     """How much brighter each line (row) is than its neighbours; None if that is but noise."""
     second = np.arange(lines.shape[1]) // (2 * DIAMETER_WPX) % 2 == 1
     halves = [_beside_neighbours(lines[:, chosen]) for chosen in (second, ~second)]
-    spread = halves[0].std() * halves[1].std()
-    if not spread > 0 or (halves[0] * halves[1]).mean() < _ALIKE * spread:
+    spread, shared = halves[0].std() * halves[1].std(), (halves[0] * halves[1]).mean()
+    if not spread > 0 or shared < _ALIKE * spread:
+        return None
+    if (np.diff(halves[0]) * np.diff(halves[1])).mean() < _SHARP * shared:
         return None
     return _beside_neighbours(lines)
 
