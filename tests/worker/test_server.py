@@ -335,8 +335,8 @@ def test_a_second_training_of_a_project_is_refused(
 def test_a_head_from_a_project_is_picked_with(request_of: Make, tmp_path: Path) -> None:
     model, metadata = weights.load(bundled_path())
     record = HeadRecord(
-        name="mine", diameter_angstrom=100, created="now", parent=weights.body_hash(model), threshold=0.77, format_version=3,
-        preprocessing=metadata.preprocessing, calibration=metadata.calibration["generic"],
+        name="mine", diameter_angstrom=100, created="now", parent=weights.body_hash(model), threshold=0.77,
+        preprocessing=metadata.preprocessing, calibration=metadata.calibration["generic"], format_version=3,
         **model.architecture.model_dump(),
     )  # fmt: skip
     HeadLibrary(tmp_path).add(model.head(), record)
