@@ -112,8 +112,7 @@ def _named(picks: Mapping[Key, Picks], known: Sequence[Micrograph], show: bool) 
     if picks and not found.pairs:
         raise ParameterError(
             f"--micrographs: none of them has the name of picks, which are those of "
-            f"{shortened(key.label for key in picks)}; "
-            f"they are {shortened(one.name for one in known)}"
+            f"{shortened(key.label for key in picks)}; they are {shortened(one.name for one in known)}"
         )
     return NamedPicks.by_micrographs([(picks[key], known[i]) for key, i in found.pairs])
 

@@ -12,7 +12,7 @@ from napari_hydrapicker.imaging.tiles import Mask
 _NEIGHBOURS = DIAMETER_WPX  # lines that a line is compared with
 _LEAST_LINES = 4 * DIAMETER_WPX  # a shorter line says too little
 _ALIKE = 0.5  # correlation between the levels of the lines' two halves from which on they are stripes
-_SHARP = 0.5  # how much of that changes from line to line: 2 of noise, 0.2 of rows of particles
+_SHARP = 0.5  # least change from line to line of what they share: 2 of noise, 0.2 of rows of particles
 
 
 def without_stripes(image_w: NDArray[np.float32], mask: Mask) -> NDArray[np.float32]:
